@@ -1,0 +1,24 @@
+"""What a metric is: columns with a name, a unit and a way to total them; and the assumptions it is measured under."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+
+class Assumptions(NamedTuple):
+    """What a figure depends on besides the network: samples at once, data type, counting rule, side outputs."""
+
+    batch: int = 1
+    dtype: str = "float32"
+    convention: str = "macs"
+    with_side: bool = False
+
+
+class Column(NamedTuple):
+    """A figure per layer. ``unit`` is count, bytes or pixels; ``total`` is sum, max or none."""
+
+    name: str
+    title: str
+    unit: str
+    total: str
+    meaning: str

@@ -1,0 +1,37 @@
+"""Parameters by kind, and buffers. Weights that several layers share count once, at the first."""
+
+from __future__ import annotations
+
+from cnncalc.analysis.columns import Assumptions, Column
+from cnncalc.graph import Graph, Kind
+from cnncalc.values import elements
+
+COLUMNS = (
+    Column("params", "params", "count", "sum", "weights + biases + norm_params + other_params"),
+    Column("weights", "weights", "count", "sum", "kernels of convolutions, linear layers and attention"),
+    Column("biases", "biases", "count", "sum", "biases beside those weights"),
+    Column("norm_params", "norm", "count", "sum", "scale and shift of normalization layers"),
+    Column("other_params", "other", "count", "sum", "every other learned value, as PReLU's slope"),
+    Column("buffers", "buffers", "count", "sum", "kept but not learned, with num_batches_tracked as PyTorch counts"),
+    Column("running_stats", "running", "count", "sum", "running means and variances, part of buffers"),
+)
+_NAMES = tuple(column.name for column in COLUMNS)
+_NOTHING = (0,) * len(COLUMNS)
+
+
+def measure(graph: Graph, assumptions: Assumptions) -> dict[str, list[int]]:
+    """The columns, a value for every node."""
+    per_kind = graph.per_node(_parameters)
+    rows = [_NOTHING if node.shared is not None else row for node, row in zip(graph.nodes, per_kind, strict=True)]
+    return dict(zip(_NAMES, map(list, zip(*rows, strict=True)), strict=True))
+
+
+def _parameters(kind: Kind) -> tuple[int, ...]:
+    op = kind.op
+    counts = {"weights": 0, "biases": 0, "norm_params": 0, "other_params": 0}
+    for name, shape in kind.weights.items():
+        bias = op.parameter_kind == "weights" and name == "bias"
+        counts["biases" if bias else op.parameter_kind] += elements(shape)
+    buffers = op.buffers(*kind.inputs)
+    running = sum(elements(shape) for name, shape in buffers.items() if name.startswith("running_"))
+    return (sum(counts.values()), *counts.values(), sum(map(elements, buffers.values())), running)

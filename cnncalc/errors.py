@@ -1,0 +1,160 @@
+"""The errors a user can meet, where they point, and the one formatter that writes them.
+
+Rules raise the short half ("groups must divide the input channels, but 3 does not divide 64"); one outer place
+adds the path and the :class:`Location`. Nothing here prints.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any, NamedTuple
+
+MESSAGE_LIMIT = 400
+SHOWN_ERRORS = 20
+
+
+class Location(NamedTuple):
+    """A place in a text: ``line`` and ``column`` count from 1, the column in characters."""
+
+    file: str
+    line: int
+    column: int
+
+    def __str__(self) -> str:
+        return f"{escape(self.file)}:{self.line}:{self.column}"
+
+
+class CnncalcError(Exception):
+    """The root of every error raised on purpose. ``exit_code`` is what the command line ends with."""
+
+    exit_code = 2
+
+    def __init__(self, message: str, location: Location | None = None, hint: str | None = None) -> None:
+        super().__init__(message)
+        self.message = message
+        self.location = location
+        self.hint = hint
+
+    @property
+    def errors(self) -> tuple[CnncalcError, ...]:
+        """The single problems: itself, or the parts of a :class:`SpecErrors`."""
+        return (self,)
+
+    def __str__(self) -> str:
+        return "\n".join(format_error(error) for error in self.errors)
+
+
+class SpecError(CnncalcError):
+    """A spec says something that the language does not allow; ``location`` points at it."""
+
+
+class SpecSyntaxError(SpecError):
+    """The text is not the YAML that the language accepts: encoding, syntax, tags, aliases, duplicate keys."""
+
+
+class LimitError(SpecError):
+    """An input is past a documented limit: bytes, nesting, nodes, layers, steps, size of a number."""
+
+
+class ExpressionError(SpecError):
+    """An expression can't be read or evaluated. ``offset`` is the character inside its text."""
+
+    def __init__(self, message: str, offset: int = 0, hint: str | None = None) -> None:
+        super().__init__(message, None, hint)
+        self.offset = offset
+
+
+class ShapeError(SpecError):
+    """An operator refuses its input: the law, and both values."""
+
+
+class SpecErrors(SpecError):
+    """Several independent problems of one spec, in the order of the text."""
+
+    def __init__(self, errors: Iterable[CnncalcError]) -> None:
+        self._errors = tuple(error for group in errors for error in group.errors)
+        super().__init__(f"{len(self._errors)} problems", self._errors[0].location)
+
+    @property
+    def errors(self) -> tuple[CnncalcError, ...]:
+        return self._errors
+
+
+class SpecNotFoundError(CnncalcError):
+    """No spec has the name, or the path can't be read as one."""
+
+
+class UsageError(CnncalcError):
+    """A wrong call: an unknown column, format, data type, variable, or a value out of range."""
+
+
+class EnvironmentFailure(CnncalcError):
+    """The machine failed: a file that can't be written, standard output gone, an optional package missing."""
+
+    exit_code = 3
+
+
+def escape(text: str) -> str:
+    """``text`` as printable ASCII: everything else as a backslash escape, so that no message can forge output."""
+    if text.isascii() and text.isprintable():
+        return text
+    return "".join(
+        c if " " <= c <= "~" else c.encode("unicode_escape", "surrogatepass").decode("ascii") for c in text
+    )
+
+
+def quote(text: str) -> str:
+    """``text`` escaped, cut at 60 characters, in single quotes: how a message cites what a user wrote."""
+    shown = escape(text)
+    return f"'{shown[:57]}...'" if len(shown) > 60 else f"'{shown}'"
+
+
+def listing(words: Iterable[str], conjunction: str = "and") -> str:
+    """``a, b and c``."""
+    shown = list(words)
+    return shown[0] if len(shown) == 1 else f"{', '.join(shown[:-1])} {conjunction} {shown[-1]}"
+
+
+def suggest(word: str, candidates: Iterable[str]) -> str | None:
+    """A hint that names what ``word`` could have been: at most five candidates, nearest first; None without one."""
+    from difflib import get_close_matches
+
+    known = sorted(set(candidates))
+    near = get_close_matches(word, known, n=5, cutoff=0.6)
+    near += [name for name in known if name.lower() == word.lower() and name not in near]
+    if near:
+        return f"did you mean {listing(near, 'or')}?"
+    return f"one of: {', '.join(known)}" if 0 < len(known) <= 5 else None
+
+
+def format_error(error: CnncalcError) -> str:
+    """``FILE:LINE:COLUMN: error: MESSAGE (hint: ...)`` on one line of printable ASCII, cut at 400 characters."""
+    text = escape(error.message) + (f" (hint: {escape(error.hint)})" if error.hint else "")
+    if len(text) > MESSAGE_LIMIT:
+        text = text[: MESSAGE_LIMIT - 3] + "..."
+    return f"{error.location}: error: {text}" if error.location else f"error: {text}"
+
+
+def format_errors(error: CnncalcError) -> list[str]:
+    """One line a problem, the first twenty, then how many more there are."""
+    lines = [format_error(single) for single in error.errors[:SHOWN_ERRORS]]
+    more = len(error.errors) - SHOWN_ERRORS
+    return [*lines, f"and {more} more"] if more > 0 else lines
+
+
+def error_payload(error: CnncalcError) -> dict[str, Any]:
+    """The errors as data, ``cnncalc.error/1``."""
+    return {
+        "schema": "cnncalc.error/1",
+        "exit_code": error.exit_code,
+        "errors": [
+            {
+                "file": single.location.file if single.location else None,
+                "line": single.location.line if single.location else None,
+                "column": single.location.column if single.location else None,
+                "message": single.message,
+                "hint": single.hint,
+            }
+            for single in error.errors
+        ],
+    }

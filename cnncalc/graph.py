@@ -1,0 +1,218 @@
+"""The network as data: typed nodes in call order.
+
+A node is typed (its operator's shape rule runs) the moment it is added, so a Graph always has its shapes. This is the
+only caller of shape rules, and the one place that adds a path and a :class:`~cnncalc.errors.Location` to their errors.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, NamedTuple, Protocol, TypeVar
+
+from cnncalc.errors import LimitError, Location, ShapeError, SpecError
+from cnncalc.ops.base import Lowering, Op
+from cnncalc.values import NO_WORK, Shape, Work, elements, format_shape
+
+LAYER_LIMIT = 100_000
+ELEMENT_LIMIT = 2**63 - 1
+
+
+Result = TypeVar("Result")
+
+
+class Place(Protocol):
+    """Anything that knows where it was written."""
+
+    @property
+    def location(self) -> Location: ...
+
+
+class Input(Op):
+    """The network's input; not a keyword of the language."""
+
+    name = "input"
+    fields: Mapping[str, Any] = {}
+
+    def shape(self) -> Shape:
+        raise ShapeError("the input has the shape that the spec gives")
+
+    def work(self, y: Shape) -> Work:
+        return NO_WORK
+
+    def lowering(self) -> Lowering:
+        return Lowering("torch.nn.Identity")
+
+    @classmethod
+    def samples(cls) -> list[tuple[Op, tuple[Shape, ...]]]:
+        return []
+
+
+class Node:
+    """One operator in the network: its path, inputs (indices of earlier nodes) and output shape.
+
+    ``count`` is how many values of that shape it makes, ``shared`` the index of the node whose weights it uses,
+    ``side`` the name of the side output it belongs to, ``inplace`` what the spec says of it (None: nothing).
+    Nodes of one ``kind`` have equal operators on equal shapes.
+    """
+
+    __slots__ = ("count", "index", "inplace", "inputs", "kind", "op", "path", "place", "shape", "shared", "side")
+
+    def __init__(
+        self, index: int, path: str, op: Op, inputs: tuple[int, ...], shape: Shape, count: int, place: Place,
+        shared: int | None, side: str | None, inplace: bool | None, kind: int,
+    ) -> None:  # fmt: skip
+        self.index = index
+        self.path = path
+        self.op = op
+        self.inputs = inputs
+        self.shape = shape
+        self.count = count
+        self.place = place
+        self.shared = shared
+        self.side = side
+        self.inplace = inplace
+        self.kind = kind
+
+    def __repr__(self) -> str:
+        return f"Node({self.index}, {self.path!r}, {self.op!r}, {format_shape(self.shape)})"
+
+
+class Side(NamedTuple):
+    """An output off the main path: its name, the node it leaves from and the node it ends in."""
+
+    name: str
+    source: int
+    output: int
+
+
+class Kind(NamedTuple):
+    """An operator on input shapes, with the output and the weights that follow: what every rule depends on."""
+
+    op: Op
+    inputs: tuple[Shape, ...]
+    output: Shape
+    weights: Mapping[str, Shape]
+
+
+class Graph:
+    """Nodes in call order (the first is the input), the outputs, and the value that each path of the spec stands for."""
+
+    __slots__ = ("kinds", "nodes", "outputs", "paths", "sides")
+
+    def __init__(
+        self,
+        nodes: Sequence[Node],
+        kinds: Sequence[Kind],
+        outputs: Sequence[int],
+        sides: Sequence[Side],
+        paths: Mapping[str, int],
+    ) -> None:
+        self.nodes = tuple(nodes)
+        self.kinds = tuple(kinds)
+        self.outputs = tuple(outputs)
+        self.sides = tuple(sides)
+        self.paths = paths
+
+    def per_node(self, rule: Callable[[Kind], Result]) -> list[Result]:
+        """What ``rule`` says of every node; it is asked once for each kind."""
+        answers = [rule(kind) for kind in self.kinds]
+        return [answers[node.kind] for node in self.nodes]
+
+
+class GraphBuilder:
+    """Builds a Graph node by node; equal operators are one object, a rule runs once for each kind.
+
+    ``positions`` has the index of every node by its path; ``paths`` the value of every path that stands for more than
+    a node (blocks, stages, branches, operators with ``norm`` or ``act``).
+    """
+
+    def __init__(self, shape: Shape, place: Place) -> None:
+        self.nodes: list[Node] = []
+        self.paths: dict[str, int] = {}
+        self.sides: list[Side] = []
+        self.side: str | None = None
+        self.positions: dict[str, int] = {}
+        self._ops: dict[tuple[object, ...], Op] = {}
+        self._kinds: dict[tuple[object, ...], int] = {}
+        self._kind_list: list[Kind] = [Kind(Input(), (), shape, {})]
+        self._append("input", (), 1, place, None, None, 0)
+
+    def op(self, cls: type[Op], arguments: dict[str, Any]) -> Op:
+        """The operator with these arguments; the same object for the same arguments.
+
+        Raises:
+            ArgumentError: a value outside its field's kind or range.
+        """
+        key = (cls, *arguments.items())
+        known = self._ops.get(key)
+        if known is None:
+            known = self._ops[key] = cls(**arguments)
+        return known
+
+    def add(
+        self, op: Op, inputs: tuple[int, ...], path: str, place: Place,
+        shared: int | None = None, inplace: bool | None = None,
+    ) -> int:  # fmt: skip
+        """Types a node and appends it; its index.
+
+        Raises:
+            SpecError: the shape rule refuses, the weights to share differ, or the place in the spec is taken.
+            LimitError: past 100,000 layers, or 2**63 - 1 values.
+        """
+        nodes = self.nodes
+        if len(inputs) == 1:
+            first = nodes[inputs[0]]
+            shapes: tuple[Shape, ...] = (first.shape,)
+            count = first.count
+        else:
+            shapes = tuple([nodes[index].shape for index in inputs])
+            counts = {nodes[index].count for index in inputs}
+            count = counts.pop()
+        key = (id(op), shapes)
+        kind = self._kinds.get(key)
+        if kind is None:
+            try:
+                typed = self._typed(op, shapes)
+            except ShapeError as error:
+                raise SpecError(f"{op.name} '{path}': {error.message}", place.location, error.hint) from None
+            kind = self._kinds[key] = len(self._kind_list)
+            self._kind_list.append(typed)
+        if len(nodes) > LAYER_LIMIT:
+            raise LimitError(f"more than {LAYER_LIMIT:,} layers", place.location)
+        if shared is not None:
+            self._check_shared(kind, nodes[shared], path, place)
+        return self._append(path, inputs, count, place, shared, inplace, kind)
+
+    def _typed(self, op: Op, shapes: tuple[Shape, ...]) -> Kind:
+        least, most = op.arity
+        if len(shapes) < least or (most is not None and len(shapes) > most):
+            raise ShapeError(f"takes {least} input{'s' * (least > 1)}, but got {len(shapes)}")
+        shape = op.shape(*shapes)
+        weights = op.weights(*shapes)
+        for tensor in (shape, *weights.values()):
+            if elements(tensor) > ELEMENT_LIMIT:
+                raise ShapeError(f"more than 2^63 - 1 elements: {format_shape(tensor)}")
+        return Kind(op, shapes, shape, weights)
+
+    def _check_shared(self, kind: int, other: Node, path: str, place: Place) -> None:
+        ours, theirs = self._kind_list[kind], self._kind_list[other.kind]
+        if type(ours.op) is not type(theirs.op) or ours.weights != theirs.weights:
+            named = [", ".join(f"{k} {format_shape(v)}" for k, v in w.weights.items()) or "none" for w in (ours, theirs)]
+            raise SpecError(
+                f"{ours.op.name} '{path}': its weights ({named[0]}) are not those of '{other.path}' ({named[1]})",
+                place.location,
+            )
+
+    def _append(
+        self, path: str, inputs: tuple[int, ...], count: int, place: Place,
+        shared: int | None, inplace: bool | None, kind: int,
+    ) -> int:  # fmt: skip
+        index = len(self.nodes)
+        op, _, shape, _ = self._kind_list[kind]
+        self.nodes.append(Node(index, path, op, inputs, shape, count, place, shared, self.side, inplace, kind))
+        self.positions[path] = index
+        return index
+
+    def finish(self, outputs: Iterable[int]) -> Graph:
+        """The Graph of everything added so far."""
+        return Graph(self.nodes, self._kind_list, tuple(outputs), self.sides, {**self.positions, **self.paths})

@@ -1,0 +1,188 @@
+"""Activations: one value in, one value out. Each row states the operations for one value."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from cnncalc.ops.base import Lowering, Op, op
+from cnncalc.values import Shape, Work, elements
+
+
+class _Activation(Op):
+    """Shape stays; ``unit`` is the work for one value; ``module`` is PyTorch's name for it."""
+
+    role = "activation"
+
+    unit: ClassVar[Work]
+    module: ClassVar[str]
+
+    def shape(self, x: Shape) -> Shape:
+        return x
+
+    def work(self, x: Shape, y: Shape) -> Work:
+        return self.unit * elements(y)
+
+    def lowering(self, x: Shape) -> Lowering:
+        return Lowering(f"torch.nn.{self.module}", tuple(value for _, value in self.arguments()))
+
+    @classmethod
+    def samples(cls) -> list[tuple[Op, tuple[Shape, ...]]]:
+        return [(cls(), ((3, 4, 5),)), (cls(), ((7,),))]
+
+
+@op("relu")
+class ReLU(_Activation):
+    """max(x, 0).   [*any] -> [*any]"""
+
+    unit = Work(cmp=1)
+    module = "ReLU"
+    can_run_in_place = True
+    saves_output = True
+
+
+@op("relu6")
+class ReLU6(_Activation):
+    """min(max(x, 0), 6).   [*any] -> [*any]"""
+
+    unit = Work(cmp=2)
+    module = "ReLU6"
+    can_run_in_place = True
+
+
+@op("leaky_relu")
+class LeakyReLU(_Activation):
+    """x, or slope*x below 0.   [*any] -> [*any]"""
+
+    unit = Work(cmp=1, mul=1)
+    module = "LeakyReLU"
+    can_run_in_place = True
+
+    slope: float = 0.01
+
+
+@op("elu")
+class ELU(_Activation):
+    """x, or alpha*(exp(x) - 1) below 0.   [*any] -> [*any]"""
+
+    unit = Work(cmp=1, exp=1, add=1, mul=1)
+    module = "ELU"
+    can_run_in_place = True
+
+    alpha: float = 1.0
+
+
+@op("selu")
+class SELU(_Activation):
+    """scale * ELU with the two constants of Klambauer et al. 2017.   [*any] -> [*any]"""
+
+    unit = Work(cmp=1, exp=1, add=1, mul=2)
+    module = "SELU"
+    can_run_in_place = True
+
+
+@op("gelu")
+class GELU(_Activation):
+    """x/2 * (1 + erf(x/sqrt 2)).   [*any] -> [*any]"""
+
+    unit = Work(mul=3, erf=1, add=1)
+    module = "GELU"
+
+
+@op("silu")
+class SiLU(_Activation):
+    """x * sigmoid(x), also called swish.   [*any] -> [*any]"""
+
+    unit = Work(exp=1, add=1, div=1, mul=1)
+    module = "SiLU"
+    can_run_in_place = True
+
+
+@op("mish")
+class Mish(_Activation):
+    """x * tanh(log(1 + exp x)).   [*any] -> [*any]"""
+
+    unit = Work(exp=1, add=1, log=1, tanh=1, mul=1)
+    module = "Mish"
+    can_run_in_place = True
+
+
+@op("hardswish")
+class Hardswish(_Activation):
+    """x * relu6(x + 3) / 6.   [*any] -> [*any]"""
+
+    unit = Work(add=1, cmp=2, mul=1, div=1)
+    module = "Hardswish"
+    can_run_in_place = True
+
+
+@op("hardsigmoid")
+class Hardsigmoid(_Activation):
+    """relu6(x + 3) / 6.   [*any] -> [*any]"""
+
+    unit = Work(add=1, cmp=2, div=1)
+    module = "Hardsigmoid"
+    can_run_in_place = True
+
+
+@op("sigmoid")
+class Sigmoid(_Activation):
+    """1 / (1 + exp(-x)).   [*any] -> [*any]"""
+
+    unit = Work(exp=1, add=1, div=1)
+    module = "Sigmoid"
+    saves_output = True
+
+
+@op("tanh")
+class Tanh(_Activation):
+    """Hyperbolic tangent.   [*any] -> [*any]"""
+
+    unit = Work(tanh=1)
+    module = "Tanh"
+    saves_output = True
+
+
+@op("softplus")
+class Softplus(_Activation):
+    """log(1 + exp x).   [*any] -> [*any]"""
+
+    unit = Work(exp=1, add=1, log=1)
+    module = "Softplus"
+
+
+@op("softmax")
+class Softmax(_Activation):
+    """exp(x) over its sum, across the channels of a map or the features of a vector or token.   [*any] -> [*any]
+
+    For n values: n - 1 comparisons for the maximum, n subtractions, n exponentials, n - 1 additions, n divisions.
+    """
+
+    saves_output = True
+
+    def work(self, x: Shape, y: Shape) -> Work:
+        n = elements(x)
+        rows = n // (x[0] if len(x) > 2 else x[-1])
+        return Work(cmp=n - rows, add=2 * n - rows, exp=n, div=n)
+
+    def lowering(self, x: Shape) -> Lowering:
+        return Lowering("torch.nn.Softmax", (1 if len(x) > 2 else -1,))
+
+
+@op("prelu")
+class PReLU(_Activation):
+    """x, or a learned slope times x below 0.   [c, *hw] -> [c, *hw];  weight [1], or [c] with ``per_channel``."""
+
+    unit = Work(cmp=1, mul=1)
+    parameter_kind = "other_params"
+
+    per_channel: bool = False
+
+    def weights(self, x: Shape) -> dict[str, Shape]:
+        return {"weight": (x[0] if self.per_channel else 1,)}
+
+    def lowering(self, x: Shape) -> Lowering:
+        return Lowering("torch.nn.PReLU", (x[0] if self.per_channel else 1,))
+
+    @classmethod
+    def samples(cls) -> list[tuple[Op, tuple[Shape, ...]]]:
+        return [(cls(), ((3, 4, 5),)), (cls(per_channel=True), ((3, 4, 5),))]

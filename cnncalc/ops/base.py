@@ -1,0 +1,239 @@
+"""What every operator has: typed arguments, and rules for shape, weights, work, reach and lowering."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator, Mapping
+from types import MappingProxyType
+from typing import Any, ClassVar, NamedTuple, TypeVar
+
+from cnncalc.errors import ShapeError
+from cnncalc.values import Shape, Work
+
+#: Argument types. The annotation of an operator's field, as written, is the kind of its argument.
+Window = int | tuple[int, ...]
+Margin = int | tuple[int, ...]
+Pad = int | tuple[int, ...] | str
+
+LARGEST_DIMENSION = 2**31 - 1
+SAME_PADS = ("same", "same_tf")
+
+
+class ArgumentError(ShapeError):
+    """A value that an operator's field does not take; ``field`` is its name."""
+
+    def __init__(self, field: str, message: str, hint: str | None = None) -> None:
+        super().__init__(message, None, hint)
+        self.field = field
+
+
+class Field(NamedTuple):
+    """One argument of an operator. ``kind`` is count, window, margin, pad, flag, number or choice."""
+
+    name: str
+    kind: str
+    required: bool
+    default: Any
+    optional: bool
+    choices: tuple[str, ...]
+
+    def check(self, value: Any) -> None:
+        """Refuses a value outside the field's kind and range.
+
+        Raises:
+            ArgumentError: with what is expected and what was found.
+        """
+        if value is None and self.optional:
+            return
+        kind = self.kind
+        least = 0 if kind in ("margin", "pad") else 1
+        if kind == "count" or (kind in ("window", "margin", "pad") and not isinstance(value, (tuple, str))):
+            self._check_whole(value, least)
+        elif kind == "flag":
+            if not isinstance(value, bool):
+                raise ArgumentError(self.name, f"{self.name} must be true or false, not {show(value)}")
+        elif kind == "number":
+            if isinstance(value, bool) or not isinstance(value, (int, float)):
+                raise ArgumentError(self.name, f"{self.name} must be a number, not {show(value)}")
+        elif kind == "choice" or isinstance(value, str):
+            words = SAME_PADS if kind == "pad" else self.choices
+            if value not in words:
+                expected = " or ".join(words) or "a whole number"
+                raise ArgumentError(self.name, f"{self.name} must be {expected}, not {show(value)}")
+        else:
+            if not 1 <= len(value) <= 3:
+                raise ArgumentError(self.name, f"{self.name} takes one value or one per axis (1 to 3), not {len(value)}")
+            for single in value:
+                self._check_whole(single, least)
+
+    def _check_whole(self, value: Any, least: int) -> None:
+        if isinstance(value, bool) or not isinstance(value, int):
+            fraction = None
+            if not isinstance(value, (bool, str, tuple)):
+                fraction = "floor(), ceil(), round() or div8() makes a whole number of it"
+            raise ArgumentError(self.name, f"{self.name} must be a whole number, not {show(value)}", fraction)
+        if not least <= value <= LARGEST_DIMENSION:
+            raise ArgumentError(self.name, f"{self.name} must be from {least} to {LARGEST_DIMENSION}, not {value}")
+
+
+def show(value: Any) -> str:
+    """A value as the language writes it."""
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, tuple):
+        return f"[{', '.join(map(show, value))}]"
+    if isinstance(value, int):
+        return str(value)
+    if isinstance(value, str):
+        return f"'{value}'"
+    decimal = f"{float(value):.12g}"
+    return decimal if isinstance(value, float) or value == type(value)(decimal) else str(value)
+
+
+class Lowering(NamedTuple):
+    """The PyTorch module that computes an operator: dotted name and arguments (which may be lowerings again)."""
+
+    target: str
+    args: tuple[Any, ...] = ()
+    kwargs: Mapping[str, Any] = MappingProxyType({})
+
+
+class Tap(NamedTuple):
+    """How one spatial axis of an output reads its input: position ``i`` reads ``extent`` pixels from
+    ``i * stride - before`` on. ``stride`` is a Fraction where the axis is enlarged."""
+
+    extent: int
+    stride: Any
+    before: int
+
+
+#: Each output position reads the same position of its input.
+POINTWISE: tuple[Tap, ...] = ()
+
+_KINDS = {"int": "count", "Window": "window", "Margin": "margin", "Pad": "pad", "bool": "flag", "float": "number"}
+_MISSING = object()
+
+
+class Op(ABC):
+    """An operator: immutable arguments (its annotated fields, in order) and the rules of its arithmetic.
+
+    Methods take the shapes of the inputs, then the output's where it is needed, without a batch axis.
+    There is no default for ``work``: what costs nothing says so.
+    """
+
+    name: ClassVar[str]
+    fields: ClassVar[Mapping[str, Field]]
+    #: fewest and most inputs; None is any number
+    arity: ClassVar[tuple[int, int | None]] = (1, 1)
+    #: "layer", or "norm", "activation" (may follow as ``norm:``, ``act:``), or "join"
+    role: ClassVar[str] = "layer"
+    #: the kind under which the tensors of ``weights`` count; a "bias" beside "weights" counts under biases
+    parameter_kind: ClassVar[str] = "weights"
+    #: takes ``norm:`` and ``act:``
+    takes_norm_act: ClassVar[bool] = False
+    #: "new" output, or a "view" of the input that occupies nothing (dropout in evaluation too)
+    result: ClassVar[str] = "new"
+    #: PyTorch can write the result over an input
+    can_run_in_place: ClassVar[bool] = False
+    #: PyTorch's backward needs the output, so nothing may overwrite it
+    saves_output: ClassVar[bool] = False
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        values = dict(zip(self.fields, args, strict=False))
+        values.update(kwargs)
+        for field in self.fields.values():
+            value = values.setdefault(field.name, field.default)
+            if value is _MISSING:
+                raise ArgumentError(field.name, f"{self.name} needs {field.name}")
+            if value is not field.default:
+                field.check(value)
+        if len(values) > len(self.fields) or len(args) > len(self.fields):
+            raise TypeError(f"{self.name} takes {', '.join(self.fields) or 'no arguments'}")
+        self.__dict__.update(values)
+
+    def __setattr__(self, name: str, value: object) -> None:
+        raise AttributeError(f"{self.name} is immutable")
+
+    def __eq__(self, other: object) -> bool:
+        return type(self) is type(other) and self.__dict__ == other.__dict__
+
+    def __hash__(self) -> int:
+        return hash((self.name, *self.__dict__.values()))
+
+    def __repr__(self) -> str:
+        shown = (f"{name}={value!r}" for name, value in self.arguments())
+        return f"{type(self).__name__}({', '.join(shown)})"
+
+    def arguments(self) -> Iterator[tuple[str, Any]]:
+        """The fields and their values, in order."""
+        return ((name, self.__dict__[name]) for name in self.fields)
+
+    @abstractmethod
+    def shape(self, *inputs: Any, **_: Any) -> Shape:
+        """The output's shape.
+
+        Raises:
+            ShapeError: the input breaks a law of the operator; the message has the law and both values.
+        """
+
+    def weights(self, *inputs: Any, **_: Any) -> dict[str, Shape]:
+        """Learned tensors by name."""
+        return {}
+
+    def buffers(self, *inputs: Any, **_: Any) -> dict[str, Shape]:
+        """Tensors that are kept but not learned, by name; ``running_*`` are statistics."""
+        return {}
+
+    @abstractmethod
+    def work(self, *inputs_and_output: Any, **_: Any) -> Work:
+        """Raw operations for one sample."""
+
+    def reach(self, *inputs: Any, **_: Any) -> tuple[Tap, ...] | None:
+        """A :class:`Tap` per spatial axis, POINTWISE, or None where no spatial axis is left."""
+        return POINTWISE
+
+    @abstractmethod
+    def lowering(self, *inputs: Any, **_: Any) -> Lowering:
+        """The same computation in PyTorch."""
+
+    @classmethod
+    @abstractmethod
+    def samples(cls) -> list[tuple[Op, tuple[Shape, ...]]]:
+        """Operators and input shapes that the contract tests run against PyTorch."""
+
+
+_REGISTRY: dict[str, type[Op]] = {}
+#: every operator by its keyword
+OPS: Mapping[str, type[Op]] = MappingProxyType(_REGISTRY)
+
+OpClass = TypeVar("OpClass", bound=type[Op])
+
+
+def op(name: str) -> Callable[[OpClass], OpClass]:
+    """Registers an operator under its keyword; the annotations of the class itself, in order, are its fields.
+
+    Raises:
+        ValueError: the keyword is taken.
+    """
+
+    def register(cls: OpClass) -> OpClass:
+        if name in _REGISTRY:
+            raise ValueError(f"operator {name!r} is defined twice: {_REGISTRY[name].__name__}, {cls.__name__}")
+        fields: dict[str, Field] = {}
+        for attribute, annotation in vars(cls).get("__annotations__", {}).items():
+            fields[attribute] = _field(attribute, annotation, getattr(cls, attribute, _MISSING))
+        cls.name = name
+        cls.fields = MappingProxyType(fields)
+        _REGISTRY[name] = cls
+        return cls
+
+    return register
+
+
+def _field(name: str, annotation: str, default: Any) -> Field:
+    kind = annotation.removesuffix(" | None")
+    choices: tuple[str, ...] = ()
+    if kind.startswith("Literal["):
+        choices = tuple(word.strip(" \"'") for word in kind[8:-1].split(","))
+    known = "choice" if choices else _KINDS[kind]
+    return Field(name, known, default is _MISSING, default, kind != annotation, choices)

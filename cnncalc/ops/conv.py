@@ -1,0 +1,203 @@
+"""Convolutions."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from math import prod
+
+from cnncalc.errors import ShapeError
+from cnncalc.ops import window
+from cnncalc.ops.base import Lowering, Margin, Op, Pad, Tap, Window, op
+from cnncalc.values import Shape, Work, elements
+
+
+class _Convolution(Op):
+    """What the forward convolutions share: the window, and one multiply-accumulate per weight and output position."""
+
+    takes_norm_act = True
+
+    kernel: Window
+    stride: Window
+    pad: Pad
+    dilation: Window
+    bias: bool
+
+    def _axes(self, x: Shape) -> list[window.Axis]:
+        return window.axes(x, self.kernel, self.stride, self.pad, self.dilation)
+
+    @abstractmethod
+    def _channels(self, x: Shape) -> tuple[int, int]:
+        """Output channels and groups."""
+
+    def shape(self, x: Shape) -> Shape:
+        axes = self._axes(x)
+        return (self._channels(x)[0], *(axis.size for axis in axes))
+
+    def weights(self, x: Shape) -> dict[str, Shape]:
+        out, groups = self._channels(x)
+        kernel = window.per_axis(self.kernel, len(x) - 1, "kernel")
+        return {"weight": (out, x[0] // groups, *kernel)} | ({"bias": (out,)} if self.bias else {})
+
+    def work(self, x: Shape, y: Shape) -> Work:
+        kernel = elements(self.weights(x)["weight"])
+        return Work(mac=kernel * elements(y[1:]), bias=elements(y) if self.bias else 0)
+
+    def reach(self, x: Shape) -> tuple[Tap, ...]:
+        return tuple(axis.tap for axis in self._axes(x))
+
+    def lowering(self, x: Shape) -> Lowering:
+        out, groups = self._channels(x)
+        axes = self._axes(x)
+        uneven = any(axis.before != axis.after for axis in axes)
+        conv = Lowering(
+            f"torch.nn.Conv{len(axes)}d",
+            (x[0], out, tuple(axis.kernel for axis in axes)),
+            {
+                "stride": tuple(axis.stride for axis in axes),
+                "padding": 0 if uneven else tuple(axis.before for axis in axes),
+                "dilation": tuple(axis.dilation for axis in axes),
+                "groups": groups,
+                "bias": self.bias,
+            },
+        )
+        return Lowering("cnncalc.torch_backend.modules.Padded", (conv, window.torch_padding(axes), 0.0)) if uneven else conv
+
+
+@op("conv")
+class Conv(_Convolution):
+    """Convolution.   [c, *hw] -> [out, *hw'];  weight [out, c/groups, *kernel], bias [out].
+
+    Multiply-accumulates: ``out * c/groups * prod(kernel) * prod(hw')``, padding included as frameworks compute it.
+    """
+
+    out: int
+    kernel: Window
+    stride: Window = 1
+    pad: Pad = 0
+    dilation: Window = 1
+    groups: int = 1
+    bias: bool = True
+
+    def _channels(self, x: Shape) -> tuple[int, int]:
+        for what, channels in (("input", x[0]), ("output", self.out)):
+            if channels % self.groups:
+                raise ShapeError(f"groups must divide the {what} channels, but {self.groups} does not divide {channels}")
+        return self.out, self.groups
+
+    @classmethod
+    def samples(cls) -> list[tuple[Op, tuple[Shape, ...]]]:
+        return [
+            (cls(8, 3), ((4, 9, 7),)),
+            (cls(6, (1, 5), stride=(2, 1), pad=(0, 2), bias=False), ((3, 8, 8),)),
+            (cls(8, 3, stride=2, pad="same", dilation=2, groups=4), ((4, 15, 15),)),
+            (cls(5, 4, stride=3, pad="same_tf"), ((2, 10, 11),)),
+            (cls(4, 3, pad=1), ((2, 12),)),
+            (cls(4, (3, 1, 1), stride=(1, 2, 2)), ((2, 5, 6, 6),)),
+        ]
+
+
+@op("dwconv")
+class DepthwiseConv(_Convolution):
+    """Depthwise convolution.   [c, *hw] -> [c*multiplier, *hw'];  weight [c*multiplier, 1, *kernel]."""
+
+    kernel: Window
+    stride: Window = 1
+    pad: Pad = 0
+    dilation: Window = 1
+    multiplier: int = 1
+    bias: bool = True
+
+    def _channels(self, x: Shape) -> tuple[int, int]:
+        return x[0] * self.multiplier, x[0]
+
+    @classmethod
+    def samples(cls) -> list[tuple[Op, tuple[Shape, ...]]]:
+        return [
+            (cls(3, pad="same", stride=2), ((6, 9, 9),)),
+            (cls(5, pad="same_tf", multiplier=2, bias=False), ((4, 8, 8),)),
+        ]
+
+
+@op("conv_transpose")
+class ConvTranspose(Op):
+    """Transposed convolution.   [c, *hw] -> [out, *hw'];  weight [c, out/groups, *kernel], bias [out].
+
+    ``h' = (h - 1)*stride - 2*pad + dilation*(kernel - 1) + output_pad + 1``. Multiply-accumulates:
+    ``c * out/groups * prod(kernel) * prod(hw)``: every input value meets every weight of its channel once.
+    """
+
+    takes_norm_act = True
+
+    out: int
+    kernel: Window
+    stride: Window = 1
+    pad: Margin = 0
+    output_pad: Margin = 0
+    dilation: Window = 1
+    groups: int = 1
+    bias: bool = True
+
+    def _arguments(self, x: Shape) -> tuple[tuple[int, ...], ...]:
+        """Kernel, stride, pad, output_pad, dilation, each per axis."""
+        axes = len(window.spatial(x))
+        named = {
+            "kernel": self.kernel,
+            "stride": self.stride,
+            "pad": self.pad,
+            "output_pad": self.output_pad,
+            "dilation": self.dilation,
+        }
+        return tuple(window.per_axis(value, axes, name) for name, value in named.items())
+
+    def shape(self, x: Shape) -> Shape:
+        for what, channels in (("input", x[0]), ("output", self.out)):
+            if channels % self.groups:
+                raise ShapeError(f"groups must divide the {what} channels, but {self.groups} does not divide {channels}")
+        sizes = []
+        for n, k, s, p, o, d in zip(window.spatial(x), *self._arguments(x), strict=True):
+            if o >= max(s, d):
+                raise ShapeError(f"output_pad must be smaller than stride or dilation, but {o} is not below {max(s, d)}")
+            size = (n - 1) * s - 2 * p + d * (k - 1) + o + 1
+            if size < 1:
+                raise ShapeError(f"nothing is left: ({n} - 1)*{s} - 2*{p} + {d}*({k} - 1) + {o} + 1 = {size}")
+            sizes.append(size)
+        return (self.out, *sizes)
+
+    def weights(self, x: Shape) -> dict[str, Shape]:
+        kernel = window.per_axis(self.kernel, len(x) - 1, "kernel")
+        return {"weight": (x[0], self.out // self.groups, *kernel)} | ({"bias": (self.out,)} if self.bias else {})
+
+    def work(self, x: Shape, y: Shape) -> Work:
+        return Work(mac=elements(self.weights(x)["weight"]) * prod(x[1:]), bias=elements(y) if self.bias else 0)
+
+    def reach(self, x: Shape) -> tuple[Tap, ...]:
+        from fractions import Fraction
+
+        # an output pixel meets ceil(extent / stride) neighbouring input pixels
+        return tuple(
+            Tap(-(-(d * (k - 1) + 1) // s), Fraction(1, s), (d * (k - 1) - p) // s)
+            for k, s, p, _, d in zip(*self._arguments(x), strict=True)
+        )
+
+    def lowering(self, x: Shape) -> Lowering:
+        kernel, stride, pad, output_pad, dilation = self._arguments(x)
+        return Lowering(
+            f"torch.nn.ConvTranspose{len(x) - 1}d",
+            (x[0], self.out, kernel),
+            {
+                "stride": stride,
+                "padding": pad,
+                "output_padding": output_pad,
+                "groups": self.groups,
+                "bias": self.bias,
+                "dilation": dilation,
+            },
+        )
+
+    @classmethod
+    def samples(cls) -> list[tuple[Op, tuple[Shape, ...]]]:
+        return [
+            (cls(3, 2, stride=2), ((5, 4, 6),)),
+            (cls(6, 4, stride=2, pad=1, groups=2, bias=False), ((4, 5, 5),)),
+            (cls(4, 3, stride=2, pad=1, output_pad=1, dilation=2), ((2, 5, 5),)),
+        ]

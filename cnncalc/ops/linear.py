@@ -1,0 +1,64 @@
+"""Fully connected layers and the change of shape before them."""
+
+from __future__ import annotations
+
+from cnncalc.errors import ShapeError
+from cnncalc.ops.base import Lowering, Op, op
+from cnncalc.values import NO_WORK, Shape, Work, elements, format_shape
+
+
+@op("linear")
+class Linear(Op):
+    """Fully connected layer.   [features] -> [out], or [tokens, features] -> [tokens, out];  weight [out, features], bias [out]."""
+
+    takes_norm_act = True
+
+    out: int
+    bias: bool = True
+
+    def shape(self, x: Shape) -> Shape:
+        if len(x) > 2:
+            raise ShapeError(
+                f"needs [features] or [tokens, features], but the input is a map {format_shape(x)}",
+                hint="put flatten or global_avgpool and flatten before it",
+            )
+        return (*x[:-1], self.out)
+
+    def weights(self, x: Shape) -> dict[str, Shape]:
+        return {"weight": (self.out, x[-1])} | ({"bias": (self.out,)} if self.bias else {})
+
+    def work(self, x: Shape, y: Shape) -> Work:
+        return Work(mac=elements(y) * x[-1], bias=elements(y) if self.bias else 0)
+
+    def reach(self, x: Shape) -> None:
+        return None
+
+    def lowering(self, x: Shape) -> Lowering:
+        return Lowering("torch.nn.Linear", (x[-1], self.out), {"bias": self.bias})
+
+    @classmethod
+    def samples(cls) -> list[tuple[Op, tuple[Shape, ...]]]:
+        return [(cls(10), ((7,),)), (cls(3, bias=False), ((5, 4),))]
+
+
+@op("flatten")
+class Flatten(Op):
+    """All values in one vector.   [*any] -> [values];  a view."""
+
+    result = "view"
+
+    def shape(self, x: Shape) -> Shape:
+        return (elements(x),)
+
+    def work(self, x: Shape, y: Shape) -> Work:
+        return NO_WORK
+
+    def reach(self, x: Shape) -> None:
+        return None
+
+    def lowering(self, x: Shape) -> Lowering:
+        return Lowering("torch.nn.Flatten")
+
+    @classmethod
+    def samples(cls) -> list[tuple[Op, tuple[Shape, ...]]]:
+        return [(cls(), ((3, 4, 5),)), (cls(), ((7,),))]

@@ -1,0 +1,265 @@
+"""Pooling."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from math import prod
+from typing import Literal
+
+from cnncalc.errors import ShapeError
+from cnncalc.ops import window
+from cnncalc.ops.base import Lowering, Op, Pad, Tap, Window, op
+from cnncalc.values import NO_WORK, Shape, Work, elements
+
+
+class _WindowPool(Op):
+    """A window that moves over every channel by itself."""
+
+    kernel: Window
+    stride: Window | None
+    pad: Pad
+    ceil: bool
+
+    def _axes(self, x: Shape) -> list[window.Axis]:
+        axes = window.axes(x, self.kernel, self.stride, self.pad, self._dilation(), self.ceil)
+        for axis in axes:
+            if self.pad != "same_tf" and axis.before > axis.kernel // 2:
+                raise ShapeError(
+                    f"padding of a pool can be at most half its window, but {axis.before} is more than {axis.kernel}/2"
+                )
+        return axes
+
+    def _dilation(self) -> Window:
+        return 1
+
+    def shape(self, x: Shape) -> Shape:
+        axes = self._axes(x)
+        return (x[0], *(axis.size for axis in axes))
+
+    def reach(self, x: Shape) -> tuple[Tap, ...]:
+        return tuple(axis.tap for axis in self._axes(x))
+
+
+@op("maxpool")
+class MaxPool(_WindowPool):
+    """Maximum over a window.   [c, *hw] -> [c, *hw'];  no parameters. ``stride`` is the window unless said.
+
+    Comparisons: ``prod(kernel) - 1`` per output value.
+    """
+
+    kernel: Window
+    stride: Window | None = None
+    pad: Pad = 0
+    dilation: Window = 1
+    ceil: bool = False
+
+    def _dilation(self) -> Window:
+        return self.dilation
+
+    def work(self, x: Shape, y: Shape) -> Work:
+        return Work(cmp=(prod(window.per_axis(self.kernel, len(x) - 1, "kernel")) - 1) * elements(y))
+
+    def lowering(self, x: Shape) -> Lowering:
+        axes = self._axes(x)
+        uneven = any(axis.before != axis.after for axis in axes)
+        pool = Lowering(
+            f"torch.nn.MaxPool{len(axes)}d",
+            (tuple(axis.kernel for axis in axes),),
+            {
+                "stride": tuple(axis.stride for axis in axes),
+                "padding": 0 if uneven else tuple(axis.before for axis in axes),
+                "dilation": tuple(axis.dilation for axis in axes),
+                "ceil_mode": self.ceil,
+            },
+        )
+        if not uneven:
+            return pool
+        padding = window.torch_padding(axes)
+        return Lowering("cnncalc.torch_backend.modules.Padded", (pool, padding, float("-inf")))
+
+    @classmethod
+    def samples(cls) -> list[tuple[Op, tuple[Shape, ...]]]:
+        return [
+            (cls(2), ((3, 8, 9),)),
+            (cls(3, stride=2, ceil=True), ((3, 8, 8),)),
+            (cls(3, stride=2, pad=1, ceil=True), ((3, 7, 10),)),
+            (cls(2, stride=3, ceil=True), ((1, 6, 7),)),
+            (cls(3, stride=1, pad="same"), ((2, 5, 5),)),
+            (cls(3, stride=2, pad="same_tf"), ((2, 8, 8),)),
+            (cls((1, 3), stride=(1, 2), dilation=(1, 2)), ((2, 4, 11),)),
+        ]
+
+
+@op("avgpool")
+class AvgPool(_WindowPool):
+    """Mean over a window.   [c, *hw] -> [c, *hw'];  no parameters. ``stride`` is the window unless said.
+
+    ``count_include_pad: false`` divides by the input pixels alone; ``pad: same_tf`` always does.
+    Per output value: ``prod(kernel) - 1`` additions and one division.
+    """
+
+    kernel: Window
+    stride: Window | None = None
+    pad: Pad = 0
+    ceil: bool = False
+    count_include_pad: bool = True
+
+    def work(self, x: Shape, y: Shape) -> Work:
+        window_size = prod(window.per_axis(self.kernel, len(x) - 1, "kernel"))
+        return Work(add=(window_size - 1) * elements(y), div=elements(y))
+
+    def lowering(self, x: Shape) -> Lowering:
+        axes = self._axes(x)
+        kernel = tuple(axis.kernel for axis in axes)
+        stride = tuple(axis.stride for axis in axes)
+        if self.pad == "same_tf":
+            padding = window.torch_padding(axes)
+            return Lowering("cnncalc.torch_backend.modules.AvgPoolSameTF", (kernel, stride, padding))
+        return Lowering(
+            f"torch.nn.AvgPool{len(axes)}d",
+            (kernel,),
+            {
+                "stride": stride,
+                "padding": tuple(axis.before for axis in axes),
+                "ceil_mode": self.ceil,
+                "count_include_pad": self.count_include_pad,
+            },
+        )
+
+    @classmethod
+    def samples(cls) -> list[tuple[Op, tuple[Shape, ...]]]:
+        return [
+            (cls(2), ((3, 8, 9),)),
+            (cls(5, stride=3), ((3, 14, 14),)),
+            (cls(3, stride=2, pad=1, ceil=True, count_include_pad=False), ((3, 8, 8),)),
+            (cls(3, stride=2, pad="same_tf"), ((3, 8, 8),)),
+        ]
+
+
+class _AdaptivePool(Op):
+    """A pool that is told its output; bin ``i`` of ``n`` covers ``floor(i*h/n)`` to ``ceil((i+1)*h/n)``."""
+
+    size: Window
+
+    def _sizes(self, x: Shape) -> tuple[int, ...]:
+        return window.per_axis(self.size, len(window.spatial(x)), "size")
+
+    def _inputs_read(self, x: Shape) -> int:
+        """Input values read, over all bins of one channel."""
+        axes = zip(self._sizes(x), x[1:], strict=True)
+        return prod(sum(-(-(i + 1) * n // size) - i * n // size for i in range(size)) for size, n in axes)
+
+    def shape(self, x: Shape) -> Shape:
+        return (x[0], *self._sizes(x))
+
+    def reach(self, x: Shape) -> tuple[Tap, ...]:
+        return tuple(Tap(-(-n // size) + (n % size > 0), n // size or 1, 0) for size, n in zip(self._sizes(x), x[1:], strict=True))
+
+    @classmethod
+    def samples(cls) -> list[tuple[Op, tuple[Shape, ...]]]:
+        return [(cls(1), ((4, 7, 5),)), (cls((6, 3)), ((2, 13, 10),)), (cls(7), ((2, 7, 7),)), (cls(3), ((2, 2, 2),))]
+
+
+@op("adaptive_avgpool")
+class AdaptiveAvgPool(_AdaptivePool):
+    """Mean over bins, to a stated size.   [c, *hw] -> [c, *size];  no parameters."""
+
+    size: Window
+
+    def work(self, x: Shape, y: Shape) -> Work:
+        return Work(add=x[0] * self._inputs_read(x) - elements(y), div=elements(y))
+
+    def lowering(self, x: Shape) -> Lowering:
+        return Lowering(f"torch.nn.AdaptiveAvgPool{len(x) - 1}d", (self._sizes(x),))
+
+
+@op("adaptive_maxpool")
+class AdaptiveMaxPool(_AdaptivePool):
+    """Maximum over bins, to a stated size.   [c, *hw] -> [c, *size];  no parameters."""
+
+    size: Window
+
+    def work(self, x: Shape, y: Shape) -> Work:
+        return Work(cmp=x[0] * self._inputs_read(x) - elements(y))
+
+    def lowering(self, x: Shape) -> Lowering:
+        return Lowering(f"torch.nn.AdaptiveMaxPool{len(x) - 1}d", (self._sizes(x),))
+
+
+class _GlobalPool(Op):
+    """One value per channel, from the whole map."""
+
+    @abstractmethod
+    def _module(self) -> str:
+        """The PyTorch module without its number of axes."""
+
+    def shape(self, x: Shape) -> Shape:
+        return (x[0], *(1 for _ in window.spatial(x)))
+
+    def reach(self, x: Shape) -> tuple[Tap, ...]:
+        return tuple(Tap(n, n, 0) for n in x[1:])
+
+    def lowering(self, x: Shape) -> Lowering:
+        return Lowering(f"torch.nn.{self._module()}{len(x) - 1}d", (1,))
+
+    @classmethod
+    def samples(cls) -> list[tuple[Op, tuple[Shape, ...]]]:
+        return [(cls(), ((4, 7, 5),)), (cls(), ((4, 9),)), (cls(), ((2, 3, 4, 5),))]
+
+
+@op("global_avgpool")
+class GlobalAvgPool(_GlobalPool):
+    """Mean of each channel.   [c, *hw] -> [c, 1, 1];  no parameters."""
+
+    def _module(self) -> str:
+        return "AdaptiveAvgPool"
+
+    def work(self, x: Shape, y: Shape) -> Work:
+        return Work(add=elements(x) - elements(y), div=elements(y))
+
+
+@op("global_maxpool")
+class GlobalMaxPool(_GlobalPool):
+    """Maximum of each channel.   [c, *hw] -> [c, 1, 1];  no parameters."""
+
+    def _module(self) -> str:
+        return "AdaptiveMaxPool"
+
+    def work(self, x: Shape, y: Shape) -> Work:
+        return Work(cmp=elements(x) - elements(y))
+
+
+@op("upsample")
+class Upsample(Op):
+    """Enlargement by a whole factor.   [c, *hw] -> [c, *factor*hw];  no parameters.
+
+    ``nearest`` repeats pixels and costs nothing; ``bilinear`` takes four multiplications and three additions per value.
+    """
+
+    factor: Window
+    mode: Literal["nearest", "bilinear"] = "nearest"
+
+    def _factors(self, x: Shape) -> tuple[int, ...]:
+        return window.per_axis(self.factor, len(window.spatial(x)), "factor")
+
+    def shape(self, x: Shape) -> Shape:
+        factors = self._factors(x)
+        if self.mode == "bilinear" and len(factors) != 2:
+            raise ShapeError(f"bilinear needs 2 spatial axes, but the input has {len(factors)}")
+        return (x[0], *(n * factor for n, factor in zip(x[1:], factors, strict=True)))
+
+    def work(self, x: Shape, y: Shape) -> Work:
+        return NO_WORK if self.mode == "nearest" else Work(mul=4 * elements(y), add=3 * elements(y))
+
+    def reach(self, x: Shape) -> tuple[Tap, ...]:
+        from fractions import Fraction
+
+        extent = 1 if self.mode == "nearest" else 2
+        return tuple(Tap(extent, Fraction(1, factor), extent - 1) for factor in self._factors(x))
+
+    def lowering(self, x: Shape) -> Lowering:
+        return Lowering("torch.nn.Upsample", (), {"scale_factor": self._factors(x), "mode": self.mode})
+
+    @classmethod
+    def samples(cls) -> list[tuple[Op, tuple[Shape, ...]]]:
+        return [(cls(2), ((3, 4, 5),)), (cls((2, 3), mode="bilinear"), ((3, 4, 5),)), (cls(2), ((3, 4),))]

@@ -1,0 +1,109 @@
+"""The window formula: how a kernel with stride, padding and dilation maps one spatial axis. The only place for it."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from cnncalc.errors import ShapeError
+from cnncalc.ops.base import Pad, Tap, Window
+from cnncalc.values import Shape, format_shape
+
+
+class Axis(NamedTuple):
+    """One axis of a window laid over an input: output size, padding before and after, and the arguments used."""
+
+    size: int
+    before: int
+    after: int
+    kernel: int
+    stride: int
+    dilation: int
+
+    @property
+    def extent(self) -> int:
+        """Input pixels from the first to the last one read: ``dilation * (kernel - 1) + 1``."""
+        return self.dilation * (self.kernel - 1) + 1
+
+    @property
+    def tap(self) -> Tap:
+        return Tap(self.extent, self.stride, self.before)
+
+
+def per_axis(value: Window, axes: int, name: str) -> tuple[int, ...]:
+    """One value for each spatial axis.
+
+    Raises:
+        ShapeError: a list of another length.
+    """
+    if isinstance(value, int):
+        return (value,) * axes
+    if len(value) != axes:
+        raise ShapeError(f"{name} has {len(value)} values, but the input has {axes} spatial axes")
+    return value
+
+
+def spatial(x: Shape) -> Shape:
+    """The spatial sizes of a map ``[c, *spatial]`` with 1 to 3 spatial axes.
+
+    Raises:
+        ShapeError: the input is a vector, or has more axes.
+    """
+    if not 2 <= len(x) <= 4:
+        raise ShapeError(f"needs a map [channels, *spatial] with 1 to 3 spatial axes, but the input is {show_input(x)}")
+    return x[1:]
+
+
+def show_input(x: Shape) -> str:
+    """``a vector of 512`` or the sizes."""
+    return f"a vector of {x[0]}" if len(x) == 1 else format_shape(x)
+
+
+def axes(x: Shape, kernel: Window, stride: Window | None, pad: Pad, dilation: Window = 1, ceil: bool = False) -> list[Axis]:
+    """The window on every spatial axis of ``x``.
+
+    An axis of ``n`` becomes ``floor((n + before + after - dilation * (kernel - 1) - 1) / stride) + 1``. With
+    ``ceil`` the division rounds up, but a window that would start in the padding after the end is left out, as in
+    Caffe and PyTorch. ``pad: same`` is ``dilation * (kernel - 1) / 2`` on both sides; ``pad: same_tf`` makes the
+    output ``ceil(n / stride)`` with the odd pixel after (TensorFlow's rule).
+
+    Raises:
+        ShapeError: no window fits, or ``same`` on an even window.
+    """
+    sizes = spatial(x)
+    count = len(sizes)
+    kernels = per_axis(kernel, count, "kernel")
+    strides = kernels if stride is None else per_axis(stride, count, "stride")
+    dilations = per_axis(dilation, count, "dilation")
+    pads = (0,) * count if isinstance(pad, str) else per_axis(pad, count, "pad")
+    return [
+        _axis(n, k, s, pad if isinstance(pad, str) else p, d, ceil)
+        for n, k, s, p, d in zip(sizes, kernels, strides, pads, dilations, strict=True)
+    ]
+
+
+def _axis(n: int, k: int, s: int, pad: int | str, d: int, ceil: bool) -> Axis:
+    reach = d * (k - 1)
+    if pad == "same_tf":
+        size = -(-n // s)
+        total = max((size - 1) * s + reach + 1 - n, 0)
+        return Axis(size, total // 2, total - total // 2, k, s, d)
+    if isinstance(pad, str):
+        if reach % 2:
+            raise ShapeError(
+                f"pad 'same' is symmetric and needs an odd window, but the kernel is {k}",
+                hint="give pad as a number, or pad: same_tf for TensorFlow's rule",
+            )
+        pad = reach // 2
+    room = n + 2 * pad - reach - 1
+    size = (-(-room // s) if ceil else room // s) + 1
+    if room < 0:
+        window = f"{d}*({k} - 1) - 1" if d > 1 else f"{k}"
+        raise ShapeError(f"the window does not fit: ({n} + 2*{pad} - {window})/{s} + 1 = {room // s + 1}")
+    if ceil and (size - 1) * s >= n + pad:
+        size -= 1
+    return Axis(size, pad, pad, k, s, d)
+
+
+def torch_padding(axes: list[Axis]) -> tuple[int, ...]:
+    """Padding in the order of ``torch.nn.functional.pad``: last axis first, before and after."""
+    return tuple(side for axis in reversed(axes) for side in (axis.before, axis.after))

@@ -1,0 +1,226 @@
+"""What a spec says about published figures and limits: ``claims``, ``facts``, ``budget``, ``lint``; read, not judged."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from cnncalc.errors import CnncalcError, Location, SpecError, quote, suggest
+from cnncalc.spec.reader import MappingNode, Node, Scalar, SequenceNode
+
+if TYPE_CHECKING:
+    from fractions import Fraction
+
+COUNTS = (
+    "params", "weights", "biases", "norm_params", "other_params", "running_stats", "buffers",
+    "macs", "flops", "expected_macs", "activations", "depth",
+)  # fmt: skip
+BYTES = ("activation_bytes", "inference_memory", "training_memory")
+LISTS = ("shape", "receptive_field")
+QUANTITIES = (*COUNTS, *BYTES, *LISTS)
+CLAIM_KEYS = ("source", "at", "convention", "tol", "input", "of", "holds", "because", "batch", "dtype", "optimizer")
+BUDGET_KEYS = ("warn", "max", "batch", "dtype", "optimizer")
+
+_MULTIPLES = {
+    "": 1, "K": 10**3, "M": 10**6, "G": 10**9, "T": 10**12,
+    "Ki": 2**10, "Mi": 2**20, "Gi": 2**30, "Ti": 2**40,
+}  # fmt: skip
+_FIGURE = re.compile(r"(\d+)(?:\.(\d+))?(?:[eE](\d{1,2}))?[ ]?([KMGT]i?)?(B)?", re.ASCII)
+_RATIO = re.compile(r"(\d{1,15})/(\d{1,15})", re.ASCII)
+
+
+class Figure(NamedTuple):
+    """A printed figure: its value, and the half of its last printed digit (0 for a whole number, which is exact)."""
+
+    value: Fraction
+    half_digit: Fraction
+
+
+class Claim(NamedTuple):
+    """A published figure as the spec carries it; ``figure`` is None for a list of sizes, which ``sizes`` holds."""
+
+    quantity: str
+    printed: str
+    figure: Figure | None
+    sizes: tuple[int, ...] | None
+    holds: bool
+    options: dict[str, Any]
+    location: Location
+
+    def to_dict(self) -> dict[str, Any]:
+        """The claim as JSON data."""
+        return {
+            "quantity": self.quantity,
+            "printed": self.printed,
+            "holds": self.holds,
+            **{key: self.options.get(key) for key in CLAIM_KEYS if key != "holds" and key in self.options},
+            "file": self.location.file,
+            "line": self.location.line,
+        }
+
+
+def read_figure(text: str) -> Figure | None:
+    """``138M``, ``4.089G``, ``159Ki``, ``96MB``, ``12345``, ``1/12``; None where the text is none of these.
+
+    A figure with a decimal point or a multiple holds within half of its last printed digit, a plain whole number
+    exactly, and so does a ratio.
+    """
+    from fractions import Fraction
+
+    ratio = _RATIO.fullmatch(text)
+    if ratio and int(ratio[2]):
+        return Figure(Fraction(int(ratio[1]), int(ratio[2])), Fraction(0))
+    match = _FIGURE.fullmatch(text)
+    if not match or len(text) > 40:
+        return None
+    whole, decimals, exponent, multiple, byte = match.groups()
+    scale = _MULTIPLES[multiple or ""] * 10 ** int(exponent or 0)
+    digit = Fraction(scale, 10 ** len(decimals or ""))
+    exact = digit == 1 and not exponent and not multiple
+    del byte
+    return Figure(int(whole + (decimals or "")) * digit, Fraction(0) if exact else digit / 2)
+
+
+def read_claims(node: Node | None, errors: list[CnncalcError]) -> tuple[Claim, ...]:
+    """The claims of a spec. Problems are added to ``errors``."""
+    claims = []
+    for item in _items(node, "claims", errors):
+        try:
+            claims.append(_claim(item))
+        except CnncalcError as error:
+            errors.append(error)
+    return tuple(claims)
+
+
+def _items(node: Node | None, what: str, errors: list[CnncalcError]) -> list[MappingNode]:
+    if node is None:
+        return []
+    if not isinstance(node, SequenceNode):
+        errors.append(node.error(f"{what} is a list, not {node.kind}"))
+        return []
+    items = []
+    for item in node.items:
+        if isinstance(item, MappingNode):
+            items.append(item)
+        else:
+            errors.append(item.error(f"an item of {what} is a mapping, not {item.kind}"))
+    return items
+
+
+def _claim(item: MappingNode) -> Claim:
+    found = [key for key in item.entries if key in QUANTITIES]
+    for key, (place, _) in item.entries.items():
+        if key not in QUANTITIES and key not in CLAIM_KEYS:
+            raise place.error(f"a claim has no quantity or key {quote(key)}", suggest(key, (*QUANTITIES, *CLAIM_KEYS)))
+    if len(found) != 1:
+        raise item.error(f"a claim states one quantity, but this has {len(found)}", "as in '{params: 138M, source: ...}'")
+    quantity = found[0]
+    key, value = item.entries[quantity]
+    figure = sizes = None
+    if quantity in LISTS:
+        sizes = _sizes(value, quantity)
+        printed = "x".join(map(str, sizes))
+    else:
+        printed = _text(value, quantity)
+        figure = read_figure(printed)
+        if figure is None:
+            raise value.error(f"{quantity} must be a figure like 138M, 4.1G, 96MB or 1/12, not {quote(printed)}")
+    options: dict[str, Any] = {}
+    holds = True
+    for name, (_, option) in item.entries.items():
+        if name == "holds":
+            holds = _flag(option)
+        elif name == "input":
+            options[name] = list(_sizes(option, name))
+        elif name != quantity:
+            options[name] = _text(option, name)
+    if not holds and "because" not in options:
+        raise key.error("a claim that does not hold needs because", "say what the figure should be and why")
+    if "tol" in options and not re.fullmatch(r"\d+(\.\d+)?%", options["tol"]):
+        raise item.entries["tol"][1].error(f"tol must be a percentage like 2%, not {quote(options['tol'])}")
+    return Claim(quantity, printed, figure, sizes, holds, options, key.location)
+
+
+def _text(node: Node, what: str) -> str:
+    if not isinstance(node, Scalar):
+        raise node.error(f"{what} must be text, not {node.kind}")
+    return node.text
+
+
+def _flag(node: Node) -> bool:
+    text = node.text if isinstance(node, Scalar) else ""
+    if text not in ("true", "false"):
+        raise node.error(f"holds must be true or false, not {quote(text)}")
+    return text == "true"
+
+
+def _sizes(node: Node, what: str) -> tuple[int, ...]:
+    items = node.items if isinstance(node, SequenceNode) else [node]
+    sizes = []
+    for item in items:
+        text = item.text if isinstance(item, Scalar) else ""
+        if not re.fullmatch(r"[1-9]\d{0,9}", text, re.ASCII):
+            raise item.error(f"{what} is a list of whole numbers, not {quote(text) if text else item.kind}")
+        sizes.append(int(text))
+    return tuple(sizes)
+
+
+def read_facts(node: Node | None, errors: list[CnncalcError]) -> tuple[dict[str, str], ...]:
+    """Published facts that can't be computed, each with its source: ``{top1: 76.13%, source: ...}``."""
+    facts = []
+    for item in _items(node, "facts", errors):
+        if "source" not in item.entries:
+            errors.append(item.error("a fact needs a source"))
+            continue
+        try:
+            facts.append({key: _text(value, key) for key, (_, value) in item.entries.items()})
+        except SpecError as error:
+            errors.append(error)
+    return tuple(facts)
+
+
+def read_budget(node: Node | None, errors: list[CnncalcError]) -> dict[str, dict[str, str]]:
+    """Limits by quantity: ``{params: {warn: 25M, max: 26M}}``."""
+    budget: dict[str, dict[str, str]] = {}
+    if node is None:
+        return budget
+    if not isinstance(node, MappingNode):
+        errors.append(node.error(f"budget is a mapping of quantities, not {node.kind}"))
+        return budget
+    for quantity, (key, value) in node.entries.items():
+        try:
+            if quantity not in (*COUNTS, *BYTES):
+                raise key.error(f"a budget has no quantity {quote(quantity)}", suggest(quantity, (*COUNTS, *BYTES)))
+            if not isinstance(value, MappingNode):
+                raise value.error(f"the budget of {quantity} is a mapping with warn or max", "as in '{max: 26M}'")
+            for name, (name_key, _) in value.entries.items():
+                if name not in BUDGET_KEYS:
+                    raise name_key.error(f"a budget has no key {quote(name)}", suggest(name, BUDGET_KEYS))
+            limits = {name: _text(item, name) for name, (_, item) in value.entries.items()}
+            for name in ("warn", "max"):
+                if name in limits and read_figure(limits[name]) is None:
+                    raise value.entries[name][1].error(f"{name} must be a figure like 26M, not {quote(limits[name])}")
+            if not {"warn", "max"} & set(limits):
+                raise value.error(f"the budget of {quantity} needs warn or max")
+            budget[quantity] = limits
+        except SpecError as error:
+            errors.append(error)
+    return budget
+
+
+def read_lint(node: Node | None, errors: list[CnncalcError]) -> tuple[str, ...]:
+    """The codes of the lint rules to ignore: ``{ignore: [CN003]}``."""
+    if node is None:
+        return ()
+    if not isinstance(node, MappingNode) or set(node.entries) != {"ignore"}:
+        errors.append(node.error("lint is a mapping with ignore", "as in 'lint: {ignore: [CN003]}'"))
+        return ()
+    value = node.entries["ignore"][1]
+    codes = []
+    for item in value.items if isinstance(value, SequenceNode) else [value]:
+        text = item.text if isinstance(item, Scalar) else ""
+        if re.fullmatch(r"CN\d{3}", text, re.ASCII):
+            codes.append(text)
+        else:
+            errors.append(item.error(f"a lint code is CN and three digits, not {quote(text) if text else item.kind}"))
+    return tuple(codes)

@@ -1,0 +1,340 @@
+"""Marked nodes to a SpecDocument: the top-level keys, what it extends and uses, its compiled layers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
+
+from cnncalc.errors import CnncalcError, LimitError, SpecError, SpecErrors, UsageError, quote, suggest
+from cnncalc.ops import OPS
+from cnncalc.spec import claims, reader, zoo
+from cnncalc.spec.layers import (
+    Block,
+    Branch,
+    Compiler,
+    Layer,
+    Slot,
+    _check_identifier,
+    check_name,
+    compile_library,
+)
+from cnncalc.spec.reader import MappingNode, Node, Scalar, SequenceNode
+from cnncalc.spec.zoo import Found
+
+LANGUAGE_VERSION = 1
+FILE_LIMIT = 32
+CHAIN_LIMIT = 8
+TOP_LEVEL = (
+    "cnncalc", "name", "title", "source", "notes", "extends", "uses", "input", "vars", "defaults", "blocks", "layers",
+    "side", "outputs", "claims", "facts", "budget", "lint",
+)  # fmt: skip
+#: what a spec does not take from its base
+OWN = frozenset({"cnncalc", "name", "title", "source", "notes", "extends", "claims", "facts", "budget", "lint"})
+_TEXTS = ("name", "title", "source", "notes", "extends")
+
+Entries = Mapping[str, tuple[Scalar, Node]]
+
+
+class _File(NamedTuple):
+    """One file of a spec: where it lies and its entries."""
+
+    root: MappingNode
+    path: str | None
+    chain: tuple[str, ...]
+
+
+class SpecDocument:
+    """A spec with its base and libraries taken in, compiled and ready to expand.
+
+    ``vars`` are nodes, so that the command line can replace them; ``blocks`` and the variables of libraries are
+    evaluated when the document is expanded.
+    """
+
+    __slots__ = (
+        "blocks", "budget", "claims", "compiler", "facts", "family", "file", "input", "is_library", "layers", "libraries",
+        "lint_ignored", "name", "notes", "outputs", "path", "sides", "source", "text", "title", "vars",
+    )  # fmt: skip
+
+    def __init__(self) -> None:
+        self.name = self.title = self.source = self.notes = self.file = self.family = ""
+        self.path: str | None = None
+        self.text: reader.Source
+        self.is_library = False
+        self.vars: dict[str, Node] = {}
+        self.input: SequenceNode | None = None
+        self.layers: list[Layer] = []
+        self.sides: list[Branch] = []
+        self.outputs: tuple[Slot, ...] = ()
+        self.blocks: dict[str, Block] = {}
+        self.libraries: list[SpecDocument] = []
+        self.compiler: Compiler
+        self.claims: tuple[claims.Claim, ...] = ()
+        self.facts: tuple[dict[str, str], ...] = ()
+        self.budget: dict[str, dict[str, str]] = {}
+        self.lint_ignored: tuple[str, ...] = ()
+
+
+def load(found: Found) -> SpecDocument:
+    """The document of a spec that :func:`cnncalc.spec.zoo.find` found.
+
+    Raises:
+        SpecError: one problem, or a :class:`SpecErrors` with all that are independent.
+    """
+    return _Loader().document(_open(found, ()))
+
+
+def _open(found: Found, chain: tuple[str, ...]) -> _File:
+    return _File(reader.read(found.data, found.name), found.path, chain)
+
+
+class _Loader:
+    """Loads one spec: counts the files, collects the problems."""
+
+    def __init__(self) -> None:
+        self.files = 0
+        self.errors: list[CnncalcError] = []
+
+    def document(self, file: _File) -> SpecDocument:
+        document = self.compile(file)
+        if len(self.errors) > 1:
+            raise SpecErrors(self.errors)
+        if self.errors:
+            raise self.errors[0]
+        return document
+
+    def check_top_level(self, file: _File) -> None:
+        """Version first; then every key is known."""
+        entries = file.root.entries
+        first = next(iter(entries.values()), None)
+        if first is None:
+            raise file.root.error("a spec is a mapping of keys, but this is empty", "the first key is 'cnncalc: 1'")
+        if "cnncalc" not in entries:
+            raise first[0].error(f"the first key must be 'cnncalc: {LANGUAGE_VERSION}', not {quote(first[0].text)}")
+        version = entries["cnncalc"][1]
+        if not isinstance(version, Scalar) or version.text != str(LANGUAGE_VERSION):
+            shown = version.text if isinstance(version, Scalar) else version.kind
+            newer = isinstance(version, Scalar) and version.text.isdigit() and int(version.text) > LANGUAGE_VERSION
+            raise version.error(
+                f"version {quote(shown)} of the language is not known, this cnncalc reads version {LANGUAGE_VERSION}",
+                "pip install --upgrade cnncalc" if newer else None,
+            )
+        if first[0].text != "cnncalc":
+            self.errors.append(entries["cnncalc"][0].error("cnncalc must be the first key"))
+        for key, (place, node) in entries.items():
+            if key not in TOP_LEVEL:
+                self.errors.append(place.error(f"unknown key {quote(key)}", suggest(key, TOP_LEVEL)))
+            elif key in _TEXTS and not isinstance(node, Scalar):
+                raise node.error(f"{key} must be text, not {node.kind}")
+
+    def chain_to(self, node: Node, name: str, file: _File) -> _File:
+        """Opens a base or library; its own errors keep their place and say from where it was taken in."""
+        self.files += 1
+        if self.files > FILE_LIMIT:
+            raise LimitError(f"more than {FILE_LIMIT} files are taken in", node.location)
+        try:
+            found = zoo.find_base(name, file.path)
+        except SpecError as error:
+            raise node.error(error.message, error.hint) from None
+        key = found.path or found.name
+        if key in file.chain or (file.path and zoo.same_file(key, file.path)):
+            ring = " -> ".join([*(p.rsplit("/", 1)[-1] for p in (*file.chain, file.path or "-")), name])
+            raise node.error(f"a spec can't extend or use itself: {ring}")
+        if len(file.chain) >= CHAIN_LIMIT:
+            raise LimitError(f"extends and uses go more than {CHAIN_LIMIT} levels deep", node.location)
+        try:
+            opened = _open(found, (*file.chain, *([file.path] if file.path else [])))
+            self.check_top_level(opened)
+        except CnncalcError as error:
+            raise _included(error, node) from None
+        return opened
+
+    def bases(self, file: _File) -> list[_File]:
+        """The file and its bases, nearest first."""
+        chain = [file]
+        while "extends" in chain[-1].root.entries:
+            node = chain[-1].root.entries["extends"][1]
+            assert isinstance(node, Scalar)  # noqa: S101 - check_top_level has refused the rest
+            chain.append(self.chain_to(node, node.text, chain[-1]))
+        return chain
+
+    def compile(self, file: _File) -> SpecDocument:
+        self.check_top_level(file)
+        chain = self.bases(file)
+        merged: dict[str, tuple[Scalar, Node]] = {}
+        owners: dict[str, _File] = {}
+        for part in reversed(chain):
+            for key, entry in part.root.entries.items():
+                if key in OWN and part is not file:
+                    continue
+                merged[key] = entry
+                owners[key] = part
+        document = SpecDocument()
+        self.texts(document, file, merged)
+        document.vars = self.variables(chain)
+        blocks: dict[str, Block] = {}
+        self.libraries(document, merged, owners, blocks)
+        compiler = Compiler(blocks, self.defaults(merged), document.vars, self.errors)
+        document.compiler = compiler
+        document.blocks = compile_library(compiler, self.mapping(merged, "blocks"), self.errors)
+        known = compiler.variables
+        document.is_library = "layers" not in merged
+        if "layers" in merged:
+            document.layers = compiler.sequence(merged["layers"][1], known)
+            if not document.layers and not self.errors:
+                self.errors.append(merged["layers"][1].error("layers is empty"))
+            if "input" not in merged:
+                place = merged["layers"][0]
+                self.errors.append(place.error("a spec with layers needs input", "as in 'input: [3, 224, 224]'"))
+        if "input" in merged:
+            document.input = self.input(merged["input"][1])
+        self.sides(document, merged, known)
+        if "outputs" in merged:
+            document.outputs = self.guard(lambda: compiler.references(merged["outputs"][1], known, "outputs"), ())
+        document.claims = claims.read_claims(_value(merged, "claims"), self.errors)
+        document.facts = claims.read_facts(_value(merged, "facts"), self.errors)
+        document.budget = claims.read_budget(_value(merged, "budget"), self.errors)
+        document.lint_ignored = claims.read_lint(_value(merged, "lint"), self.errors)
+        return document
+
+    def guard(self, read: Callable[[], Any], otherwise: Any) -> Any:
+        """What ``read`` returns; a problem is noted and ``otherwise`` returned."""
+        try:
+            return read()
+        except CnncalcError as error:
+            self.errors.append(error)
+            return otherwise
+
+    def texts(self, document: SpecDocument, file: _File, merged: Entries) -> None:
+        document.text = file.root.source
+        document.file = file.root.source.name
+        document.path = file.path
+        stem = (file.path or "").replace("\\", "/").rsplit("/", 1)[-1].rsplit(".", 1)[0]
+        document.name = stem or "stdin"
+        folders = (file.path or "").replace("\\", "/").split("/")
+        document.family = folders[-2] if len(folders) > 2 and folders[-3] == "specs" else ""
+        for key in ("name", "title", "source", "notes"):
+            if key in merged:
+                node = merged[key][1]
+                assert isinstance(node, Scalar)  # noqa: S101 - check_top_level has refused the rest
+                text = " ".join(node.text.split())
+                if key == "name":
+                    self.guard(lambda text=text, node=node: check_name(text, node), None)
+                setattr(document, key, text)
+
+    def mapping(self, merged: Entries, key: str) -> Entries:
+        if key not in merged:
+            return {}
+        node = merged[key][1]
+        if not isinstance(node, MappingNode):
+            self.errors.append(node.error(f"{key} must be a mapping, not {node.kind}"))
+            return {}
+        return node.entries
+
+    def variables(self, chain: list[_File]) -> dict[str, Node]:
+        """Variables merged by key, the base's first; a spec can't set what its base lacks."""
+        variables: dict[str, Node] = {}
+        for part in reversed(chain):
+            entries = self.mapping(part.root.entries, "vars")
+            for name, (key, value) in entries.items():
+                if part is chain[-1]:
+                    self.guard(lambda name=name, key=key: _check_identifier(name, key), None)
+                elif name not in variables:
+                    message = f"the base has no variable {quote(name)} to set"
+                    self.errors.append(key.error(message, suggest(name, variables)))
+                variables[name] = value
+        return variables
+
+    def libraries(
+        self, document: SpecDocument, merged: Entries, owners: Mapping[str, _File], blocks: dict[str, Block]
+    ) -> None:
+        """Takes in the blocks of every used library."""
+        if "uses" not in merged:
+            return
+        node = merged["uses"][1]
+        for item in node.items if isinstance(node, SequenceNode) else [node]:
+            if not isinstance(item, Scalar):
+                self.errors.append(item.error("uses is a list of names"))
+                continue
+            try:
+                file = self.chain_to(item, item.text, owners["uses"])
+                library = self.compile(file)
+                if not library.is_library:
+                    message = f"{quote(item.text)} has layers, so it is a network and no library of blocks"
+                    raise item.error(message, "move the blocks to a file without layers, or use extends")
+                for name, block in library.compiler.blocks.items():
+                    if name in blocks and blocks[name].node is not block.node:
+                        message = f"block {name} of {quote(item.text)} is already defined in {blocks[name].node.location}"
+                        raise item.error(message)
+                    blocks[name] = block
+                document.libraries.append(library)
+            except CnncalcError as error:
+                self.errors.append(error)
+
+    def defaults(self, merged: Entries) -> dict[str, MappingNode]:
+        """Arguments per operator, each a mapping whose keys the operator has."""
+        defaults: dict[str, MappingNode] = {}
+        for name, (key, value) in self.mapping(merged, "defaults").items():
+            op = OPS.get(name)
+            if op is None or op.role == "join":
+                operators = [known for known, cls in OPS.items() if cls.role != "join"]
+                self.errors.append(key.error(f"defaults are for operators, not {quote(name)}", suggest(name, operators)))
+            elif not isinstance(value, MappingNode):
+                self.errors.append(value.error(f"the defaults of {name} must be a mapping, not {value.kind}"))
+            else:
+                allowed = [*op.fields, *(("norm", "act") if op.takes_norm_act else ())]
+                wrong = [place for argument, (place, _) in value.entries.items() if argument not in allowed]
+                for place in wrong:
+                    message = f"{name} has no argument {quote(place.text)}"
+                    self.errors.append(place.error(message, suggest(place.text, allowed)))
+                if not wrong:
+                    defaults[name] = value
+        return defaults
+
+    def input(self, node: Node) -> SequenceNode | None:
+        if not isinstance(node, SequenceNode) or not 1 <= len(node.items) <= 4:
+            found = f"{len(node.items)} values" if isinstance(node, SequenceNode) else node.kind
+            message = f"input is a list of the channels and up to 3 spatial sizes, not {found}"
+            self.errors.append(node.error(message, "as in 'input: [3, 224, 224]', without a batch axis"))
+            return None
+        return node
+
+    def sides(self, document: SpecDocument, merged: Entries, known: frozenset[str]) -> None:
+        """Side outputs: a branch each, whose ``when`` slot is the layer it leaves from."""
+        for name, (key, value) in self.mapping(merged, "side").items():
+            try:
+                check_name(name, key)
+                if not isinstance(value, MappingNode) or set(value.entries) != {"from", "layers"}:
+                    raise value.error("a side output is a mapping of from and layers", "as in '{from: 4a, layers: [...]}'")
+                source = document.compiler.references(value.entries["from"][1], known, "from")
+                if len(source) != 1:
+                    raise value.entries["from"][1].error("a side output leaves from one layer")
+                layers = document.compiler.sequence(value.entries["layers"][1], known)
+                document.sides.append(Branch(name, layers, source[0]))
+            except CnncalcError as error:
+                self.errors.append(error)
+
+
+def _value(merged: Entries, key: str) -> Node | None:
+    return merged[key][1] if key in merged else None
+
+
+def _included(error: CnncalcError, node: Node) -> CnncalcError:
+    """The error of a base or library, with the place that took it in."""
+    single = error.errors[0]
+    return SpecError(f"{single.message}, included from {node.location}", single.location, single.hint)
+
+
+def parse_assignment(assignment: str, variables: Mapping[str, Node]) -> tuple[str, Node]:
+    """``k=v`` of ``--set`` as a variable's name and node.
+
+    Raises:
+        UsageError: no such variable, or no value.
+        SpecError: the value can't be read.
+    """
+    name, equals, text = assignment.partition("=")
+    if not equals:
+        raise UsageError(f"--set takes NAME=VALUE, not {quote(assignment)}")
+    if name not in variables:
+        hint = suggest(name, variables) or ("it has no variables" if not variables else f"it has {', '.join(variables)}")
+        raise UsageError(f"the spec has no variable {quote(name)}", None, hint)
+    return name, reader.read_node(text.encode(), f"--set {name}")

@@ -1,0 +1,451 @@
+"""SpecDocument + variables + input to Graph: blocks, stages, repeats, conditions, joins, side outputs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+
+from cnncalc.errors import ExpressionError, LimitError, SpecError, quote, suggest
+from cnncalc.graph import Graph, GraphBuilder, Side
+from cnncalc.ops.base import ArgumentError, Op
+from cnncalc.spec.document import SpecDocument
+from cnncalc.spec.expressions import Value, describe
+from cnncalc.spec.layers import (
+    Block,
+    BlockLayer,
+    Branch,
+    Compiler,
+    GroupLayer,
+    JoinLayer,
+    Layer,
+    OpLayer,
+    Slot,
+    StagesLayer,
+    check_name,
+)
+from cnncalc.spec.reader import Node
+from cnncalc.values import Shape
+
+CALL_LIMIT = 48
+STEP_LIMIT = 200_000
+SCOPE_LIMIT = 160
+#: the spatial axes' variables, last axis first
+_AXES = ("in_w", "in_h", "in_d")
+
+
+class _FileScope:
+    """The variables of one file; each is evaluated when it is first needed, and may use the others."""
+
+    def __init__(self, compiler: Compiler, nodes: Mapping[str, Node]) -> None:
+        self.slots: dict[str, Slot] = {}
+        known = frozenset(nodes)
+        for name, node in nodes.items():
+            self.slots[name] = compiler.any_value(node, known)
+        self.values: dict[str, Value] = {}
+        self.open: list[str] = []
+
+    def lookup(self, name: str) -> Value:
+        if name not in self.values:
+            if name in self.open:
+                ring = " -> ".join(f"${other}" for other in [*self.open[self.open.index(name) :], name])
+                raise ExpressionError(f"the variable needs itself: {ring}")
+            self.open.append(name)
+            self.values[name] = self.slots[name].value(self)
+            self.open.pop()
+        return self.values[name]
+
+    def all(self) -> dict[str, Value]:
+        """Every variable's value."""
+        return {name: self.lookup(name) for name in self.slots}
+
+
+class _Scope:
+    """One sequence of layers while it is expanded.
+
+    ``values`` holds the variables, ``path`` the names of all ancestors, ``names`` what this sequence has named so
+    far, ``history`` the values of the sequence so far (the last one is the current), ``parent`` where names are
+    looked up next, ``shared`` (ours, theirs): the path whose weights are used and the path they are taken from.
+    """
+
+    __slots__ = ("builder", "counts", "depth", "history", "names", "parent", "path", "shared", "values")
+
+    def __init__(
+        self, builder: GraphBuilder, values: dict[str, Value], path: str, history: list[int], parent: _Scope | None,
+        shared: tuple[str, str] | None = None,
+    ) -> None:  # fmt: skip
+        self.builder = builder
+        self.values = values
+        self.path = path
+        self.history = history
+        self.parent = parent
+        self.depth: int = parent.depth + 1 if parent else 0
+        self.shared = shared or (parent.shared if parent else None)
+        self.names: dict[str, tuple[str, int, Node | None]] = {}
+        self.counts: dict[str, int] = {}
+
+    def lookup(self, name: str) -> Value:
+        if name == "prev":
+            return self.builder.nodes[self.history[-1]].shape[0]
+        try:
+            return self.values[name]
+        except KeyError:
+            if name == "i":
+                return 1
+            raise ExpressionError(f"${name} has no value here: the input has no such axis") from None
+
+    def child(self, path: str) -> str:
+        return f"{self.path}.{path}" if self.path else path
+
+
+def expand(
+    document: SpecDocument, variables: Mapping[str, Node] | None = None, input: Sequence[int] | None = None
+) -> tuple[Graph, dict[str, Value]]:
+    """The network that a document describes, and the values of its variables.
+
+    Args:
+        document: a document with layers.
+        variables: nodes that replace the document's variables, by name.
+        input: a shape that replaces the document's, ``[channels, *spatial]``.
+
+    Raises:
+        SpecError: a layer can't be built; points at it.
+        LimitError: past 48 nested calls, 100,000 layers or 200,000 steps.
+    """
+    expander = _Expander(document, {**document.vars, **(variables or {})})
+    try:
+        return expander.graph(input), expander.variables[document.compiler]
+    except RecursionError:
+        raise LimitError("blocks and joins are nested too deep", document.layers[0].location) from None
+
+
+def input_values(shape: Shape) -> dict[str, Value]:
+    """``$in``, ``$in_h`` and so on, for a shape."""
+    return {"in": shape[0], **dict(zip(_AXES, reversed(shape[1:]), strict=False))}
+
+
+class _Expander:
+    def __init__(self, document: SpecDocument, nodes: Mapping[str, Node]) -> None:
+        self.document = document
+        self.steps = 0
+        self.calls: list[str] = []
+        self.variables: dict[Compiler, dict[str, Value]] = {}
+        self._add_variables(document, nodes)
+
+    def _add_variables(self, document: SpecDocument, nodes: Mapping[str, Node]) -> None:
+        self.variables[document.compiler] = _FileScope(document.compiler, nodes).all()
+        for library in document.libraries:
+            self._add_variables(library, library.vars)
+
+    def graph(self, input: Sequence[int] | None) -> Graph:
+        document = self.document
+        node = document.input
+        if node is None or document.is_library:
+            message = f"{quote(document.name)} has no layers: it is a library of blocks"
+            raise Node(document.text, 1, 1).error(message, "a network takes it in with uses:")
+        values = self.variables[document.compiler]
+        shape = tuple(input) if input is not None else self._input_shape(node, values)
+        self.builder = GraphBuilder(shape, node)
+        builder = self.builder
+        scope = _Scope(builder, {**values, **input_values(shape)}, "", [0], None)
+        self.run(document.layers, scope)
+        last = scope.history[-1]
+        for side in document.sides:
+            self.side(side, scope)
+        outputs = [self.resolve(slot, scope)[1] for slot in document.outputs] or [last]
+        return builder.finish(outputs)
+
+    def _input_shape(self, node: Node, values: dict[str, Value]) -> Shape:
+        sizes = []
+        scope = _Scope(None, values, "", [], None)  # type: ignore[arg-type]
+        for item in node.items:  # type: ignore[attr-defined]
+            size = self.document.compiler.expression(item, frozenset(values), "input").value(scope)
+            if isinstance(size, bool) or not isinstance(size, int) or not 1 <= size < 2**31:
+                raise item.error(f"a size of the input must be a whole number from 1 to {2**31 - 1}, not {describe(size)}")
+            sizes.append(size)
+        return tuple(sizes)
+
+    def side(self, side: Branch, scope: _Scope) -> None:
+        """Expands a side output after the main path."""
+        assert side.when is not None  # noqa: S101 - a side always leaves from somewhere
+        _, source = self.resolve(side.when, scope)
+        if side.name in scope.names:
+            raise side.when.node.error(f"the side output '{side.name}' has the name of a layer")
+        self.builder.side = side.name
+        inner = _Scope(self.builder, scope.values, side.name, [source], scope)
+        self.run(side.layers, inner)
+        self.builder.side = None
+        self.builder.sides.append(Side(side.name, source, inner.history[-1]))
+        scope.names[side.name] = (side.name, inner.history[-1], side.when.node)
+        self.builder.paths[side.name] = inner.history[-1]
+
+    def run(self, layers: Iterable[Layer], scope: _Scope) -> None:
+        """Expands layers one after the other."""
+        if scope.depth > SCOPE_LIMIT:
+            place = next(iter(layers)).location
+            raise LimitError(f"blocks and joins are nested more than {SCOPE_LIMIT} levels deep", place)
+        for layer in layers:
+            self.layer(layer, scope)
+
+    def layer(self, layer: Layer, scope: _Scope) -> None:
+        self.step(layer)
+        if layer.when is not None and not self.condition(layer.when, scope):
+            return
+        if isinstance(layer, StagesLayer):
+            self.stages(layer, scope)
+            return
+        name = self.name(layer, scope)
+        if layer.repeat is None:
+            self.once(layer, scope, name)
+            return
+        count = layer.repeat.value(scope)
+        if isinstance(count, bool) or not isinstance(count, int) or count < 0:
+            raise layer.repeat.node.error(f"repeat must be a whole number of at least 0, not {describe(count)}")
+        outer = scope.values
+        for i in range(1, count + 1):
+            if i > 1:
+                self.step(layer)
+            scope.values = {**outer, "i": i}
+            variant = layer.first if i == 1 and layer.first else layer
+            self.once(variant, scope, f"{name}_{i}")
+        scope.values = outer
+
+    def step(self, layer: Layer) -> None:
+        self.steps += 1
+        if self.steps > STEP_LIMIT:
+            raise LimitError(f"more than {STEP_LIMIT:,} expansion steps", layer.location)
+
+    def condition(self, slot: Slot, scope: _Scope) -> bool:
+        value = slot.value(scope)
+        if not isinstance(value, bool):
+            raise slot.node.error(f"when must be true or false, not {describe(value)}")
+        return value
+
+    def name(self, layer: Layer, scope: _Scope) -> str:
+        """The layer's name in its scope: what the spec says, or the operator and a number."""
+        if layer.name is not None:
+            name: str = layer.name.value(scope)
+            if not layer.name.constant:
+                check_name(name, layer.name.node)
+            return name
+        if isinstance(layer, (OpLayer, JoinLayer)):
+            word = layer.op.name
+        else:
+            word = layer.block.name if isinstance(layer, BlockLayer) else "layers"
+        number = scope.counts.get(word, 0) + 1
+        while f"{word}{number}" in scope.names:
+            number += 1
+        scope.counts[word] = number
+        return f"{word}{number}"
+
+    def once(self, layer: Layer, scope: _Scope, name: str) -> None:
+        """Expands one layer under its name and makes its value the current one."""
+        if name in scope.names:
+            first = scope.names[name][2]
+            line = f", first on line {first.line}" if first else ""
+            raise layer.node.error(f"two layers are named {quote(name)}{line}", "give one of them another name")
+        path = scope.child(name)
+        shared = scope.shared
+        if layer.shared is not None:
+            shared = (path, self.resolve(layer.shared, scope)[0])
+        if isinstance(layer, OpLayer):
+            inputs = self.inputs(layer, scope)
+            value = self.operator(layer, scope, path, inputs, shared)
+        elif isinstance(layer, JoinLayer):
+            value = self.join(layer, scope, path)
+        elif isinstance(layer, BlockLayer):
+            value = self.call(layer, scope, path, shared)
+        else:
+            assert isinstance(layer, GroupLayer)  # noqa: S101 - stages have been handled
+            (start,) = self.single(layer, scope)
+            inner = _Scope(self.builder, scope.values, path, [*scope.history[:-1], start], scope, shared)
+            self.run(layer.layers, inner)
+            value = inner.history[-1]
+        scope.names[name] = (path, value, layer.node)
+        self.builder.paths[path] = value
+        scope.history.append(value)
+
+    def inputs(self, layer: Layer, scope: _Scope) -> tuple[int, ...]:
+        if not layer.sources:
+            return (scope.history[-1],)
+        return tuple([self.resolve(slot, scope)[1] for slot in layer.sources])
+
+    def single(self, layer: Layer, scope: _Scope) -> tuple[int, ...]:
+        inputs = self.inputs(layer, scope)
+        if len(inputs) != 1:
+            raise layer.sources[1].node.error(f"only blocks and joins take several inputs, but here are {len(inputs)}")
+        return inputs
+
+    # -- names ---------------------------------------------------------------------------------------------------
+
+    def resolve(self, slot: Slot, scope: _Scope) -> tuple[str, int]:
+        """Path and value of a name: ``prev``, ``prev2``, ``input``, or a layer of this block or one around it."""
+        name = slot.value(scope)
+        node = slot.node
+        if name == "prev":
+            return "", scope.history[-1]
+        if name == "prev2":
+            if len(scope.history) < 2:
+                raise node.error("prev2 names the value before the last one, but here is only one")
+            return "", scope.history[-2]
+        head, _, rest = name.partition(".")
+        around: _Scope | None = scope
+        while around is not None:
+            if head in around.names:
+                path, value, _ = around.names[head]
+                if not rest:
+                    return path, value
+                path = f"{path}.{rest}"
+                for known in (self.builder.paths, self.builder.positions):
+                    if path in known:
+                        return path, known[path]
+                near = [p for p in self.builder.positions if p.startswith(f"{around.child(head)}.")]
+                raise node.error(f"no layer is named {quote(name)}", suggest(path, near))
+            around = around.parent
+        if name == "input":
+            return "input", 0
+        raise self.unknown_name(name, node, scope)
+
+    def unknown_name(self, name: str, node: Node, scope: _Scope) -> SpecError:
+        visible = ["prev"]
+        around: _Scope | None = scope
+        while around is not None:
+            visible += around.names
+            around = around.parent
+        return node.error(f"no earlier layer is named {quote(name)}", suggest(name, visible))
+
+    # -- what a layer is -----------------------------------------------------------------------------------------
+
+    def make(self, layer: OpLayer, scope: _Scope, place: Node) -> Op:
+        """The operator with its arguments in this scope."""
+        arguments = layer.ready
+        if arguments is None:
+            arguments = {name: slot.value(scope) for name, slot in layer.arguments.items()}
+        try:
+            return self.builder.op(layer.op, arguments)
+        except ArgumentError as error:
+            slot = layer.arguments.get(error.field)
+            raise SpecError(error.message, (slot.node if slot else place).location, error.hint) from None
+
+    def operator(
+        self, layer: OpLayer, scope: _Scope, path: str, inputs: tuple[int, ...], shared: tuple[str, str] | None
+    ) -> int:
+        """An operator's row, and the rows of its ``norm`` and ``act``."""
+        act = layer.act.row(scope) if layer.act else None
+        norm = layer.norm.row(scope) if layer.norm else None
+        inplace = None if act or norm else layer.inplace
+        value = self.add(layer, scope, path, inputs, shared, inplace, layer.node)
+        if norm:
+            value = self.add(norm, scope, f"{path}.{norm.op.name}", (value,), shared, None, layer.node)
+        if act:
+            value = self.add(act, scope, f"{path}.{act.op.name}", (value,), shared, layer.inplace, layer.node)
+        return value
+
+    def add(
+        self, layer: OpLayer, scope: _Scope, path: str, inputs: tuple[int, ...], shared: tuple[str, str] | None,
+        inplace: bool | None, place: Node,
+    ) -> int:  # fmt: skip
+        builder = self.builder
+        op = self.make(layer, scope, place)
+        source = self.shared_node(op, path, inputs, shared, place) if shared else None
+        return builder.add(op, inputs, path, place, source, inplace)
+
+    def shared_node(
+        self, op: Op, path: str, inputs: tuple[int, ...], shared: tuple[str, str], place: Node
+    ) -> int | None:
+        """The node whose weights this one uses; None for an operator that has none."""
+        ours, theirs = shared
+        if not op.weights(*[self.builder.nodes[index].shape for index in inputs]):
+            return None
+        other = theirs + path[len(ours) :]
+        index = self.builder.positions.get(other)
+        if index is None:
+            raise place.error(f"{op.name} '{path}' shares the weights of '{other}', but there is none")
+        shared_by_it = self.builder.nodes[index].shared
+        return index if shared_by_it is None else shared_by_it
+
+    def join(self, layer: JoinLayer, scope: _Scope, path: str) -> int:
+        if layer.names:
+            inputs = [self.resolve(slot, scope)[1] for slot in layer.names]
+        else:
+            (start,) = self.single(layer, scope)
+            history = [*scope.history[:-1], start]
+            inputs = []
+            for branch in layer.branches:
+                if branch.when is None or self.condition(branch.when, scope):
+                    inner = _Scope(self.builder, scope.values, f"{path}.{branch.name}", history[:], scope)
+                    self.run(branch.layers, inner)
+                    inputs.append(inner.history[-1])
+                    self.builder.paths[inner.path] = inner.history[-1]
+            if not inputs:
+                raise layer.node.error(f"{layer.op.name} '{path}' has no branch left")
+        if len(inputs) == 1:
+            return inputs[0]
+        op = self.builder.op(layer.op, {})
+        return self.builder.add(op, tuple(inputs), path, layer.node, None, layer.inplace)
+
+    def call(self, layer: BlockLayer, scope: _Scope, path: str, shared: tuple[str, str] | None) -> int:
+        block = layer.block
+        self.calls.append(block.name)
+        if len(self.calls) > CALL_LIMIT:
+            chain = " -> ".join(_tail(self.calls))
+            raise LimitError(f"more than {CALL_LIMIT} nested block calls: {chain}", layer.location)
+        inputs = self.inputs(layer, scope)
+        if len(inputs) != max(len(block.inputs), 1):
+            wanted = max(len(block.inputs), 1)
+            message = f"block {block.name} takes {wanted} input{'s' * (wanted > 1)}, but got {len(inputs)}"
+            raise layer.node.error(message, f"its inputs: {', '.join(block.inputs)}" if block.inputs else None)
+        values = self.frame(layer, scope, self.builder.nodes[inputs[0]].shape)
+        inner = _Scope(self.builder, values, path, [inputs[0]], scope, shared)
+        for name, index in zip(block.inputs, inputs, strict=False):
+            inner.names[name] = (self.builder.nodes[index].path, index, block.node)
+        self.run(block.layers, inner)
+        self.calls.pop()
+        return inner.history[-1]
+
+    def frame(self, layer: BlockLayer, scope: _Scope, shape: Shape) -> dict[str, Value]:
+        """The variables of a call: the block's file, its input, its arguments (a default may use earlier ones)."""
+        block: Block = layer.block
+        values = {**self.variables[block.home], **input_values(shape)}
+        inner = _Scope(self.builder, values, "", scope.history, None)
+        for name, default in block.arguments.items():
+            given = layer.arguments.get(name)
+            if given is not None:
+                values[name] = given.value(scope)
+            else:
+                assert default is not None  # noqa: S101 - the compiler has refused missing arguments
+                values[name] = default.value(inner)
+        return values
+
+    def stages(self, layer: StagesLayer, scope: _Scope) -> None:
+        """One scope a stage; the sequence of values goes on from stage to stage."""
+        columns: dict[str, Sequence[Value]] = {}
+        for name, slots in layer.columns.items():
+            values = [slot.value(scope) for slot in slots] if isinstance(slots, list) else slots.value(scope)
+            if not isinstance(values, (list, tuple)):
+                node = slots[0].node if isinstance(slots, list) else slots.node
+                raise node.error(f"the column {name} must be a list, not {describe(values)}")
+            columns[name] = values
+        total = max(map(len, columns.values()))
+        for name, values in columns.items():
+            if len(values) != total:
+                slots = layer.columns[name]
+                node = (slots[0].node if slots else layer.node) if isinstance(slots, list) else slots.node
+                longest = next(other for other, items in columns.items() if len(items) == total)
+                raise node.error(f"the column {name} has {len(values)} values, but {longest} has {total}")
+        word = layer.name.value(scope) if layer.name else "stage"
+        outer = scope.values
+        for i in range(total):
+            self.step(layer)
+            number = scope.counts[word] = scope.counts.get(word, 0) + 1
+            name = f"{word}{number}"
+            if name in scope.names:
+                raise layer.node.error(f"two layers are named {quote(name)}", "give the stages another name")
+            row = {column: values[i] for column, values in columns.items()}
+            inner_values = {**outer, **row, "stage": i + 1, "stages": total}
+            inner = _Scope(self.builder, inner_values, scope.child(name), scope.history, scope)
+            self.run(layer.body, inner)
+            scope.names[name] = (inner.path, scope.history[-1], layer.node)
+            self.builder.paths[inner.path] = scope.history[-1]
+
+
+def _tail(calls: list[str]) -> list[str]:
+    return calls if len(calls) <= 6 else ["...", *calls[-5:]]

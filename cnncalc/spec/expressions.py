@@ -1,0 +1,473 @@
+"""The closed expression language: numbers, $names, arithmetic, comparisons, a few functions. No eval, no attributes.
+
+A text is parsed once into a closure over a scope. Numbers are exact: int, or Fraction where a decimal point or a
+division makes one.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING, Any, Protocol
+
+from cnncalc.errors import ExpressionError, quote, suggest
+
+if TYPE_CHECKING:
+    from fractions import Fraction
+
+    Exact = int | Fraction
+
+LENGTH_LIMIT = 256
+NESTING_LIMIT = 16
+NUMBER_LIMIT = 10**15
+EXPONENT_LIMIT = 64
+
+MULTIPLES = {"K": 10**3, "M": 10**6, "G": 10**9, "T": 10**12}
+
+#: What a variable or argument can hold: a number, true or false, a word, or a list of them.
+Value = Any
+
+
+class Scope(Protocol):
+    """Where names get their values. Unknown names raise ExpressionError."""
+
+    def lookup(self, name: str) -> Value: ...
+
+
+Evaluator = Callable[[Scope], Value]
+
+_TOKEN = re.compile(
+    r"""[ ]*(?:
+      (?P<number>\d[\d.]*(?:[eE][+-]?\d+)?|\.\d+)(?P<multiple>[KMGT](?![\w]))?
+    | \$(?P<name>[A-Za-z_]\w*)
+    | (?P<word>[A-Za-z_]\w*)
+    | (?P<operator>//|\*\*|==|!=|<=|>=|[-+*/%<>(),])
+    )""",
+    re.VERBOSE | re.ASCII,
+)
+_KEYWORDS = frozenset({"and", "or", "not", "if", "else", "true", "false"})
+
+
+_ODD_NUMBER = re.compile(r"[+-]?0[xXoObB]\w*|[+]\d+|[+-]?\d+(_+\d*)+|\d+(:\d+)+", re.ASCII)
+
+
+def _decimal_hint(text: str) -> str:
+    """What a number in another notation is in decimal, where that is plain."""
+    try:
+        value = int(text.replace("__", "_"), 0) if len(text) <= 20 else None
+    except ValueError:
+        value = None
+    return "numbers are written in decimal digits" if value is None else f"write {value}"
+
+
+class Expression:
+    """A parsed expression. ``constant`` tells that it holds no name."""
+
+    __slots__ = ("constant", "evaluate", "names", "text")
+
+    def __init__(self, text: str, evaluate: Evaluator, names: frozenset[str]) -> None:
+        self.text = text
+        self.evaluate = evaluate
+        self.names = names
+        self.constant = not names
+
+
+def parse(text: str, bare_names: Iterable[str] = ()) -> Expression:
+    """Reads an expression.
+
+    Args:
+        text: at most 256 characters, 16 levels of parentheses.
+        bare_names: names that may stand without a ``$`` (columns, in a filter).
+
+    Raises:
+        ExpressionError: with the offset of the first character that does not fit.
+    """
+    if text.isdigit() and text.isascii() and len(text) <= 16 and (text[0] != "0" or text == "0"):
+        value = _bounded(int(text), 0)
+        return Expression(text, lambda scope: value, frozenset())
+    if len(text) > LENGTH_LIMIT:
+        raise ExpressionError(f"the expression is too long: {len(text)} characters, at most {LENGTH_LIMIT}", LENGTH_LIMIT)
+    if _ODD_NUMBER.fullmatch(text):
+        raise ExpressionError(f"{quote(text)} is not a number of the language", 0, _decimal_hint(text))
+    parser = _Parser(text, frozenset(bare_names))
+    evaluate = parser.ternary()
+    if parser.kind:
+        raise ExpressionError(f"unexpected {quote(parser.token)} in the expression {quote(text)}", parser.start)
+    return Expression(text, evaluate, frozenset(parser.names))
+
+
+class _Parser:
+    """Recursive descent; ``token``, ``kind`` and ``start`` are the current token, its kind and its offset."""
+
+    def __init__(self, text: str, bare_names: frozenset[str]) -> None:
+        self.text = text
+        self.bare_names = bare_names
+        self.names: set[str] = set()
+        self.position = 0
+        self.nesting = 0
+        self.multiple = ""
+        self.advance()
+
+    def advance(self) -> None:
+        match = _TOKEN.match(self.text, self.position)
+        if match is None:
+            rest = self.text[self.position :].lstrip(" ")
+            self.start = len(self.text) - len(rest)
+            if rest:
+                raise ExpressionError(self._unreadable(rest[0]), self.start)
+            self.kind = self.token = ""
+            return
+        self.kind = match.lastgroup or ""
+        if self.kind == "multiple":
+            self.kind = "number"
+        self.token = match[self.kind]
+        self.multiple = match["multiple"] or ""
+        self.start = match.start(self.kind) - (self.kind == "name")
+        self.position = match.end()
+
+    def _unreadable(self, character: str) -> str:
+        shown = quote(character) if character.isascii() else f"U+{ord(character):04X}"
+        return f"{shown} has no place in the expression {quote(self.text)}"
+
+    def take(self, *operators: str) -> str:
+        """The current token if it is one of these operators or keywords, which it then passes."""
+        token = self.token
+        if token in operators and self.kind in ("operator", "word"):
+            self.advance()
+            return token
+        return ""
+
+    def ternary(self) -> Evaluator:
+        self.nesting += 1
+        if self.nesting > NESTING_LIMIT:
+            raise ExpressionError(f"more than {NESTING_LIMIT} levels of parentheses", self.start)
+        value = self.disjunction()
+        if self.take("if"):
+            start = self.start
+            condition = self.disjunction()
+            if not self.take("else"):
+                raise ExpressionError(f"'else' is missing in the expression {quote(self.text)}", self.start)
+            other = self.ternary()
+            self.nesting -= 1
+            return lambda scope: value(scope) if _truth(condition(scope), start) else other(scope)
+        self.nesting -= 1
+        return value
+
+    def disjunction(self) -> Evaluator:
+        left, start = self.conjunction(), self.start
+        while self.take("or"):
+            left = _either(left, self.conjunction(), start)
+        return left
+
+    def conjunction(self) -> Evaluator:
+        left, start = self.negation(), self.start
+        while self.take("and"):
+            left = _both(left, self.negation(), start)
+        return left
+
+    def negation(self) -> Evaluator:
+        negations = 0
+        start = self.start
+        while self.take("not"):
+            negations += 1
+        value = self.comparison()
+        if not negations:
+            return value
+        return lambda scope: _truth(value(scope), start) == (negations % 2 == 0)
+
+    def comparison(self) -> Evaluator:
+        left, start = self.sum(), self.start
+        operator = self.take("==", "!=", "<=", ">=", "<", ">")
+        return _comparison(operator, left, self.sum(), start) if operator else left
+
+    def sum(self) -> Evaluator:
+        left, start = self.product(), self.start
+        while operator := self.take("+", "-"):
+            left = _binary(operator, left, self.product(), start)
+            start = self.start
+        return left
+
+    def product(self) -> Evaluator:
+        left, start = self.unary(), self.start
+        while operator := self.take("*", "//", "/", "%"):
+            left = _binary(operator, left, self.unary(), start)
+            start = self.start
+        return left
+
+    def unary(self) -> Evaluator:
+        start = self.start
+        negative = False
+        while self.take("-"):
+            negative = not negative
+        value = self.power()
+        return (lambda scope: -_number(value(scope), start)) if negative else value
+
+    def power(self) -> Evaluator:
+        base, start = self.atom(), self.start
+        if self.take("**"):
+            self.nesting += 1
+            if self.nesting > NESTING_LIMIT:
+                raise ExpressionError(f"more than {NESTING_LIMIT} levels of powers", start)
+            exponent = self.unary()
+            self.nesting -= 1
+            return _binary("**", base, exponent, start)
+        return base
+
+    def atom(self) -> Evaluator:
+        kind, token, start = self.kind, self.token, self.start
+        if kind == "number":
+            value = _literal(token, self.multiple, start)
+            self.advance()
+            return lambda scope: value
+        if kind == "name" or (kind == "word" and token in self.bare_names):
+            self.names.add(token)
+            self.advance()
+            return _lookup(token, start)
+        if kind == "word":
+            return self._word(token, start)
+        if self.take("("):
+            inner = self.ternary()
+            self._close(start)
+            return inner
+        if not kind:
+            raise ExpressionError(f"the expression {quote(self.text)} ends too early", start)
+        raise ExpressionError(f"unexpected {quote(token)} in the expression {quote(self.text)}", start)
+
+    def _word(self, token: str, start: int) -> Evaluator:
+        self.advance()
+        if token in ("true", "false"):
+            value = token == "true"
+            return lambda scope: value
+        if token in FUNCTIONS and self.token == "(":
+            self.advance()
+            arguments = [self.ternary()]
+            while self.take(","):
+                arguments.append(self.ternary())
+            self._close(start)
+            return _call(token, arguments, start)
+        if token in _KEYWORDS:
+            raise ExpressionError(f"unexpected '{token}' in the expression {quote(self.text)}", start)
+        if self.bare_names:
+            hint = suggest(token, self.bare_names)
+        elif token in FUNCTIONS:
+            hint = f"write {token}(...)"
+        else:
+            hint = suggest(token, FUNCTIONS) if self.token == "(" else f"a variable is written ${token}"
+        raise ExpressionError(f"unknown word {quote(token)} in an expression", start, hint)
+
+    def _close(self, start: int) -> None:
+        if not self.take(")"):
+            hint = None
+            if not self.kind:
+                hint = "inside { } and [ ] a comma ends the value: put the expression in quotes"
+            raise ExpressionError(f"'(' is not closed in the expression {quote(self.text)}", start, hint)
+
+
+def _literal(token: str, multiple: str, start: int) -> Exact:
+    if len(token) > 16 and "." not in token:
+        raise ExpressionError(f"too many digits: {quote(token)}", start, "numbers go up to 10^15")
+    if len(token) > 1 and token[0] == "0" and token[1].isdigit():
+        decimal = token.lstrip("0") or "0"
+        raise ExpressionError(f"a number can't start with 0: {quote(token)}", start, f"write {decimal}")
+    if token.isdigit():
+        return _bounded(int(token) * MULTIPLES.get(multiple, 1), start)
+    if token.count(".") > 1 or token.endswith(".") or token.startswith("."):
+        raise ExpressionError(f"{quote(token)} is not a number", start)
+    exponent = re.search(r"[eE]([+-]?\d+)$", token)
+    if len(token) > 40 or (exponent and abs(int(exponent[1])) > 18):
+        raise ExpressionError(f"too many digits: {quote(token)}", start, "numbers go up to 10^15")
+    from fractions import Fraction
+
+    return _bounded(_whole(Fraction(token) * MULTIPLES.get(multiple, 1)), start)
+
+
+def _whole(value: Exact) -> Exact:
+    """An int where the value is whole."""
+    return value.numerator if value.denominator == 1 else value
+
+
+def _bounded(value: Exact, start: int) -> Exact:
+    if abs(value) > NUMBER_LIMIT or value.denominator > NUMBER_LIMIT:
+        raise ExpressionError("a number larger than 10^15", start)
+    return value
+
+
+def describe(value: Value) -> str:
+    """What a value is, for a message: ``the word 'bn'``, ``3``, ``true``, ``a list``."""
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, str):
+        return f"the word {quote(value)}"
+    return "a list" if isinstance(value, tuple) else str(value)
+
+
+def _number(value: Value, start: int) -> Exact:
+    if isinstance(value, (bool, str, tuple)):
+        raise ExpressionError(f"a number is needed, but this is {describe(value)}", start)
+    return value  # type: ignore[no-any-return]
+
+
+def _truth(value: Value, start: int) -> bool:
+    if not isinstance(value, bool):
+        raise ExpressionError(f"true or false is needed, but this is {describe(value)}", start)
+    return value
+
+
+def truth(expression: Expression, scope: Scope) -> bool:
+    """The value of a condition.
+
+    Raises:
+        ExpressionError: it is not true or false.
+    """
+    return _truth(expression.evaluate(scope), 0)
+
+
+def _lookup(name: str, start: int) -> Evaluator:
+    def evaluate(scope: Scope) -> Value:
+        try:
+            return scope.lookup(name)
+        except ExpressionError as error:
+            error.offset = start
+            raise
+
+    return evaluate
+
+
+def _either(left: Evaluator, right: Evaluator, start: int) -> Evaluator:
+    return lambda scope: _truth(left(scope), start) or _truth(right(scope), start)
+
+
+def _both(left: Evaluator, right: Evaluator, start: int) -> Evaluator:
+    return lambda scope: _truth(left(scope), start) and _truth(right(scope), start)
+
+
+def _comparison(operator: str, left: Evaluator, right: Evaluator, start: int) -> Evaluator:
+    compare = _COMPARISONS[operator]
+
+    def evaluate(scope: Scope) -> bool:
+        a, b = left(scope), right(scope)
+        if not (isinstance(a, bool) and isinstance(b, bool) and operator in ("==", "!=")):
+            _number(a, start), _number(b, start)
+        return compare(a, b)
+
+    return evaluate
+
+
+def _binary(operator: str, left: Evaluator, right: Evaluator, start: int) -> Evaluator:
+    compute = _OPERATORS[operator]
+
+    def evaluate(scope: Scope) -> Exact:
+        a, b = left(scope), right(scope)
+        if type(a) is not int or type(b) is not int:
+            _number(a, start), _number(b, start)
+        try:
+            return _bounded(compute(a, b), start)
+        except ZeroDivisionError:
+            raise ExpressionError(f"division by zero: {a} {operator} {b}", start) from None
+        except ValueError as error:
+            raise ExpressionError(str(error), start) from None
+
+    return evaluate
+
+
+def _call(name: str, arguments: list[Evaluator], start: int) -> Evaluator:
+    function, least, most = FUNCTIONS[name]
+    if not least <= len(arguments) <= most:
+        wanted = str(least) if least == most else f"at least {least}"
+        raise ExpressionError(f"{name}() takes {wanted} argument{'s' * (wanted != '1')}, but got {len(arguments)}", start)
+
+    def evaluate(scope: Scope) -> Exact:
+        values = [_number(argument(scope), start) for argument in arguments]
+        try:
+            return _bounded(function(*values), start)
+        except (ValueError, ZeroDivisionError) as error:
+            raise ExpressionError(f"{name}(): {error}", start) from None
+
+    return evaluate
+
+
+def _divide(a: Exact, b: Exact) -> Exact:
+    from fractions import Fraction
+
+    return _whole(Fraction(a) / b)
+
+
+def _power(a: Exact, b: Exact) -> Exact:
+    if not isinstance(b, int) or abs(b) > EXPONENT_LIMIT:
+        raise ValueError(f"an exponent is a whole number up to {EXPONENT_LIMIT}, not {b}")
+    if b < 0:
+        return _divide(1, _power(a, -b))
+    return _whole(a**b)
+
+
+def _ceil(x: Exact) -> int:
+    return -(-x // 1)
+
+
+def _floor(x: Exact) -> int:
+    return x // 1
+
+
+def _round(x: Exact) -> int:
+    return round(x)
+
+
+def _log2(x: Exact) -> Exact:
+    from fractions import Fraction
+    from math import log2
+
+    if x <= 0:
+        raise ValueError(f"{x} is not positive")
+    power = max(x.numerator, x.denominator).bit_length() - 1
+    if x in (2**power, Fraction(1, 2**power)):
+        return power if x >= 1 else -power
+    return Fraction(log2(x)).limit_denominator(10**12)
+
+
+def divisible(x: Exact, d: Exact) -> int:
+    """``x`` rounded to the nearest multiple of ``d``, at least ``d`` and never more than 10% below ``x``.
+
+    The rule of MobileNet and its descendants (Sandler et al. 2018, the authors' ``make_divisible``).
+    """
+    if not isinstance(d, int) or d < 1:
+        raise ValueError(f"the divisor must be a whole number of at least 1, not {d}")
+    rounded = max(d, int(x + _divide(d, 2)) // d * d)
+    return rounded + d if 10 * rounded < 9 * x else rounded
+
+
+def div8(x: Exact) -> int:
+    """``divisible(x, 8)``."""
+    return divisible(x, 8)
+
+
+#: name: (function, fewest arguments, most arguments)
+FUNCTIONS: dict[str, tuple[Callable[..., Any], int, int]] = {
+    "min": (min, 1, 16),
+    "max": (max, 1, 16),
+    "floor": (_floor, 1, 1),
+    "ceil": (_ceil, 1, 1),
+    "round": (_round, 1, 1),
+    "abs": (abs, 1, 1),
+    "log2": (_log2, 1, 1),
+    "div8": (div8, 1, 1),
+    "divisible": (divisible, 2, 2),
+}
+
+_COMPARISONS: dict[str, Callable[[Any, Any], bool]] = {
+    "==": lambda a, b: bool(a == b),
+    "!=": lambda a, b: bool(a != b),
+    "<=": lambda a, b: bool(a <= b),
+    ">=": lambda a, b: bool(a >= b),
+    "<": lambda a, b: bool(a < b),
+    ">": lambda a, b: bool(a > b),
+}
+
+_OPERATORS: dict[str, Callable[[Any, Any], Any]] = {
+    "+": lambda a, b: _whole(a + b),
+    "-": lambda a, b: _whole(a - b),
+    "*": lambda a, b: _whole(a * b),
+    "/": _divide,
+    "//": lambda a, b: a // b,
+    "%": lambda a, b: _whole(a % b),
+    "**": _power,
+}

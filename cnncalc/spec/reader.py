@@ -1,0 +1,356 @@
+"""Bytes to marked nodes: the only importer of yaml, and the home of every limit on what is read.
+
+One iterative pass over the events of libyaml's parser. Refused, each with its place: anchors, aliases, tags, merge
+keys, duplicate and empty keys, several documents, tabs, control and direction characters, anything but UTF-8.
+Scalars stay text; the field that reads one decides what it is.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from cnncalc.errors import CnncalcError, LimitError, Location, SpecError, SpecSyntaxError, quote
+
+BYTE_LIMIT = 1 << 20
+DEPTH_LIMIT = 64
+NODE_LIMIT = 50_000
+SCALAR_LIMIT = 10_000
+KEY_LIMIT = 128
+
+_REFUSED = re.compile(
+    "[\x00-\x09\x0b-\x1f\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff\ufffe\uffff\ufff9-\ufffb]"
+)
+
+
+_NO_ANCHORS = "write the value out, or use vars and blocks"
+
+
+class Source:
+    """The text a node was read from, and the name that messages give it."""
+
+    __slots__ = ("data", "name", "text")
+
+    def __init__(self, name: str, text: str, data: bytes) -> None:
+        self.name = name
+        self.text = text
+        self.data = data
+
+
+class Node:
+    """A piece of a spec that knows its place; ``line`` and ``column`` count from 1."""
+
+    __slots__ = ("column", "line", "source")
+    kind = "node"
+
+    def __init__(self, source: Source, line: int, column: int) -> None:
+        self.source = source
+        self.line = line
+        self.column = column
+
+    @property
+    def location(self) -> Location:
+        return Location(self.source.name, self.line, self.column)
+
+    def error(self, message: str, hint: str | None = None) -> SpecError:
+        """An error that points here."""
+        return SpecError(message, self.location, hint)
+
+
+class Scalar(Node):
+    """Text. ``plain`` is false where it was written in quotes or as a block."""
+
+    __slots__ = ("plain", "text")
+    kind = "text"
+
+    def __init__(self, source: Source, line: int, column: int, text: str, plain: bool) -> None:
+        self.source = source
+        self.line = line
+        self.column = column
+        self.text = text
+        self.plain = plain
+
+
+class SequenceNode(Node):
+    """A list; ``flow`` is true for the form in brackets."""
+
+    __slots__ = ("flow", "items")
+    kind = "a list"
+
+    def __init__(self, source: Source, line: int, column: int, flow: bool) -> None:
+        super().__init__(source, line, column)
+        self.flow = flow
+        self.items: list[Node] = []
+
+
+class MappingNode(Node):
+    """A mapping: key text to (key, value), in the order of the text; ``flow`` is true for the form in braces."""
+
+    __slots__ = ("entries", "flow")
+    kind = "a mapping"
+
+    def __init__(self, source: Source, line: int, column: int, flow: bool) -> None:
+        super().__init__(source, line, column)
+        self.flow = flow
+        self.entries: dict[str, tuple[Scalar, Node]] = {}
+
+
+def read(data: bytes, name: str) -> MappingNode:
+    """The marked tree of a document whose root is a mapping.
+
+    Args:
+        data: the file's bytes, at most :data:`BYTE_LIMIT` (a reader of a file stops one byte later).
+        name: what messages call the file.
+
+    Raises:
+        LimitError: too many bytes, nodes or levels, or a text too long.
+        SpecSyntaxError: the text is not the YAML that the language accepts.
+        SpecError: the root is not a mapping.
+    """
+    root = read_node(data, name)
+    if not isinstance(root, MappingNode):
+        found = f"the text {quote(root.text)}" if isinstance(root, Scalar) else root.kind
+        raise SpecError(f"a spec is a mapping of keys, but this is {found}", Location(name, 1, 1))
+    return root
+
+
+def read_node(data: bytes, name: str) -> Node:
+    """The marked tree of one document of any form; raises as :func:`read` does."""
+    if len(data) > BYTE_LIMIT:
+        raise LimitError(f"the file has more than {BYTE_LIMIT:,} bytes", Location(name, 1, 1))
+    text = _decode(data, name)
+    return _Events(Source(name, text, data)).tree()
+
+
+def _decode(data: bytes, name: str) -> str:
+    if data.startswith((b"\xff\xfe", b"\xfe\xff", b"\x00\x00\xfe\xff")):
+        raise SpecSyntaxError("the file is in UTF-16 or UTF-32", Location(name, 1, 1), "save it as UTF-8")
+    try:
+        text = data.removeprefix(b"\xef\xbb\xbf").decode("utf-8")
+    except UnicodeDecodeError as error:
+        before = data[: error.start].removeprefix(b"\xef\xbb\xbf").decode("utf-8")
+        message = f"not UTF-8: byte 0x{data[error.start]:02x}"
+        raise SpecSyntaxError(message, _place(before, len(before), name), "save it as UTF-8") from None
+    text = text.replace("\r\n", "\n")
+    found = _REFUSED.search(text)
+    if found:
+        place = _place(text, found.start(), name)
+        if found[0] == "\t":
+            raise SpecSyntaxError("a tab", place, "use spaces")
+        raise SpecSyntaxError(f"the character U+{ord(found[0]):04X} is not allowed", place)
+    return text
+
+
+def _place(text: str, offset: int, name: str) -> Location:
+    before = text[:offset]
+    return Location(name, before.count("\n") + 1, offset - (before.rfind("\n") + 1) + 1)
+
+
+class _Events:
+    """The pass over the events. A stack holds the open collections; ``keys`` the key each mapping waits to fill.
+
+    An alias says more than the anchor it needs, and a key that stands twice more than both: alias, merge key and
+    anchor are kept back until the pass has found nothing worse. Nothing is ever expanded.
+    """
+
+    def __init__(self, source: Source) -> None:
+        self.source = source
+        self.nodes = 0
+        self.anchors: dict[str, Node] = {}
+        self.alias: SpecSyntaxError | None = None
+        self.merge: Node | None = None
+
+    def tree(self) -> Node:
+        import yaml
+
+        source = self.source
+        loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+        parser: Any = loader(source.text)
+        try:
+            return self._walk(parser, yaml)
+        except yaml.MarkedYAMLError as error:
+            raise _syntax_error(error, source) from None
+        except (yaml.YAMLError, UnicodeError, ValueError, OverflowError) as error:
+            message = f"not YAML: an escape or character can't be read ({escape_reason(error)})"
+            raise SpecSyntaxError(message, Location(source.name, 1, 1)) from None
+        finally:
+            parser.dispose()
+
+    def _walk(self, parser: Any, yaml: Any) -> Node:
+        source = self.source
+        get_event = parser.get_event
+        scalar_event, sequence_start, mapping_start = yaml.ScalarEvent, yaml.SequenceStartEvent, yaml.MappingStartEvent
+        ends = (yaml.SequenceEndEvent, yaml.MappingEndEvent)
+        stack: list[SequenceNode | MappingNode] = []
+        keys: list[Scalar | None] = []
+        key: Scalar | None = None
+        root: Node | None = None
+        documents = 0
+        while True:
+            event = get_event()
+            kind = type(event)
+            if kind is scalar_event:
+                mark = event.start_mark
+                text = event.value
+                node: Node = Scalar(source, mark.line + 1, mark.column + 1, text, event.style is None)
+                if event.anchor is not None or event.tag is not None or len(text) > SCALAR_LIMIT or not text.isascii():
+                    self._check(event, node)
+                    self._check_text(text, node)
+                elif not text.isprintable():
+                    self._check_text(text, node)
+            elif kind is sequence_start or kind is mapping_start:
+                mark = event.start_mark
+                node_class = SequenceNode if kind is sequence_start else MappingNode
+                node = node_class(source, mark.line + 1, mark.column + 1, event.flow_style)
+                if event.anchor is not None or event.tag is not None:
+                    self._check(event, node)
+                if len(stack) >= DEPTH_LIMIT:
+                    raise LimitError(f"nested more than {DEPTH_LIMIT} levels deep", node.location)
+            elif kind in ends:
+                stack.pop()
+                key = keys.pop()
+                continue
+            elif kind is yaml.AliasEvent:
+                node = Node(source, event.start_mark.line + 1, event.start_mark.column + 1)
+                message = f"the alias *{event.anchor} is not allowed: aliases expand without limit"
+                self.alias = self.alias or SpecSyntaxError(message, node.location, _NO_ANCHORS)
+            elif kind is yaml.DocumentStartEvent:
+                documents += 1
+                self._check_document(event, documents)
+                continue
+            elif kind is yaml.StreamEndEvent:
+                break
+            else:  # stream start, document end
+                continue
+            self.nodes += 1
+            if self.nodes > NODE_LIMIT:
+                raise LimitError(f"more than {NODE_LIMIT:,} nodes", node.location)
+            if not stack:
+                root = node
+            else:
+                parent = stack[-1]
+                if kind is scalar_event and not text and event.style is None and (key or type(parent) is SequenceNode):
+                    raise _empty(key, parent, node)
+                if type(parent) is SequenceNode:
+                    parent.items.append(node)
+                elif key is None:
+                    key = self._key(node, parent)  # type: ignore[arg-type]
+                    continue
+                else:
+                    parent.entries[key.text] = (key, node)  # type: ignore[union-attr]
+                    key = None
+            if isinstance(node, (SequenceNode, MappingNode)):
+                stack.append(node)
+                keys.append(key)
+                key = None
+        if self.alias:
+            raise self.alias
+        if self.merge:
+            raise SpecSyntaxError("the merge key << is not allowed", self.merge.location, "use extends, uses or defaults")
+        for anchor, node in self.anchors.items():
+            raise SpecSyntaxError(f"the anchor &{anchor} is not allowed", node.location, _NO_ANCHORS)
+        if root is None or (isinstance(root, Scalar) and root.plain and not root.text):
+            raise SpecSyntaxError("the file is empty", Location(source.name, 1, 1), "cnncalc new NAME writes a first spec")
+        return root
+
+    def _check(self, event: Any, node: Node) -> None:
+        if event.anchor is not None:
+            if event.anchor in self.anchors:
+                raise SpecSyntaxError(f"the anchor &{event.anchor} stands twice, and none is allowed", node.location)
+            self.anchors[event.anchor] = node
+        if event.tag is not None:
+            raise SpecSyntaxError(f"the tag {quote(event.tag)} is not allowed", node.location, "remove the tag")
+
+    def _check_text(self, text: str, node: Node) -> None:
+        if len(text) > SCALAR_LIMIT:
+            raise LimitError(f"the text is too long: {len(text):,} characters, at most {SCALAR_LIMIT:,}", node.location)
+        found = _REFUSED.search(text)
+        if found:
+            raise SpecSyntaxError(f"the escaped character U+{ord(found[0]):04X} is not allowed", node.location)
+
+    def _check_document(self, event: Any, documents: int) -> None:
+        mark = event.start_mark
+        place = Location(self.source.name, mark.line + 1, mark.column + 1)
+        if documents > 1:
+            raise SpecSyntaxError("a second document", place, "one spec per file")
+        if event.version and event.version[0] != 1:
+            raise SpecSyntaxError(f"YAML version {event.version[0]}.{event.version[1]} is not known", place, "use 1.2")
+        if event.tags:
+            raise SpecSyntaxError("a %TAG directive is not allowed", place, "remove the tag directive")
+
+    def _key(self, node: Node, parent: MappingNode) -> Scalar:
+        if not isinstance(node, Scalar):
+            raise SpecSyntaxError(f"a key must be a word, but this is {node.kind}", node.location)
+        text = node.text
+        if not text:
+            raise SpecSyntaxError("a key is empty", node.location)
+        if len(text) > KEY_LIMIT:
+            raise LimitError(f"the key is too long: {len(text):,} characters, at most {KEY_LIMIT}", node.location)
+        if text in parent.entries:
+            first = parent.entries[text][0]
+            raise SpecSyntaxError(f"the key {quote(text)} stands twice, first on line {first.line}", node.location)
+        if text == "<<":
+            self.merge = self.merge or node
+        return node
+
+
+def _empty(key: Scalar | None, parent: SequenceNode | MappingNode, node: Node) -> SpecSyntaxError:
+    if key is None:
+        return SpecSyntaxError("an item of the list is empty", node.location)
+    if parent.flow and key.text.count(")") > key.text.count("("):
+        message = "a comma inside { } ends the value, so the expression is cut"
+        return SpecSyntaxError(message, key.location, "put the expression in quotes")
+    message = f"the value of {quote(key.text)} is empty"
+    return SpecSyntaxError(message, key.location, "write a value, [] for none, or remove the key")
+
+
+def escape_reason(error: Exception) -> str:
+    """The reason a YAML library gave, on one line."""
+    return " ".join(str(error).split())[:120]
+
+
+_CONFLICT = re.compile("^(<<<<<<<|=======|>>>>>>>)", re.MULTILINE)
+
+
+def _syntax_error(error: Any, source: Source) -> CnncalcError:
+    """A message for what libyaml reports, in the words of the language."""
+    problem = str(error.problem or error.context or "not YAML")
+    mark = error.problem_mark or error.context_mark
+    line, column = (mark.line + 1, mark.column + 1) if mark else (1, 1)
+    place = Location(source.name, line, column)
+    opened = error.context_mark
+    hint = None
+    conflict = _CONFLICT.search(source.text)
+    lines = source.text.split("\n")
+    here = lines[line - 1] if line <= len(lines) else ""
+    if conflict:
+        hint = "merge conflict marker"
+        place = _place(source.text, conflict.start(), source.name)
+    elif "expected ',' or" in problem:
+        bracket = "]" if "']'" in problem else "}"
+        problem = f"expected ',' or '{bracket}'"
+        if opened:
+            problem += f"; the bracket was opened at line {opened.line + 1}, column {opened.column + 1}"
+    elif "unexpected end of stream" in problem or "quoted scalar" in str(error.context or ""):
+        if "quoted scalar" in str(error.context or "") and "escape" not in problem and "hex" not in problem:
+            problem = "a quotation mark is not closed"
+            if opened:
+                problem += f"; it was opened at line {opened.line + 1}, column {opened.column + 1}"
+        elif "escape" in problem or "hex" in problem or "Unicode" in problem:
+            problem = f"an escape in quotes can't be read: {problem}"
+    elif "cannot start any token" in problem:
+        character = here[column - 1 : column]
+        problem = f"a value can't start with {quote(character)}"
+        hint = "put it in quotes"
+    elif "mapping values are not allowed" in problem:
+        problem = "a ':' where no key can stand"
+        hint = "check the indentation, or put the text in quotes"
+        if len(here) > 1024:
+            problem, hint = "the key is too long", None
+    elif "could not find expected ':'" in problem:
+        problem = "a key without ':'"
+    elif "did not find expected" in problem or "expected <block end>" in problem:
+        problem = "the indentation or the brackets don't fit here"
+    elif "incompatible YAML" in problem:
+        problem = "this YAML version is not known"
+    return SpecSyntaxError(problem, place, hint)

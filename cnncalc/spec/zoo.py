@@ -1,0 +1,172 @@
+"""Finds a spec by name, path or ``-``; lists what is there. Opens files, and nothing outside the allowed folders."""
+
+from __future__ import annotations
+
+import os
+import stat
+import sys
+from typing import NamedTuple
+
+from cnncalc.errors import CnncalcError, Location, SpecError, SpecNotFoundError, escape, quote, suggest
+from cnncalc.spec.reader import BYTE_LIMIT
+
+SUFFIXES = (".yaml", ".yml")
+_PACKAGE = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+
+
+class Found(NamedTuple):
+    """A spec's bytes, what messages call it, and its path (None for standard input)."""
+
+    name: str
+    data: bytes
+    path: str | None
+
+
+def packaged() -> str:
+    """The folder of the packaged zoo: inside the installed package, or beside it in a checkout."""
+    inside = os.path.join(_PACKAGE, "specs")
+    return inside if os.path.isdir(inside) else os.path.join(os.path.dirname(_PACKAGE), "specs")
+
+
+def folders() -> list[str]:
+    """Where names are looked up: ``./specs``, then the packaged zoo."""
+    zoo = packaged()
+    local = os.path.join(os.curdir, "specs")
+    if os.path.isdir(local) and not os.path.samefile(local, zoo):
+        return [local, zoo]
+    return [zoo]
+
+
+def names() -> dict[str, str]:
+    """Every spec's name and path, by name; nothing is read. A spec in ``./specs`` hides the packaged one."""
+    found: dict[str, str] = {}
+    for folder in folders():
+        for base, directories, files in os.walk(folder):
+            directories.sort()
+            for file in sorted(files):
+                name, suffix = os.path.splitext(file)
+                if suffix in SUFFIXES:
+                    found.setdefault(name, os.path.join(base, file))
+    return dict(sorted(found.items()))
+
+
+def find(name: str) -> Found:
+    """The spec that a user names: ``-`` for standard input, a path, or a name of the zoo.
+
+    Raises:
+        SpecNotFoundError: there is none, or it can't be read.
+    """
+    if name == "-":
+        if sys.stdin is None:
+            raise SpecNotFoundError("standard input is closed", Location("<stdin>", 1, 1))
+        return Found("<stdin>", sys.stdin.buffer.read(BYTE_LIMIT + 1), None)
+    if _is_path(name):
+        return Found(name, _read(name), name)
+    path = _lookup(name, folders())
+    if path is None:
+        hint = suggest(name, names()) or "cnncalc list shows every spec"
+        if os.path.exists(name):
+            hint = f"a path needs a suffix or a slash: ./{escape(name)}"
+        raise SpecNotFoundError(f"no spec is named {quote(name)}", None, hint)
+    return Found(_shown(path), _read(path), path)
+
+
+def find_base(name: str, path: str | None) -> Found:
+    """The spec that another one names in ``extends`` or ``uses``; ``path`` is the file that names it.
+
+    A path is relative to that file and may not leave its folder. A name is looked up beside the file, then like any
+    spec.
+
+    Raises:
+        SpecError: it leaves the folder, is no regular file, does not exist or can't be read.
+    """
+    here = os.path.dirname(os.path.abspath(path)) if path else os.path.abspath(os.curdir)
+    if not _is_path(name):
+        if not name or os.sep in name or ":" in name or "\\" in name or name.startswith("~"):
+            raise SpecError(f"{quote(name)} is outside the folder of this spec and the zoo")
+        sibling = next((p for p in (os.path.join(here, name + suffix) for suffix in SUFFIXES) if os.path.isfile(p)), None)
+        target = sibling or _lookup(name, folders())
+        if target is None:
+            raise SpecError(f"no spec is named {quote(name)}", None, suggest(name, names()))
+    else:
+        if os.path.isabs(name) or name.startswith("~") or "\\" in name or ":" in name:
+            raise SpecError(f"{quote(name)} is outside the folder of this spec and the zoo")
+        target = os.path.join(here, name)
+    try:
+        real = os.path.realpath(target, strict=True)
+    except (OSError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "not a path"
+        raise SpecError(f"can't open {quote(name)}: {reason}") from None
+    allowed = [os.path.realpath(folder) for folder in (here, *folders())]
+    if not any(real.startswith(folder + os.sep) for folder in allowed):
+        raise SpecError(f"{quote(name)} is outside the folder of this spec and the zoo")
+    try:
+        data = _read(real, regular=True)
+    except CnncalcError as error:
+        raise SpecError(f"can't open {quote(name)}: {error.message}") from None
+    return Found(_shown(target), data, target)
+
+
+def _is_path(name: str) -> bool:
+    return "/" in name or os.sep in name or name.endswith(SUFFIXES)
+
+
+def _lookup(name: str, places: list[str]) -> str | None:
+    """The path of a name: ``<folder>/<name>.yaml`` or one family further down. Reads no file."""
+    if not name or name.startswith(".") or "\0" in name:
+        return None
+    for place in places:
+        try:
+            with os.scandir(place) as entries:
+                families = sorted(entry.path for entry in entries if entry.is_dir())
+        except OSError:
+            continue
+        for folder in (place, *families):
+            for suffix in SUFFIXES:
+                path = os.path.join(folder, name + suffix)
+                if os.path.isfile(path):
+                    return path
+    return None
+
+
+def _shown(path: str) -> str:
+    """The path as messages give it: relative where that is shorter."""
+    try:
+        relative = os.path.relpath(path)
+    except ValueError:
+        return path
+    return relative if not relative.startswith(os.pardir) else path
+
+
+def _read(path: str, regular: bool = False) -> bytes:
+    """At most one byte more than the limit. ``regular`` refuses everything that is no file (named pipes block)."""
+    place = Location(path, 1, 1)
+    try:
+        mode = os.stat(path).st_mode
+        if stat.S_ISDIR(mode):
+            raise SpecNotFoundError("this is a directory, not a spec", place)
+        if regular and not stat.S_ISREG(mode):
+            raise SpecNotFoundError("this is no regular file", place)
+        with open(path, "rb") as file:
+            return file.read(BYTE_LIMIT + 1)
+    except (OSError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) and error.strerror else "not a path"
+        raise SpecNotFoundError(f"can't read the spec: {reason}", place, _near(path)) from None
+
+
+def _near(path: str) -> str | None:
+    """Files of that folder with a similar name."""
+    folder = os.path.dirname(path) or os.curdir
+    try:
+        files = [file for file in os.listdir(folder) if file.endswith(SUFFIXES)]
+    except (OSError, ValueError):
+        return None
+    return suggest(os.path.basename(path), files) if len(files) <= 1000 else None
+
+
+def same_file(path: str, other: str) -> bool:
+    """Whether two paths lead to one file."""
+    try:
+        return os.path.samefile(path, other)
+    except OSError:
+        return False

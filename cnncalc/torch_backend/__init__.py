@@ -1,0 +1,1 @@
+"""PyTorch: the only room that may import torch. Nothing of the core needs it."""
