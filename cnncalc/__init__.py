@@ -1,0 +1,83 @@
+"""cnncalc: layer sizes, parameters, MACs and memory of neural networks, each with the rule it was counted by.
+
+    >>> import cnncalc
+    >>> report = cnncalc.load("vgg16").analyze()
+    >>> report.totals["params"]
+    138357544
+
+The public API and nothing else; what a name needs is imported when it is first used.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+__version__ = "0.1.0"
+
+if TYPE_CHECKING:
+    from cnncalc.errors import (
+        CnncalcError,
+        EnvironmentFailure,
+        ExpressionError,
+        LimitError,
+        Location,
+        ShapeError,
+        SpecError,
+        SpecErrors,
+        SpecNotFoundError,
+        SpecSyntaxError,
+        UsageError,
+    )
+    from cnncalc.network import Network, list_specs, load
+    from cnncalc.report.model import Report, Row
+
+_HOMES = {
+    "load": "network",
+    "list_specs": "network",
+    "Network": "network",
+    "Report": "report.model",
+    "Row": "report.model",
+    "CnncalcError": "errors",
+    "EnvironmentFailure": "errors",
+    "ExpressionError": "errors",
+    "LimitError": "errors",
+    "Location": "errors",
+    "ShapeError": "errors",
+    "SpecError": "errors",
+    "SpecErrors": "errors",
+    "SpecNotFoundError": "errors",
+    "SpecSyntaxError": "errors",
+    "UsageError": "errors",
+}
+
+__all__ = [
+    "CnncalcError",
+    "EnvironmentFailure",
+    "ExpressionError",
+    "LimitError",
+    "Location",
+    "Network",
+    "Report",
+    "Row",
+    "ShapeError",
+    "SpecError",
+    "SpecErrors",
+    "SpecNotFoundError",
+    "SpecSyntaxError",
+    "UsageError",
+    "__version__",
+    "list_specs",
+    "load",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module 'cnncalc' has no attribute {name!r}")
+    from importlib import import_module
+
+    return getattr(import_module(f"cnncalc.{_HOMES[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    return list(__all__)

@@ -95,9 +95,10 @@ class Kind(NamedTuple):
 
 
 class Graph:
-    """Nodes in call order (the first is the input), the outputs, and the value that each path of the spec stands for."""
+    """Nodes in call order (the first is the input), the outputs, the value that each path of the spec stands for, and
+    the names of the blocks by their paths."""
 
-    __slots__ = ("kinds", "nodes", "outputs", "paths", "sides")
+    __slots__ = ("blocks", "kinds", "nodes", "outputs", "paths", "sides")
 
     def __init__(
         self,
@@ -106,12 +107,14 @@ class Graph:
         outputs: Sequence[int],
         sides: Sequence[Side],
         paths: Mapping[str, int],
+        blocks: Mapping[str, str],
     ) -> None:
         self.nodes = tuple(nodes)
         self.kinds = tuple(kinds)
         self.outputs = tuple(outputs)
         self.sides = tuple(sides)
         self.paths = paths
+        self.blocks = blocks
 
     def per_node(self, rule: Callable[[Kind], Result]) -> list[Result]:
         """What ``rule`` says of every node; it is asked once for each kind."""
@@ -132,6 +135,7 @@ class GraphBuilder:
         self.sides: list[Side] = []
         self.side: str | None = None
         self.positions: dict[str, int] = {}
+        self.blocks: dict[str, str] = {}
         self._ops: dict[tuple[object, ...], Op] = {}
         self._kinds: dict[tuple[object, ...], int] = {}
         self._kind_list: list[Kind] = [Kind(Input(), (), shape, {})]
@@ -215,4 +219,5 @@ class GraphBuilder:
 
     def finish(self, outputs: Iterable[int]) -> Graph:
         """The Graph of everything added so far."""
-        return Graph(self.nodes, self._kind_list, tuple(outputs), self.sides, {**self.positions, **self.paths})
+        paths = {**self.positions, **self.paths}
+        return Graph(self.nodes, self._kind_list, tuple(outputs), self.sides, paths, self.blocks)

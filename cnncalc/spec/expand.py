@@ -393,6 +393,7 @@ class _Expander:
             wanted = max(len(block.inputs), 1)
             message = f"block {block.name} takes {wanted} input{'s' * (wanted > 1)}, but got {len(inputs)}"
             raise layer.node.error(message, f"its inputs: {', '.join(block.inputs)}" if block.inputs else None)
+        self.builder.blocks[path] = block.name
         values = self.frame(layer, scope, self.builder.nodes[inputs[0]].shape)
         inner = _Scope(self.builder, values, path, [inputs[0]], scope, shared)
         for name, index in zip(block.inputs, inputs, strict=False):

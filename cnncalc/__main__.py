@@ -1,0 +1,5 @@
+"""``python -m cnncalc``."""
+
+from cnncalc.cli.main import main
+
+main()

@@ -1,0 +1,41 @@
+"""cnncalc compare: networks side by side."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from cnncalc.cli.options import (
+    Columns,
+    SpecName,
+    analyze,
+    network_options,
+    output_options,
+    take_network,
+    take_output,
+)
+from cnncalc.errors import UsageError
+
+
+@click.command("compare")
+@click.argument("networks", nargs=-1, required=True, type=SpecName(), metavar="NETWORK NETWORK...")
+@network_options
+@click.option("--columns", type=Columns(), help="Other quantities, in this order.")
+@click.option("--depth", type=click.IntRange(1, 200), default=1, metavar="N", help="Names in a part's path.")
+@click.option("--sort", metavar="QUANTITY", help="The parts by their largest difference.")
+@click.option("--top", type=click.IntRange(0), metavar="N", help="The first N parts.")
+@output_options
+def command(networks: tuple[str, ...], **given: Any) -> None:
+    """Totals side by side, ratios to the first, and the parts whose names match."""
+    from cnncalc.cli.output import emit
+    from cnncalc.report import comparison
+
+    if len(networks) < 2:
+        raise UsageError("compare takes at least two networks", hint="cnncalc compare resnet50 densenet121")
+    options, output = take_network(given), take_output(given)
+    reports = [analyze(name, options) for name in networks]
+    quantities = given["columns"] or comparison.DEFAULT_QUANTITIES
+    lines = comparison.lines(reports, quantities, given["depth"], given["sort"], given["top"])
+    inputs = [report.spec["file"] for report in reports]
+    emit(output, lambda data: comparison.table(reports, lines), lambda: comparison.payload(reports, lines), inputs)

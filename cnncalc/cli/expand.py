@@ -1,0 +1,22 @@
+"""cnncalc expand: a spec with everything written out."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from cnncalc.cli.options import SpecName, debug_option, load, spec_options
+
+
+@click.command("expand")
+@click.argument("network", type=SpecName())
+@spec_options
+@debug_option
+def command(network: str, **given: Any) -> None:
+    """The spec with every default, block and repeat written out: a spec that counts the same."""
+    from cnncalc.cli.output import write_stdout
+    from cnncalc.spec import write
+
+    expanded = load(network, given["set_"], given["input_"])
+    write_stdout(write.write(expanded.graph, expanded.name, expanded.title, expanded.document.source))

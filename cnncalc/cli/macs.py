@@ -1,0 +1,8 @@
+"""cnncalc macs: work."""
+
+from cnncalc.cli.tables import table_command
+
+
+@table_command("macs", ("out", "macs", "flops"), "macs")
+def command() -> None:
+    """Multiply-accumulates and FLOPs, layer by layer."""

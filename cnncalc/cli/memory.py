@@ -1,0 +1,8 @@
+"""cnncalc memory: activations."""
+
+from cnncalc.cli.tables import table_command
+
+
+@table_command("memory", ("out", "activations", "activation_bytes"), "activation_bytes")
+def command() -> None:
+    """Activations of a forward pass, layer by layer: values and bytes at a data type."""

@@ -1,0 +1,177 @@
+"""What several commands take: the network and its assumptions, and how much of it is shown in which format."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
+
+import click
+from click.shell_completion import CompletionItem
+
+from cnncalc.errors import UsageError
+
+FORMATS = ("table", "plain", "json", "csv", "tsv", "markdown")
+EXPORTS = ("plain", "json", "csv", "tsv", "markdown")
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+
+if TYPE_CHECKING:
+    _ParamType = click.ParamType[Any]
+else:
+    _ParamType = click.ParamType
+
+
+class SpecName(_ParamType):
+    """The name of a spec; the shell completes it from the file names of the zoo, and nothing is read."""
+
+    name = "network"
+
+    def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+        from cnncalc.spec import zoo
+
+        if "/" in incomplete or incomplete.startswith("."):
+            return [CompletionItem(incomplete, type="file")]
+        return [CompletionItem(name) for name in zoo.names() if name.startswith(incomplete)]
+
+
+class InputShape(_ParamType):
+    """``3x300x300``: channels and up to three spatial sizes."""
+
+    name = "CxHxW"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        if isinstance(value, tuple):
+            return value
+        if not re.fullmatch(r"[1-9]\d{0,9}(x[1-9]\d{0,9}){0,3}", value, re.ASCII):
+            self.fail(f"'{value}' is not a shape like 3x300x300", param, ctx)
+        return tuple(map(int, value.split("x")))
+
+
+class Columns(_ParamType):
+    """``out,params,macs``."""
+
+    name = "A,B,..."
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        if isinstance(value, tuple):
+            return value
+        return tuple(name.strip() for name in value.split(",") if name.strip())
+
+
+class NetworkOptions(NamedTuple):
+    """Which form of a network is analysed."""
+
+    set: tuple[str, ...]
+    input: tuple[int, ...] | None
+    batch: int
+    dtype: str
+    convention: str
+    with_side: bool
+
+
+class Output(NamedTuple):
+    """Where the result goes and in which format."""
+
+    format: str
+    export: tuple[str, ...]
+    no_color: bool
+
+
+def _apply(command: Command, options: list[Callable[[Any], Any]]) -> Command:
+    for option in reversed(options):
+        command = option(command)
+    return command
+
+
+def spec_options(command: Command) -> Command:
+    """``--set`` and ``--input``: what a spec is expanded with."""
+    return _apply(
+        command,
+        [
+            click.option("--set", "set_", metavar="NAME=VALUE", multiple=True, help="Set a variable of the spec."),
+            click.option("--input", "input_", type=InputShape(), help="Another input, as 3x300x300."),
+        ],
+    )
+
+
+def network_options(command: Command) -> Command:
+    """:class:`NetworkOptions`, as keyword arguments that :func:`take_network` collects."""
+    return _apply(
+        command,
+        [
+            spec_options,
+            click.option("--batch", type=click.IntRange(1, 10**9), default=1, metavar="N", help="Samples at once."),
+            click.option("--dtype", default="float32", help="float64, float32, float16, bfloat16 or int8."),
+            click.option("--convention", default="macs", help="The counting rule of the column work: macs or flops."),
+            click.option("--with-side", is_flag=True, help="Count the side outputs (auxiliary heads) too."),
+        ],
+    )
+
+
+def output_options(command: Command) -> Command:
+    """:class:`Output`, as keyword arguments that :func:`take_output` collects."""
+    return _apply(
+        command,
+        [
+            click.option(
+                "--format", "-f", "format_", type=click.Choice(FORMATS), default="table",
+                help="table is for the terminal, and plain text in a pipe.",
+            ),
+            click.option(
+                "--export", metavar="FORMAT=FILE", multiple=True, help=f"Write a file too: {', '.join(EXPORTS)}."
+            ),
+            click.option("--no-color", is_flag=True, help="No colour (NO_COLOR does the same)."),
+            debug_option,
+        ],
+    )  # fmt: skip
+
+
+def debug_option(command: Command) -> Command:
+    """``--debug``; the entry point looks for it itself."""
+    return click.option("--debug", is_flag=True, expose_value=False, help="Show tracebacks.")(command)
+
+
+def rows_options(command: Command) -> Command:
+    """Which rows and columns a table shows."""
+    return _apply(
+        command,
+        [
+            click.option("--depth", type=click.IntRange(1, 200), metavar="N", help="Sum up what is nested deeper."),
+            click.option("--full", is_flag=True, help="A row per operator: fold nothing."),
+            click.option("--columns", type=Columns(), help="Other columns, in this order."),
+            click.option("--sort", metavar="COLUMN", help="Largest first."),
+            click.option("--top", type=click.IntRange(1), metavar="N", help="The first N rows, the rest summed up."),
+        ],
+    )
+
+
+def take_network(given: dict[str, Any]) -> NetworkOptions:
+    """Takes the network's options out of a command's keyword arguments."""
+    taken = {name: given.pop(name) for name in ("batch", "dtype", "convention", "with_side")}
+    return NetworkOptions(given.pop("set_"), given.pop("input_"), **taken)
+
+
+def take_output(given: dict[str, Any]) -> Output:
+    """Takes the output's options out of a command's keyword arguments."""
+    return Output(given.pop("format_"), given.pop("export"), given.pop("no_color"))
+
+
+def load(name: str, set_: tuple[str, ...], input_: tuple[int, ...] | None) -> Any:
+    """The Network of a name with ``--set`` and ``--input``."""
+    from cnncalc.network import load as load_network
+
+    variables = {}
+    for assignment in set_:
+        variable, equals, value = assignment.partition("=")
+        if not equals:
+            raise UsageError(f"--set takes NAME=VALUE, not '{assignment}'")
+        variables[variable] = value
+    return load_network(name, variables, input_)
+
+
+def analyze(name: str, options: NetworkOptions) -> Any:
+    """The Report of a name under the options."""
+    network = load(name, options.set, options.input)
+    return network.analyze(options.batch, options.dtype, options.convention, options.with_side)

@@ -1,0 +1,129 @@
+"""What a command writes: to standard output, and to the files that it was told to."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from cnncalc.cli.options import EXPORTS, Output
+from cnncalc.errors import EnvironmentFailure, UsageError, escape, suggest
+
+
+def emit(output: Output, table: Callable[[bool], Any], payload: Callable[[], Any], inputs: Sequence[str | None]) -> None:
+    """Writes the exports, then standard output.
+
+    Args:
+        output: formats and files.
+        table: makes the :class:`~cnncalc.report.view.Table`; its argument says whether data (CSV) is wanted.
+        payload: makes the JSON data.
+        inputs: paths that were read and must not be overwritten.
+
+    Raises:
+        UsageError: an export that can't be: unknown format, a directory, a file that was read.
+        EnvironmentFailure: a file or standard output can't be written.
+    """
+    targets = [_target(export, inputs) for export in output.export]
+    for kind, path in targets:
+        write_file(path, _text(kind, table, payload))
+    if output.format != "table":
+        write_stdout(_text(output.format, table, payload))
+    elif sys.stdout is not None and sys.stdout.isatty():
+        from cnncalc.report import terminal
+
+        color = not (output.no_color or os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb")
+        write_stdout(terminal.write(table(False), sys.stdout, color))
+    else:
+        write_stdout(_text("plain", table, payload))
+
+
+def _text(kind: str, table: Callable[[bool], Any], payload: Callable[[], Any]) -> str:
+    if kind == "json":
+        from cnncalc.report import json
+
+        return json.write(payload())
+    if kind in ("csv", "tsv"):
+        from cnncalc.report import delimited
+
+        return delimited.write(table(True), "," if kind == "csv" else "\t")
+    from cnncalc.report import markdown, plain
+
+    return plain.write(table(False)) if kind == "plain" else markdown.write(table(False))
+
+
+def _target(export: str, inputs: Sequence[str | None]) -> tuple[str, str]:
+    kind, equals, path = export.partition("=")
+    if not equals or not path:
+        raise UsageError(f"--export takes FORMAT=FILE, not '{escape(export)}'", hint=f"formats: {', '.join(EXPORTS)}")
+    if kind not in EXPORTS:
+        raise UsageError(f"unknown format '{escape(kind)}' to export", hint=suggest(kind, EXPORTS) or ", ".join(EXPORTS))
+    if os.path.isdir(path):
+        raise UsageError(f"'{escape(path)}' is a directory, not a file to write")
+    for read in inputs:
+        if read and os.path.exists(path) and os.path.exists(read) and os.path.samefile(path, read):
+            raise UsageError(f"'{escape(path)}' is the spec itself and would be overwritten")
+    return kind, path
+
+
+def write_stdout(text: str) -> None:
+    """Writes and flushes, so that a full disk or closed stream is noticed."""
+    if sys.stdout is None:
+        raise EnvironmentFailure("cannot write standard output: it is closed")
+    try:
+        sys.stdout.write(text)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        sys.stdout = None  # or the interpreter tries to flush it again at its end
+        raise EnvironmentFailure(f"cannot write standard output: {error.strerror}") from None
+
+
+def write_file(path: str, text: str) -> None:
+    """Replaces a file as a whole or not at all: a temporary file beside it, synced, then renamed over it.
+
+    A symbolic link is followed, the mode is kept, and what is no regular file (a pipe, a terminal) is written directly.
+
+    Raises:
+        EnvironmentFailure: with the reason; the old file is as it was.
+    """
+    data = text.encode("utf-8")
+    target = os.path.realpath(path)
+    try:
+        if os.path.exists(target) and not os.path.isfile(target):
+            with open(target, "wb") as special:
+                special.write(data)
+            return
+        _replace(target, data)
+    except OSError as error:
+        raise EnvironmentFailure(f"cannot write '{escape(path)}': {error.strerror}") from None
+
+
+def _replace(target: str, data: bytes) -> None:
+    import tempfile
+
+    folder = os.path.dirname(target)
+    try:
+        mode = os.stat(target).st_mode & 0o7777
+    except FileNotFoundError:
+        umask = os.umask(0)
+        os.umask(umask)
+        mode = 0o666 & ~umask
+    descriptor, temporary = tempfile.mkstemp(dir=folder, prefix=".cnncalc-")
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fchmod(file.fileno(), mode)
+            os.fsync(file.fileno())
+        os.replace(temporary, target)
+    except BaseException:
+        os.unlink(temporary)
+        raise
+    if hasattr(os, "O_DIRECTORY"):
+        parent = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            os.fsync(parent)
+        finally:
+            os.close(parent)

@@ -1,0 +1,8 @@
+"""cnncalc params: parameters."""
+
+from cnncalc.cli.tables import table_command
+
+
+@table_command("params", ("out", "params"), "params")
+def command() -> None:
+    """Parameters, layer by layer."""

@@ -1,0 +1,28 @@
+"""cnncalc schema: JSON Schemas, of the language and of what the commands print."""
+
+from __future__ import annotations
+
+import click
+
+from cnncalc.cli.options import debug_option
+
+OUTPUTS = ("summary", "compare", "list", "error")
+
+
+@click.command("schema")
+@click.argument("what", type=click.Choice(("spec", *OUTPUTS)), default="spec")
+@debug_option
+def command(what: str) -> None:
+    """The JSON Schema of specs for editors, or of a command's JSON."""
+    from json import dumps
+
+    from cnncalc.cli.output import write_stdout
+
+    if what == "spec":
+        from cnncalc.spec import schema
+
+        write_stdout(dumps(schema.schema(), indent=2) + "\n")
+    else:
+        from cnncalc.report import schemas
+
+        write_stdout(schemas.read(what))

@@ -1,0 +1,8 @@
+"""cnncalc shapes: sizes."""
+
+from cnncalc.cli.tables import table_command
+
+
+@table_command("shapes", ("in", "out", "receptive_field", "effective_stride"), "")
+def command() -> None:
+    """Sizes into and out of every layer, receptive field and effective stride."""

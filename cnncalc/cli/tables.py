@@ -1,0 +1,60 @@
+"""The table of one network, which the commands summary, params, macs, memory and shapes show with other columns."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import click
+
+from cnncalc.cli.options import (
+    SpecName,
+    analyze,
+    network_options,
+    output_options,
+    rows_options,
+    take_network,
+    take_output,
+)
+
+
+def table_command(name: str, columns: tuple[str, ...], main: str) -> Callable[[Callable[..., None]], click.Command]:
+    """A command that shows ``columns``; ``main`` gets the percentage and the bar. The help is the function's."""
+
+    def decorate(function: Callable[..., None]) -> click.Command:
+        @click.command(name, help=function.__doc__)
+        @click.argument("network", type=SpecName())
+        @network_options
+        @rows_options
+        @output_options
+        def command(network: str, **given: Any) -> None:
+            show(name, network, columns, main, given)
+
+        return command
+
+    return decorate
+
+
+def show(command: str, name: str, columns: tuple[str, ...], main: str, given: dict[str, Any]) -> None:
+    """Analyses the network and writes its table or JSON."""
+    from cnncalc.cli.output import emit
+
+    options, output = take_network(given), take_output(given)
+    report = analyze(name, options)
+    wanted = given["columns"] or columns
+
+    def table(data: bool) -> Any:
+        from cnncalc import analysis
+        from cnncalc.report import view
+
+        shown = view.Options(
+            wanted,
+            main if main in wanted else next((c.name for c in analysis.COLUMNS if c.name in wanted and c.total == "sum"), None),
+            given["depth"],
+            given["full"] or (data and given["depth"] is None),
+            given["sort"],
+            given["top"],
+        )
+        return view.table(report, shown, analysis.COLUMNS)
+
+    emit(output, table, lambda: report.to_dict(command), [report.spec["file"]])

@@ -1,0 +1,187 @@
+"""Network: a spec expanded to a graph, and the way from there to a Report."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from cnncalc import analysis
+from cnncalc.analysis.columns import Assumptions
+from cnncalc.analysis.conventions import CONVENTIONS
+from cnncalc.errors import UsageError, suggest
+from cnncalc.graph import Graph
+from cnncalc.report.model import Report
+from cnncalc.spec import document, zoo
+from cnncalc.spec.document import SpecDocument
+from cnncalc.spec.expand import expand
+from cnncalc.values import dtype_bytes
+
+BATCH_LIMIT = 10**9
+DIMENSION_LIMIT = 2**31 - 1
+
+
+class Network:
+    """A network: its name, title, input shape ``[channels, *spatial]``, variables and typed graph."""
+
+    def __init__(self, spec: SpecDocument, graph: Graph, variables: Mapping[str, Any]) -> None:
+        self.document = spec
+        self.graph = graph
+        self.vars = dict(variables)
+        self.name = spec.name
+        self.title = spec.title
+        self.input = graph.nodes[0].shape
+
+    def __repr__(self) -> str:
+        return f"<Network {self.name}: {len(self.graph.nodes) - 1} operators>"
+
+    def analyze(
+        self, batch: int = 1, dtype: str = "float32", convention: str = "macs", with_side: bool = False
+    ) -> Report:
+        """The network's figures.
+
+        Args:
+            batch: samples at once; work and activations multiply by it.
+            dtype: the data type of activations: float64, float32, float16, bfloat16 or int8.
+            convention: the counting rule of ``work``: macs or flops.
+            with_side: whether side outputs (auxiliary heads) are counted.
+
+        Raises:
+            UsageError: an unknown data type or convention, or a batch below 1.
+        """
+        if isinstance(batch, bool) or not isinstance(batch, int) or not 1 <= batch <= BATCH_LIMIT:
+            raise UsageError(f"batch must be a whole number from 1 to {BATCH_LIMIT:,}, not {batch}")
+        dtype_bytes(dtype)
+        if convention not in CONVENTIONS:
+            hint = suggest(convention, CONVENTIONS) or f"one of: {', '.join(CONVENTIONS)}"
+            raise UsageError(f"unknown convention '{convention}'", hint=hint)
+        assumptions = Assumptions(batch, dtype, convention, with_side)
+        nodes = self.graph.nodes
+        kinds = self.graph.kinds
+        columns: dict[str, Sequence[Any]] = {
+            "path": [node.path for node in nodes],
+            "op": [node.op.name for node in nodes],
+            "inputs": [[nodes[index].path for index in node.inputs] for node in nodes],
+            "in": [kinds[node.kind].inputs for node in nodes],
+            "out": [node.shape for node in nodes],
+            "count": [node.count for node in nodes],
+            "shared_with": [None if node.shared is None else nodes[node.shared].path for node in nodes],
+            "file": _Origin(nodes, "file"),
+            "line": _Origin(nodes, "line"),
+            **analysis.measure(self.graph, assumptions),
+        }
+        counted = [node.index for node in nodes if with_side or node.side is None]
+        given = {"input": list(self.input), **assumptions._asdict()}
+        return Report(
+            _Spec(self),
+            given,
+            columns,
+            totals(columns, counted),
+            counted,
+            [self._side(side, columns) for side in self.graph.sides],
+            [claim.to_dict() for claim in self.document.claims],
+            self.graph.blocks,
+        )
+
+    def _side(self, side: Any, columns: Mapping[str, Sequence[Any]]) -> dict[str, Any]:
+        nodes = self.graph.nodes
+        members = [node.index for node in nodes if node.side == side.name]
+        return {
+            "name": side.name,
+            "from": nodes[side.source].path,
+            "out": nodes[side.output].shape,
+            "totals": totals(columns, members),
+            "layers": members,
+        }
+
+
+class _Origin(Sequence[Any]):
+    """File or line of every node, looked up when asked."""
+
+    def __init__(self, nodes: Sequence[Any], part: str) -> None:
+        self._nodes = nodes
+        self._part = part
+
+    def __len__(self) -> int:
+        return len(self._nodes)
+
+    def __getitem__(self, index: Any) -> Any:
+        return getattr(self._nodes[index].place.location, self._part)
+
+
+class _Spec(Mapping[str, Any]):
+    """Where a network comes from, as the JSON has it; the digest is computed when asked."""
+
+    _KEYS = ("name", "title", "source", "notes", "family", "file", "sha256", "vars")
+
+    def __init__(self, network: Network) -> None:
+        self._network = network
+
+    def __len__(self) -> int:
+        return len(self._KEYS)
+
+    def __iter__(self) -> Any:
+        return iter(self._KEYS)
+
+    def __getitem__(self, key: str) -> Any:
+        spec = self._network.document
+        if key == "sha256":
+            from hashlib import sha256
+
+            return sha256(spec.text.data).hexdigest()
+        if key == "vars":
+            return self._network.vars
+        if key not in self._KEYS:
+            raise KeyError(key)
+        return getattr(spec, key)
+
+
+def totals(columns: Mapping[str, Sequence[Any]], members: Sequence[int]) -> dict[str, int]:
+    """The total of every figure that has one, over some of the rows."""
+    result = {}
+    for column in analysis.COLUMNS:
+        if column.total != "none":
+            values = columns[column.name]
+            picked = [values[index] for index in members]
+            result[column.name] = sum(picked) if column.total == "sum" else max(picked, default=0)
+    return result
+
+
+def load(name: str, vars: Mapping[str, Any] | None = None, input: Sequence[int] | None = None) -> Network:
+    """The network that a spec describes.
+
+    Args:
+        name: a name of the zoo, a path, or ``-`` for standard input.
+        vars: values for variables of the spec: numbers, truth values, words, lists of them, or text as YAML has it.
+        input: another input shape, ``[channels, *spatial]``.
+
+    Raises:
+        SpecNotFoundError: there is no such spec.
+        SpecError: the spec has mistakes (:class:`SpecErrors` when several).
+        UsageError: a variable that the spec does not have, or sizes that are no input.
+    """
+    spec = document.load(zoo.find(name))
+    given = {}
+    for variable, value in (vars or {}).items():
+        text = value if isinstance(value, str) else _as_yaml(value)
+        key, node = document.parse_assignment(f"{variable}={text}", spec.vars)
+        given[key] = node
+    if input is not None:
+        sizes = list(input)
+        whole = all(isinstance(size, int) and 1 <= size <= DIMENSION_LIMIT for size in sizes)
+        if not whole or not 1 <= len(sizes) <= 4:
+            raise UsageError(f"input must be 1 to 4 whole numbers like 3x224x224, not {'x'.join(map(str, sizes))}")
+    return Network(spec, *expand(spec, given, input))
+
+
+def _as_yaml(value: Any) -> str:
+    """A Python value as the language writes it."""
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, (list, tuple)):
+        return f"[{', '.join(map(_as_yaml, value))}]"
+    return str(value)
+
+
+def list_specs() -> list[str]:
+    """The names of every spec: ``./specs`` and the packaged zoo."""
+    return list(zoo.names())

@@ -1,0 +1,25 @@
+"""Tables as plain text at full width: what a pipe or file gets. Nothing is cut, nothing is coloured."""
+
+from __future__ import annotations
+
+from cnncalc.report.view import BAR_WIDTH, Table
+
+
+def write(table: Table) -> str:
+    """The table in aligned columns of printable text."""
+    bars = ["#" * round(share * BAR_WIDTH) for share in table.bars]
+    lines = [[heading.title for heading in table.headings], *table.rows]
+    lines += [table.total] if table.total else []
+    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+    numeric = [heading.numeric for heading in table.headings]
+
+    def aligned(cells: list[str], bar: str = "") -> str:
+        padded = (c.rjust(w) if n else c.ljust(w) for c, w, n in zip(cells, widths, numeric, strict=True))
+        return "  ".join([*padded, bar]).rstrip()
+
+    rule = "-" * (sum(widths) + 2 * (len(widths) - 1))
+    body = [aligned(row, bar) for row, bar in zip(table.rows, bars or [""] * len(table.rows), strict=True)]
+    total = [rule, aligned(table.total)] if table.total else []
+    notes = ["", *table.notes] if table.notes else []
+    head = [*table.captions, ""] if table.captions else []
+    return "\n".join([*head, aligned(lines[0]), rule, *body, *total, *notes]) + "\n"

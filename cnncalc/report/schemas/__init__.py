@@ -1,0 +1,13 @@
+"""The JSON Schemas of what the commands print, shipped as files: summary (and params, macs, memory, shapes), compare,
+list and error.
+"""
+
+from __future__ import annotations
+
+import os
+
+
+def read(name: str) -> str:
+    """The text of a schema."""
+    with open(os.path.join(os.path.dirname(__file__), f"{name}.json"), encoding="utf-8") as file:
+        return file.read()

@@ -1,0 +1,69 @@
+"""Numbers as people read them. The only place that rounds."""
+
+from __future__ import annotations
+
+from typing import Any
+
+_DECIMAL = ((10**12, "T"), (10**9, "G"), (10**6, "M"), (10**3, "K"))
+
+
+def grouped(value: int) -> str:
+    """``138,357,544``."""
+    return f"{value:,}"
+
+
+def short(value: int) -> str:
+    """Four digits and a decimal multiple: ``15.47G``, ``138.4M``, ``512``."""
+    return _scaled(value, _DECIMAL)
+
+
+def _scaled(value: int, units: tuple[tuple[int, str], ...]) -> str:
+    for i, (size, unit) in enumerate(units):
+        if abs(value) >= size:
+            shown = f"{value / size:#.4g}".rstrip(".")
+            if "e" in shown or float(shown) >= 1000:  # 999.96K rounds up to the next multiple
+                return f"{1:#.4g}{units[i - 1][1]}" if i else f"{value // size:,}{unit}"
+            return shown + unit
+    return str(value)
+
+
+def both_bytes(value: int) -> str:
+    """Decimal and binary: ``60.95 MB (58.13 MiB)``."""
+    if value < 1000:
+        return f"{value} B"
+    decimal = _scaled(value, tuple((size, f" {unit}B".replace("KB", "kB")) for size, unit in _DECIMAL))
+    binary = _scaled(value, tuple((1024 ** (4 - i), f" {unit}iB") for i, (_, unit) in enumerate(_DECIMAL)))
+    return f"{decimal} ({binary})" if value >= 1024 else decimal
+
+
+def percent(part: int, whole: int) -> str:
+    """``12.3%``; a part that is there and rounds to nothing is ``<0.1%``."""
+    if not whole:
+        return ""
+    share = 100 * part / whole
+    if 0 < share < 0.05:
+        return "<0.1%"
+    return f"{share:.1f}%"
+
+
+def ratio(value: int, base: int) -> str:
+    """``0.312x``; empty without a base."""
+    return f"{value / base:.4g}x" if base else ""
+
+
+def cell(value: Any) -> str:
+    """A value of any column: grouped numbers, sizes joined by x, nothing for None."""
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, int):
+        return grouped(value)
+    if isinstance(value, (tuple, list)):
+        return ", ".join(map(cell, value)) if value and isinstance(value[0], (str, tuple)) else "x".join(map(_size, value))
+    return str(value)
+
+
+def _size(value: Any) -> str:
+    """A size without grouping; a Fraction as a decimal."""
+    return str(value) if isinstance(value, int) else f"{float(value):g}"

@@ -1,0 +1,203 @@
+"""Graph to text: a spec with every default, block and repeat written out, that counts the same as the original.
+
+Blocks and stages become groups of their name, so every layer keeps its path.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from cnncalc.errors import SpecError
+from cnncalc.graph import Graph, Node
+from cnncalc.ops.base import show
+from cnncalc.spec.document import LANGUAGE_VERSION
+
+_INDENT = "  "
+
+
+def write(graph: Graph, name: str, title: str, source: str) -> str:
+    """The network as YAML.
+
+    Raises:
+        SpecError: a layer reads a value whose name another layer hides from it.
+    """
+    return _Writer(graph).document(name, title, source)
+
+
+class _Writer:
+    def __init__(self, graph: Graph) -> None:
+        self.graph = graph
+        self.branches: dict[str, list[str]] = {}
+        for path in graph.paths:
+            parent, _, last = path.rpartition(".")
+            self.branches.setdefault(parent, []).append(last)
+
+    def document(self, name: str, title: str, source: str) -> str:
+        graph = self.graph
+        lines = [f"cnncalc: {LANGUAGE_VERSION}", f"name: {name}"]
+        lines += [f"{key}: {_text(text)}" for key, text in (("title", title), ("source", source)) if text]
+        lines += ["", f"input: {show(graph.nodes[0].shape)}", "", "layers:"]
+        body, last = self.sequence([node for node in graph.nodes[1:] if node.side is None], (), 0)
+        lines += body
+        if graph.sides:
+            lines += ["", "side:"]
+        for side in graph.sides:
+            members = [node for node in graph.nodes if node.side == side.name]
+            inner, _ = self.sequence(members, (side.name,), side.source)
+            lines += [f"{_INDENT}{side.name}:", f"{_INDENT * 2}from: {graph.nodes[side.source].path}"]
+            lines += [f"{_INDENT * 2}layers:", *(_INDENT * 2 + line for line in inner)]
+        if graph.outputs != (last,):
+            lines += ["", f"outputs: [{', '.join(graph.nodes[index].path for index in graph.outputs)}]"]
+        return "\n".join(lines) + "\n"
+
+    def sequence(self, nodes: Sequence[Node], scope: tuple[str, ...], current: int) -> tuple[list[str], int]:
+        """The lines of a list of layers, and the value it ends with. ``current`` is the value it starts from."""
+        level = len(scope)
+        lines: list[str] = []
+        start = 0
+        while start < len(nodes):
+            name = nodes[start].path.split(".")[level]
+            end = start
+            while end < len(nodes) and nodes[end].path.split(".")[level] == name:
+                end += 1
+            written, current = self.layer(nodes[start:end], (*scope, name), current)
+            lines += [_INDENT + line for line in written]
+            start = end
+        return lines, current
+
+    def layer(self, nodes: Sequence[Node], path: tuple[str, ...], current: int) -> tuple[list[str], int]:
+        """One layer with the name ``path[-1]``: an operator, a join, or a group."""
+        full = ".".join(path)
+        own = next((node for node in nodes if node.path == full), None)
+        if own is None:
+            inner, value = self.sequence(nodes, path, current)
+            return [f"- name: {path[-1]}", f"{_INDENT}layers:", *(_INDENT + line for line in inner)], value
+        if own.op.role == "join":
+            return self.join(own, [node for node in nodes if node is not own], path, current), own.index
+        return self.operator(own, [node for node in nodes if node is not own], path, current)
+
+    def operator(
+        self, own: Node, followers: list[Node], path: tuple[str, ...], current: int
+    ) -> tuple[list[str], int]:
+        """An operator with ``norm`` and ``act``; one with arguments of its own cannot be a word and follows apart."""
+        arguments = dict(own.op.arguments())
+        entries: dict[str, str] = {own.op.name: "[]"}
+        for position, (name, value) in enumerate(arguments.items()):
+            if value is not None:
+                shown = show(value) if not isinstance(value, str) else value
+                if position == 0:
+                    entries[own.op.name] = f"[{shown}]" if isinstance(value, tuple) else shown
+                else:
+                    entries[name] = shown
+        value = own.index
+        inplace = own.inplace
+        apart: list[str] = []
+        for node in followers:
+            if dict(node.op.arguments()) == {field.name: field.default for field in node.op.fields.values()} and not apart:
+                entries["norm" if node.op.role == "norm" else "act"] = node.op.name
+                inplace = node.inplace
+            else:
+                written, _ = self.operator(node, [], (*path[:-1], f"{path[-1]}_{node.op.name}"), value)
+                apart += written
+            value = node.index
+        if own.inputs != (current,):
+            entries["from"] = self.references(own.inputs, path, own)
+        if own.shared is not None:
+            entries["shared"] = self.reference(own.shared, path, own)
+        if inplace is not None:
+            entries["inplace"] = show(inplace)
+        entries["name"] = path[-1]
+        return [_flow(entries), *apart], value
+
+    def join(self, own: Node, inner: list[Node], path: tuple[str, ...], current: int) -> list[str]:
+        full = ".".join(path)
+        extra = [f"{_INDENT}inplace: {show(own.inplace)}"] if own.inplace is not None else []
+        names = self.branches.get(full, [])
+        if not names:
+            return [f"- {own.op.name}: {self.references(own.inputs, path, own)}", f"{_INDENT}name: {path[-1]}", *extra]
+        members = {name: [node for node in inner if node.path.split(".")[len(path)] == name] for name in names}
+        start = next((self.graph.paths[f"{full}.{name}"] for name in names if not members[name]), current)
+        lines = [f"- {own.op.name}:"]
+        for name in names:
+            if members[name]:
+                written, _ = self.sequence(members[name], (*path, name), start)
+                lines += [f"{_INDENT * 3}{name}:", *(_INDENT * 3 + line for line in written)]
+            else:
+                lines.append(f"{_INDENT * 3}{name}: identity")
+        source = [f"{_INDENT}from: {self.reference(start, path, own)}"] if start != current else []
+        return [*lines, f"{_INDENT}name: {path[-1]}", *source, *extra]
+
+    def references(self, indices: Sequence[int], path: tuple[str, ...], node: Node) -> str:
+        return f"[{', '.join(self.reference(index, path, node) for index in indices)}]"
+
+    def reference(self, index: int, path: tuple[str, ...], node: Node) -> str:
+        """The name by which the layer at ``path`` finds a value: looked up in its own list of layers, then outwards."""
+        target = tuple(self.graph.nodes[index].path.split("."))
+        common = 0
+        while common < len(path) - 1 and common < len(target) - 1 and path[common] == target[common]:
+            common += 1
+        head = target[common]
+        for level in range(common + 1, len(path)):
+            hidden = self.graph.paths.get(".".join((*path[:level], head)))
+            if hidden is not None and hidden < node.index:
+                message = f"'{'.'.join(path)}' reads '{'.'.join(target)}', which another layer named {head} hides from it"
+                raise SpecError(message, node.place.location, "give one of them another name")
+        return ".".join(target[common:])
+
+
+def _flow(entries: Mapping[str, str]) -> str:
+    return f"- {{{', '.join(f'{key}: {value}' for key, value in entries.items())}}}"
+
+
+def _text(text: str) -> str:
+    """A text that YAML reads back as it is, in double quotes."""
+    escaped = text.replace("\\", "\\\\").replace('"', '\\"')
+    return f'"{escaped}"'
+
+
+def starter(name: str) -> str:
+    """A commented first spec."""
+    return _STARTER.replace("NAME", name)
+
+
+_STARTER = """\
+cnncalc: 1                         # version of the language; required, first
+name: NAME
+title: A small residual network    # say what it is, and which paper's table it follows
+source: where the architecture is published
+
+input: [3, 32, 32]                 # channels, height, width; no batch axis
+
+vars: {width: 32, classes: 10}     # change one without editing: --set width=64
+
+defaults:                          # arguments for the operators written in this file
+  conv: {kernel: 3, pad: same, bias: false, norm: bn, act: relu}
+
+blocks:
+  Residual:                        # a block starts with a capital letter
+    args: [out, stride=1]
+    layers:
+      - add:                       # branches that start from the same value
+          main:
+            - {conv: $out, stride: $stride}
+            - {conv: $out, act: none}
+          shortcut:                # nothing left in it is the identity
+            - {when: $stride != 1 or $in != $out, conv: $out, kernel: 1, stride: $stride, act: none}
+      - relu
+
+layers:
+  - {conv: $width, name: stem}
+  - stages:                        # one row a stage, one column an argument
+      - [factor, blocks, stride]
+      - [1,      2,      1]
+      - [2,      2,      2]
+      - [4,      2,      2]
+    each:
+      - {Residual: $factor*$width, repeat: $blocks, first: {stride: $stride}, name: block}
+  - global_avgpool
+  - flatten
+  - {linear: $classes, name: classifier}
+
+# claims:                          # published figures, checked against what is computed
+#   - {params: 0.7M, source: the paper's table 2}
+"""
