@@ -6,11 +6,18 @@ adds the path and the :class:`Location`. Nothing here prints.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple
 
 MESSAGE_LIMIT = 400
 SHOWN_ERRORS = 20
+
+#: a longer word is compared with nothing, and none with more candidates: comparing takes time
+WORD_LIMIT = 64
+CANDIDATE_LIMIT = 500
+
+#: what to do about an error, or a function that works it out once it is shown (many errors are only counted)
+Hint = str | Callable[[], str | None] | None
 
 
 class Location(NamedTuple):
@@ -21,7 +28,8 @@ class Location(NamedTuple):
     column: int
 
     def __str__(self) -> str:
-        return f"{escape(self.file)}:{self.line}:{self.column}"
+        file = escape(self.file)
+        return f"{'./' if file.startswith(':') else ''}{file}:{self.line}:{self.column}"
 
 
 class CnncalcError(Exception):
@@ -29,11 +37,16 @@ class CnncalcError(Exception):
 
     exit_code = 2
 
-    def __init__(self, message: str, location: Location | None = None, hint: str | None = None) -> None:
+    def __init__(self, message: str, location: Location | None = None, hint: Hint = None) -> None:
         super().__init__(message)
         self.message = message
         self.location = location
-        self.hint = hint
+        self.advice = hint
+
+    @property
+    def hint(self) -> str | None:
+        """What to do about it, if anything is known."""
+        return self.advice() if callable(self.advice) else self.advice
 
     @property
     def errors(self) -> tuple[CnncalcError, ...]:
@@ -59,7 +72,7 @@ class LimitError(SpecError):
 class ExpressionError(SpecError):
     """An expression can't be read or evaluated. ``offset`` is the character inside its text."""
 
-    def __init__(self, message: str, offset: int = 0, hint: str | None = None) -> None:
+    def __init__(self, message: str, offset: int = 0, hint: Hint = None) -> None:
         super().__init__(message, None, hint)
         self.offset = offset
 
@@ -98,9 +111,7 @@ def escape(text: str) -> str:
     """``text`` as printable ASCII: everything else as a backslash escape, so that no message can forge output."""
     if text.isascii() and text.isprintable():
         return text
-    return "".join(
-        c if " " <= c <= "~" else c.encode("unicode_escape", "surrogatepass").decode("ascii") for c in text
-    )
+    return "".join(c if " " <= c <= "~" else c.encode("unicode_escape", "surrogatepass").decode("ascii") for c in text)
 
 
 def quote(text: str) -> str:
@@ -120,16 +131,20 @@ def suggest(word: str, candidates: Iterable[str]) -> str | None:
     from difflib import get_close_matches
 
     known = sorted(set(candidates))
-    near = get_close_matches(word, known, n=5, cutoff=0.6)
-    near += [name for name in known if name.lower() == word.lower() and name not in near]
+    near = [name for name in known if name.lower() == word.lower()]
+    if not near and len(word) <= WORD_LIMIT:
+        alike = [name for name in known if len(name) <= 2 * len(word) + 1]
+        near = get_close_matches(word, alike[:CANDIDATE_LIMIT], n=5, cutoff=0.6)
     if near:
-        return f"did you mean {listing(near, 'or')}?"
+        return f"did you mean {listing(near[:5], 'or')}?"
     return f"one of: {', '.join(known)}" if 0 < len(known) <= 5 else None
 
 
 def format_error(error: CnncalcError) -> str:
     """``FILE:LINE:COLUMN: error: MESSAGE (hint: ...)`` on one line of printable ASCII, cut at 400 characters."""
-    text = escape(error.message) + (f" (hint: {escape(error.hint)})" if error.hint else "")
+    hint = error.hint
+    text = escape(error.message) + (f" (hint: {escape(hint)})" if hint else "")
+    text = text.replace("##[", "#\\x23[")  # a workflow command of GitHub, wherever it stands in a line
     if len(text) > MESSAGE_LIMIT:
         text = text[: MESSAGE_LIMIT - 3] + "..."
     return f"{error.location}: error: {text}" if error.location else f"error: {text}"

@@ -7,10 +7,10 @@ only caller of shape rules, and the one place that adds a path and a :class:`~cn
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any, NamedTuple, Protocol, TypeVar
+from typing import Any, ClassVar, NamedTuple, Protocol, TypeVar
 
 from cnncalc.errors import LimitError, Location, ShapeError, SpecError
-from cnncalc.ops.base import Lowering, Op
+from cnncalc.ops.base import Field, Lowering, Op
 from cnncalc.values import NO_WORK, Shape, Work, elements, format_shape
 
 LAYER_LIMIT = 100_000
@@ -31,7 +31,7 @@ class Input(Op):
     """The network's input; not a keyword of the language."""
 
     name = "input"
-    fields: Mapping[str, Any] = {}
+    fields: ClassVar[Mapping[str, Field]] = {}
 
     def shape(self) -> Shape:
         raise ShapeError("the input has the shape that the spec gives")
@@ -122,21 +122,32 @@ class Graph:
         return [answers[node.kind] for node in self.nodes]
 
 
+def _check_elements(tensor: Shape) -> None:
+    if elements(tensor) > ELEMENT_LIMIT:
+        raise ShapeError(f"more than 2^63 - 1 elements: {format_shape(tensor)}")
+
+
 class GraphBuilder:
     """Builds a Graph node by node; equal operators are one object, a rule runs once for each kind.
+
+    Raises SpecError for an input of more than 2**63 - 1 values.
 
     ``positions`` has the index of every node by its path; ``paths`` the value of every path that stands for more than
     a node (blocks, stages, branches, operators with ``norm`` or ``act``).
     """
 
     def __init__(self, shape: Shape, place: Place) -> None:
+        try:
+            _check_elements(shape)
+        except ShapeError as error:
+            raise SpecError(f"input: {error.message}", place.location) from None
         self.nodes: list[Node] = []
         self.paths: dict[str, int] = {}
         self.sides: list[Side] = []
         self.side: str | None = None
         self.positions: dict[str, int] = {}
         self.blocks: dict[str, str] = {}
-        self._ops: dict[tuple[object, ...], Op] = {}
+        self._ops: dict[tuple[type[Op], str], Op] = {}
         self._kinds: dict[tuple[object, ...], int] = {}
         self._kind_list: list[Kind] = [Kind(Input(), (), shape, {})]
         self._append("input", (), 1, place, None, None, 0)
@@ -147,7 +158,7 @@ class GraphBuilder:
         Raises:
             ArgumentError: a value outside its field's kind or range.
         """
-        key = (cls, *arguments.items())
+        key = (cls, repr(arguments))  # 1 and true are equal, but not the same argument
         known = self._ops.get(key)
         if known is None:
             known = self._ops[key] = cls(**arguments)
@@ -160,18 +171,11 @@ class GraphBuilder:
         """Types a node and appends it; its index.
 
         Raises:
-            SpecError: the shape rule refuses, the weights to share differ, or the place in the spec is taken.
-            LimitError: past 100,000 layers, or 2**63 - 1 values.
+            SpecError: the shape rule refuses, a tensor has more than 2**63 - 1 values, or the weights to share differ.
+            LimitError: past 100,000 layers.
         """
         nodes = self.nodes
-        if len(inputs) == 1:
-            first = nodes[inputs[0]]
-            shapes: tuple[Shape, ...] = (first.shape,)
-            count = first.count
-        else:
-            shapes = tuple([nodes[index].shape for index in inputs])
-            counts = {nodes[index].count for index in inputs}
-            count = counts.pop()
+        shapes = tuple([nodes[index].shape for index in inputs])
         key = (id(op), shapes)
         kind = self._kinds.get(key)
         if kind is None:
@@ -185,17 +189,17 @@ class GraphBuilder:
             raise LimitError(f"more than {LAYER_LIMIT:,} layers", place.location)
         if shared is not None:
             self._check_shared(kind, nodes[shared], path, place)
-        return self._append(path, inputs, count, place, shared, inplace, kind)
+        return self._append(path, inputs, nodes[inputs[0]].count, place, shared, inplace, kind)
 
     def _typed(self, op: Op, shapes: tuple[Shape, ...]) -> Kind:
         least, most = op.arity
         if len(shapes) < least or (most is not None and len(shapes) > most):
-            raise ShapeError(f"takes {least} input{'s' * (least > 1)}, but got {len(shapes)}")
+            wanted = f"{least} input" if most == 1 else f"at least {least} inputs"
+            raise ShapeError(f"takes {wanted}, but got {len(shapes)}")
         shape = op.shape(*shapes)
         weights = op.weights(*shapes)
         for tensor in (shape, *weights.values()):
-            if elements(tensor) > ELEMENT_LIMIT:
-                raise ShapeError(f"more than 2^63 - 1 elements: {format_shape(tensor)}")
+            _check_elements(tensor)
         return Kind(op, shapes, shape, weights)
 
     def _check_shared(self, kind: int, other: Node, path: str, place: Place) -> None:

@@ -2,7 +2,9 @@
 
 A window of ``extent`` pixels and stride s over a value with receptive field r, effective stride j and first pixel a
 gives r + (extent - 1)*j, s*j and a - before*j (Araujo, Norris and Sim 2019, "Computing receptive fields of
-convolutional neural networks"). Where branches meet, the largest and the smallest field are both kept.
+convolutional neural networks"). Where branches meet, the largest and the smallest field are both kept. A value that
+is spread over a map (the gate of squeeze-and-excitation, the statistics of instance normalization) shows every
+position the same pixels: its field does not move, and no window over it widens it.
 """
 
 from __future__ import annotations
@@ -12,6 +14,7 @@ from typing import Any, NamedTuple
 from cnncalc.analysis.columns import Assumptions, Column
 from cnncalc.graph import Graph, Kind, Node
 from cnncalc.ops.base import Tap
+from cnncalc.values import Shape
 
 COLUMNS = (
     Column("receptive_field", "field", "pixels", "none", "input pixels that the widest path lets one value see, per axis"),
@@ -23,18 +26,28 @@ COLUMNS = (
 
 class Axis(NamedTuple):
     """The field along one axis: ``size`` pixels from ``first`` on for value 0, ``stride`` pixels to the next value,
-    ``least`` pixels on the narrowest path. Whole numbers, or Fractions behind an enlargement."""
+    ``least`` pixels on the narrowest path; ``step`` and ``least_step`` are how far the two fields move from one value
+    to the next: ``stride``, or 0. Whole numbers, or Fractions behind an enlargement."""
 
     size: Any
     least: Any
     stride: Any
     first: Any
+    step: Any
+    least_step: Any
 
     def through(self, tap: Tap) -> Axis:
         """The field behind a window over this value."""
-        size, least, stride, first = self
-        more = (tap.extent - 1) * stride
-        return Axis(size + more, least + more, stride * tap.stride, first - tap.before * stride)
+        size, least, stride, first, step, least_step = self
+        more, moved = tap.extent - 1, tap.stride
+        return Axis(
+            size + more * step,
+            least + more * least_step,
+            stride * (moved or 1),
+            first - tap.before * step,
+            step * moved,
+            least_step * moved,
+        )
 
     def centre(self) -> Any:
         """The middle of value 0's field: a whole number, or a Fraction."""
@@ -47,15 +60,18 @@ class Axis(NamedTuple):
 
 
 class Field:
-    """The field of a value on every axis, and the row that reports it; values that pass unchanged share one."""
+    """The field of a value on every axis, and the row that reports it; values that pass unchanged share one.
+
+    Behind an enlargement some values see a pixel more than others: a size is rounded up to what the most see.
+    """
 
     __slots__ = ("axes", "row")
 
     def __init__(self, axes: tuple[Axis, ...]) -> None:
         self.axes = axes
         self.row = (
-            [_plain(axis.size) for axis in axes],
-            [_plain(axis.least) for axis in axes],
+            [-(-axis.size // 1) for axis in axes],
+            [-(-axis.least // 1) for axis in axes],
             [_plain(axis.stride) for axis in axes],
             [_plain(axis.centre()) for axis in axes],
         )
@@ -68,7 +84,7 @@ def measure(graph: Graph, assumptions: Assumptions) -> dict[str, list[Any]]:
     """The columns, a list per axis for every node, None where no spatial axis is left."""
     fields: list[Field | None] = []
     for node, taps in zip(graph.nodes, graph.per_node(_reach), strict=True):
-        fields.append(_field(node, taps, fields))
+        fields.append(_field(node, graph.kinds[node.kind].inputs, taps, fields))
     rows = [_NO_FIELD if field is None else field.row for field in fields]
     return {column.name: list(values) for column, values in zip(COLUMNS, zip(*rows, strict=True), strict=True)}
 
@@ -77,35 +93,42 @@ def _reach(kind: Kind) -> tuple[Tap, ...] | None:
     return kind.op.reach(*kind.inputs)
 
 
-def _field(node: Node, taps: tuple[Tap, ...] | None, fields: list[Field | None]) -> Field | None:
+def _field(node: Node, shapes: tuple[Shape, ...], taps: tuple[Tap, ...] | None, fields: list[Field | None]) -> Field | None:
     if not node.inputs:
-        return Field((Axis(1, 1, 1, 0),) * (len(node.shape) - 1)) if len(node.shape) > 1 else None
+        return Field((Axis(1, 1, 1, 0, 1, 1),) * (len(node.shape) - 1)) if len(node.shape) > 1 else None
     if taps is None:
         return None
-    met = fields[node.inputs[0]]
-    if met is None:
-        return None
-    if len(node.inputs) > 1:
-        axes = [met.axes]
-        for index in node.inputs[1:]:
-            other = fields[index]
-            if other is None:
-                return None
-            axes.append(other.axes)
-        met = Field(tuple([_meet(along) for along in zip(*axes, strict=True)]))
+    seen = []
+    for index, shape in zip(node.inputs, shapes, strict=True):
+        field = fields[index]
+        if field is None:
+            return None
+        seen.append(_spread(field, shape, node.shape))
+    met = seen[0]
+    if len(seen) > 1:
+        along = zip(*[field.axes for field in seen], strict=True)
+        met = Field(tuple([_meet(branches, n) for branches, n in zip(along, node.shape[1:], strict=True)]))
     if not taps:
         return met
     return Field(tuple([axis.through(tap) for axis, tap in zip(met.axes, taps, strict=True)]))
 
 
-def _meet(along: tuple[Axis, ...]) -> Axis:
-    """The field where branches meet: from the first pixel to the last one seen by value 0 of any branch.
+def _spread(field: Field, shape: Shape, output: Shape) -> Field:
+    """The field of a map of one pixel that fills a larger one: it does not move."""
+    if 1 not in shape[1:] or shape[1:] == output[1:]:
+        return field
+    sizes = zip(field.axes, shape[1:], output[1:], strict=True)
+    return Field(tuple([axis._replace(step=0, least_step=0) if n == 1 < m else axis for axis, n, m in sizes]))
 
-    A branch with another stride is one value that is broadcast; it moves no further than the map it meets.
-    """
-    first = min([axis.first for axis in along])
-    last = max([axis.first + axis.size for axis in along])
-    return Axis(last - first, min([axis.least for axis in along]), min([axis.stride for axis in along]), first)
+
+def _meet(branches: tuple[Axis, ...], n: int) -> Axis:
+    """The field where branches meet in ``n`` values: from the first pixel to the last one that value 0 of any branch
+    sees, or any value at all where one branch moves and another does not."""
+    step = min([axis.step for axis in branches])
+    first = min([axis.first for axis in branches])
+    last = max([axis.first + axis.size + (0 if step else (n - 1) * axis.step) for axis in branches])
+    least, least_step = min([(axis.least, axis.least_step) for axis in branches])
+    return Axis(last - first, least, min([axis.stride for axis in branches]), first, step, least_step)
 
 
 def _plain(value: Any) -> Any:

@@ -28,6 +28,7 @@ from cnncalc.errors import UsageError
 @output_options
 def command(networks: tuple[str, ...], **given: Any) -> None:
     """Totals side by side, ratios to the first, and the parts whose names match."""
+    from cnncalc import analysis
     from cnncalc.cli.output import emit
     from cnncalc.report import comparison
 
@@ -38,4 +39,9 @@ def command(networks: tuple[str, ...], **given: Any) -> None:
     quantities = given["columns"] or comparison.DEFAULT_QUANTITIES
     lines = comparison.lines(reports, quantities, given["depth"], given["sort"], given["top"])
     inputs = [report.spec["file"] for report in reports]
-    emit(output, lambda data: comparison.table(reports, lines), lambda: comparison.payload(reports, lines), inputs)
+    emit(
+        output,
+        lambda _: comparison.table(reports, lines, analysis.COLUMNS),
+        lambda: comparison.payload(reports, lines),
+        inputs,
+    )

@@ -30,8 +30,8 @@ def command(**given: Any) -> int:
     from cnncalc.spec import expressions
 
     output = take_output(given)
-    totals = [column.name for column in analysis.COLUMNS if column.total != "none"]
-    known = [*catalog.DESCRIPTIONS, *totals]
+    figures = [column for column in analysis.COLUMNS if column.total != "none"]
+    totals = [figure.name for figure in figures]
     condition = None
     if given["filter_"]:
         try:
@@ -40,7 +40,7 @@ def command(**given: Any) -> int:
             place = f" at character {error.offset + 1}"
             raise UsageError(f"--filter: {error.message}{place}", None, error.hint) from None
     if given["sort"]:
-        check_column(given["sort"], known, "sort column")
+        check_column(given["sort"], [*catalog.DESCRIPTIONS, *totals], "sort column")
     entries, broken = _entries(given["with_side"])
     if condition:
         entries = [item for item in entries if _holds(condition, item)]
@@ -48,7 +48,7 @@ def command(**given: Any) -> int:
         entries.sort(key=lambda item: item[given["sort"]], reverse=given["sort"] in totals)
     entries = entries[: given["top"]]
     columns = given["columns"] or catalog.DEFAULT_COLUMNS
-    emit(output, lambda data: catalog.table(entries, columns, known), lambda: catalog.payload(entries), [])
+    emit(output, lambda _: catalog.table(entries, columns, figures), lambda: catalog.payload(entries), [])
     for problem in broken:
         for line in format_errors(problem):
             print(line, file=sys.stderr)  # noqa: T201 - the findings of this command

@@ -9,6 +9,7 @@ import os
 import signal
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Any, NoReturn
 
 import click
@@ -95,7 +96,8 @@ def run(arguments: list[str]) -> int:
     except Exception as error:
         if "--debug" in arguments:
             raise
-        _say(f"internal error: {type(error).__name__}: {escape(str(error))[:200]}; please report it, --debug shows where")
+        reason = f"{type(error).__name__}: {escape(str(error))[:200]}"
+        _say(f"internal error: {reason}; please report it, --debug shows where")
         return 4
 
 
@@ -158,10 +160,8 @@ def _point(error: CnncalcError) -> None:
 
 def _say(text: str) -> None:
     if sys.stderr is not None:
-        try:
+        with suppress(OSError, ValueError):
             sys.stderr.write(text + "\n")
-        except (OSError, ValueError):
-            pass
 
 
 def _flush_failed(stream: Any) -> bool:

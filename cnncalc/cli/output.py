@@ -11,7 +11,9 @@ from cnncalc.cli.options import EXPORTS, Output
 from cnncalc.errors import EnvironmentFailure, UsageError, escape, suggest
 
 
-def emit(output: Output, table: Callable[[bool], Any], payload: Callable[[], Any], inputs: Sequence[str | None]) -> None:
+def emit(
+    output: Output, table: Callable[[bool], Any], payload: Callable[[], Any], inputs: Sequence[str | None]
+) -> None:
     """Writes the exports, then standard output.
 
     Args:
@@ -57,7 +59,8 @@ def _target(export: str, inputs: Sequence[str | None]) -> tuple[str, str]:
     if not equals or not path:
         raise UsageError(f"--export takes FORMAT=FILE, not '{escape(export)}'", hint=f"formats: {', '.join(EXPORTS)}")
     if kind not in EXPORTS:
-        raise UsageError(f"unknown format '{escape(kind)}' to export", hint=suggest(kind, EXPORTS) or ", ".join(EXPORTS))
+        hint = suggest(kind, EXPORTS) or f"one of: {', '.join(EXPORTS)}"
+        raise UsageError(f"unknown format '{escape(kind)}' to export", None, hint)
     if os.path.isdir(path):
         raise UsageError(f"'{escape(path)}' is a directory, not a file to write")
     for read in inputs:

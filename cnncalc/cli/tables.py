@@ -47,9 +47,10 @@ def show(command: str, name: str, columns: tuple[str, ...], main: str, given: di
         from cnncalc import analysis
         from cnncalc.report import view
 
+        summed = [column.name for column in analysis.COLUMNS if column.total == "sum" and column.name in wanted]
         shown = view.Options(
             wanted,
-            main if main in wanted else next((c.name for c in analysis.COLUMNS if c.name in wanted and c.total == "sum"), None),
+            main if main in wanted else next(iter(summed), None),
             given["depth"],
             given["full"] or (data and given["depth"] is None),
             given["sort"],

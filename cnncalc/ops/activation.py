@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from cnncalc.ops.base import Lowering, Op, op
+from cnncalc.ops.base import POINTWISE, Lowering, Op, Tap, op
 from cnncalc.values import Shape, Work, elements
 
 
@@ -56,6 +56,7 @@ class LeakyReLU(_Activation):
     unit = Work(cmp=1, mul=1)
     module = "LeakyReLU"
     can_run_in_place = True
+    saves_output = True
 
     slope: float = 0.01
 
@@ -67,6 +68,7 @@ class ELU(_Activation):
     unit = Work(cmp=1, exp=1, add=1, mul=1)
     module = "ELU"
     can_run_in_place = True
+    saves_output = True
 
     alpha: float = 1.0
 
@@ -78,6 +80,7 @@ class SELU(_Activation):
     unit = Work(cmp=1, exp=1, add=1, mul=2)
     module = "SELU"
     can_run_in_place = True
+    saves_output = True
 
 
 @op("gelu")
@@ -164,8 +167,15 @@ class Softmax(_Activation):
         rows = n // (x[0] if len(x) > 2 else x[-1])
         return Work(cmp=n - rows, add=2 * n - rows, exp=n, div=n)
 
+    def reach(self, x: Shape) -> tuple[Tap, ...]:
+        return (Tap(x[1], 0, 0),) if len(x) == 2 else POINTWISE
+
     def lowering(self, x: Shape) -> Lowering:
         return Lowering("torch.nn.Softmax", (1 if len(x) > 2 else -1,))
+
+    @classmethod
+    def samples(cls) -> list[tuple[Op, tuple[Shape, ...]]]:
+        return [*super().samples(), (cls(), ((5, 4),))]
 
 
 @op("prelu")

@@ -100,7 +100,8 @@ class Lowering(NamedTuple):
 
 class Tap(NamedTuple):
     """How one spatial axis of an output reads its input: position ``i`` reads ``extent`` pixels from
-    ``i * stride - before`` on. ``stride`` is a Fraction where the axis is enlarged."""
+    ``i * stride - before`` on. ``stride`` is a Fraction where the axis is enlarged, 0 where every position reads the
+    same pixels."""
 
     extent: int
     stride: Any
@@ -135,7 +136,7 @@ class Op(ABC):
     result: ClassVar[str] = "new"
     #: PyTorch can write the result over an input
     can_run_in_place: ClassVar[bool] = False
-    #: PyTorch's backward needs the output, so nothing may overwrite it
+    #: PyTorch's backward needs the output (of some activations only after they ran in place), so nothing may overwrite it
     saves_output: ClassVar[bool] = False
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:

@@ -91,6 +91,7 @@ class Conv(_Convolution):
             (cls(6, (1, 5), stride=(2, 1), pad=(0, 2), bias=False), ((3, 8, 8),)),
             (cls(8, 3, stride=2, pad="same", dilation=2, groups=4), ((4, 15, 15),)),
             (cls(5, 4, stride=3, pad="same_tf"), ((2, 10, 11),)),
+            (cls(5, 2, pad="same_tf"), ((2, 3, 4, 5),)),
             (cls(4, 3, pad=1), ((2, 12),)),
             (cls(4, (3, 1, 1), stride=(1, 2, 2)), ((2, 5, 6, 6),)),
         ]
@@ -115,6 +116,8 @@ class DepthwiseConv(_Convolution):
         return [
             (cls(3, pad="same", stride=2), ((6, 9, 9),)),
             (cls(5, pad="same_tf", multiplier=2, bias=False), ((4, 8, 8),)),
+            (cls(4, stride=3, pad="same_tf"), ((3, 11),)),
+            (cls((3, 1, 2), dilation=(2, 1, 1)), ((2, 7, 4, 4),)),
         ]
 
 
@@ -200,4 +203,7 @@ class ConvTranspose(Op):
             (cls(3, 2, stride=2), ((5, 4, 6),)),
             (cls(6, 4, stride=2, pad=1, groups=2, bias=False), ((4, 5, 5),)),
             (cls(4, 3, stride=2, pad=1, output_pad=1, dilation=2), ((2, 5, 5),)),
+            (cls(4, 3, stride=(2, 1), pad=(1, 0), output_pad=(1, 0)), ((2, 5, 4),)),
+            (cls(4, 5, stride=3), ((2, 7),)),
+            (cls(2, (1, 2, 2), stride=(1, 2, 2), groups=2), ((4, 3, 4, 5),)),
         ]

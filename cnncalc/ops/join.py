@@ -32,7 +32,12 @@ class _Elementwise(Op):
 
     @classmethod
     def samples(cls) -> list[tuple[Op, tuple[Shape, ...]]]:
-        return [(cls(), ((3, 4, 5), (3, 4, 5))), (cls(), ((3, 4, 5), (3, 1, 1))), (cls(), ((3, 4, 5),) * 3)]
+        return [
+            (cls(), ((3, 4, 5), (3, 4, 5))),
+            (cls(), ((3, 4, 5), (3, 1, 1))),
+            (cls(), ((3, 4, 5),) * 3),
+            (cls(), ((1, 4), (3, 1))),
+        ]
 
 
 def _list(xs: tuple[Shape, ...]) -> str:

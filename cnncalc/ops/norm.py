@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from cnncalc.errors import ShapeError
 from cnncalc.ops import window
-from cnncalc.ops.base import Lowering, Op, Tap, op
+from cnncalc.ops.base import POINTWISE, Lowering, Op, Tap, op
 from cnncalc.values import Shape, Work, elements
 
 
@@ -23,7 +23,7 @@ def _statistics_work(x: Shape, groups: int) -> Work:
 
 
 def _whole_map(x: Shape) -> tuple[Tap, ...]:
-    return tuple(Tap(2 * n - 1, 1, n - 1) for n in x[1:])
+    return tuple(Tap(n, 0, 0) for n in x[1:])
 
 
 @op("bn")
@@ -80,6 +80,9 @@ class LayerNorm(Op):
         affine = elements(x) if self.affine else 0
         return _statistics_work(x, elements(x) // self._features(x)) + Work(mul=affine, add=affine)
 
+    def reach(self, x: Shape) -> tuple[Tap, ...]:
+        return _whole_map(x) if len(x) == 2 else POINTWISE
+
     def lowering(self, x: Shape) -> Lowering:
         target = "torch.nn.LayerNorm" if len(x) <= 2 else "cnncalc.torch_backend.modules.ChannelLayerNorm"
         return Lowering(target, (self._features(x),), {"elementwise_affine": self.affine})
@@ -120,7 +123,7 @@ class GroupNorm(Op):
 
     @classmethod
     def samples(cls) -> list[tuple[Op, tuple[Shape, ...]]]:
-        return [(cls(4), ((8, 5, 6),)), (cls(affine=False), ((64, 3),))]
+        return [(cls(4), ((8, 5, 6),)), (cls(affine=False), ((64, 3),)), (cls(1), ((2, 3, 4, 5),))]
 
 
 @op("instancenorm")
@@ -151,7 +154,7 @@ class InstanceNorm(Op):
 
     @classmethod
     def samples(cls) -> list[tuple[Op, tuple[Shape, ...]]]:
-        return [(cls(), ((8, 5, 6),)), (cls(affine=True), ((4, 3),))]
+        return [(cls(), ((8, 5, 6),)), (cls(affine=True), ((4, 3),)), (cls(), ((2, 3, 4, 5),))]
 
 
 @op("lrn")
@@ -182,4 +185,4 @@ class LocalResponseNorm(Op):
 
     @classmethod
     def samples(cls) -> list[tuple[Op, tuple[Shape, ...]]]:
-        return [(cls(), ((8, 5, 6),)), (cls(3), ((4, 7, 7),))]
+        return [(cls(), ((8, 5, 6),)), (cls(3), ((4, 7),)), (cls(2), ((2, 3, 4, 5),))]

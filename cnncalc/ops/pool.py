@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from math import prod
+from math import gcd, prod
 from typing import Literal
 
 from cnncalc.errors import ShapeError
@@ -87,6 +87,8 @@ class MaxPool(_WindowPool):
             (cls(3, stride=1, pad="same"), ((2, 5, 5),)),
             (cls(3, stride=2, pad="same_tf"), ((2, 8, 8),)),
             (cls((1, 3), stride=(1, 2), dilation=(1, 2)), ((2, 4, 11),)),
+            (cls(3, stride=2, ceil=True), ((2, 2),)),
+            (cls(2, ceil=True), ((2, 3, 5, 7),)),
         ]
 
 
@@ -133,6 +135,8 @@ class AvgPool(_WindowPool):
             (cls(5, stride=3), ((3, 14, 14),)),
             (cls(3, stride=2, pad=1, ceil=True, count_include_pad=False), ((3, 8, 8),)),
             (cls(3, stride=2, pad="same_tf"), ((3, 8, 8),)),
+            (cls(3, stride=1, pad="same"), ((2, 9),)),
+            (cls(2, pad="same_tf"), ((2, 3, 4, 5),)),
         ]
 
 
@@ -145,19 +149,27 @@ class _AdaptivePool(Op):
         return window.per_axis(self.size, len(window.spatial(x)), "size")
 
     def _inputs_read(self, x: Shape) -> int:
-        """Input values read, over all bins of one channel."""
-        axes = zip(self._sizes(x), x[1:], strict=True)
-        return prod(sum(-(-(i + 1) * n // size) - i * n // size for i in range(size)) for size, n in axes)
+        """Input values read, over all bins of one channel.
+
+        Along an axis the bins overlap in one pixel wherever ``i*n/size`` is no whole number: ``size - gcd(n, size)`` times.
+        """
+        return prod(n + size - gcd(n, size) for size, n in zip(self._sizes(x), x[1:], strict=True))
 
     def shape(self, x: Shape) -> Shape:
         return (x[0], *self._sizes(x))
 
     def reach(self, x: Shape) -> tuple[Tap, ...]:
-        return tuple(Tap(-(-n // size) + (n % size > 0), n // size or 1, 0) for size, n in zip(self._sizes(x), x[1:], strict=True))
+        from fractions import Fraction
+
+        # bin i starts at most 1 - gcd/size of a pixel after its first one
+        return tuple(
+            Tap(-(-(n - gcd(n, size)) // size) + 1, Fraction(n, size), 0)
+            for size, n in zip(self._sizes(x), x[1:], strict=True)
+        )
 
     @classmethod
     def samples(cls) -> list[tuple[Op, tuple[Shape, ...]]]:
-        return [(cls(1), ((4, 7, 5),)), (cls((6, 3)), ((2, 13, 10),)), (cls(7), ((2, 7, 7),)), (cls(3), ((2, 2, 2),))]
+        return [(cls(1), ((4, 7, 5),)), (cls((6, 3)), ((2, 13, 10),)), (cls(7), ((2, 7, 7),)), (cls(3), ((2, 2),)), (cls(2), ((2, 3, 4, 5),))]
 
 
 @op("adaptive_avgpool")
@@ -254,12 +266,17 @@ class Upsample(Op):
     def reach(self, x: Shape) -> tuple[Tap, ...]:
         from fractions import Fraction
 
-        extent = 1 if self.mode == "nearest" else 2
-        return tuple(Tap(extent, Fraction(1, factor), extent - 1) for factor in self._factors(x))
+        more = 0 if self.mode == "nearest" else 1
+        return tuple(Tap(1 + more, Fraction(1, factor), more) if factor > 1 else Tap(1, 1, 0) for factor in self._factors(x))
 
     def lowering(self, x: Shape) -> Lowering:
         return Lowering("torch.nn.Upsample", (), {"scale_factor": self._factors(x), "mode": self.mode})
 
     @classmethod
     def samples(cls) -> list[tuple[Op, tuple[Shape, ...]]]:
-        return [(cls(2), ((3, 4, 5),)), (cls((2, 3), mode="bilinear"), ((3, 4, 5),)), (cls(2), ((3, 4),))]
+        return [
+            (cls(2), ((3, 4, 5),)),
+            (cls((2, 3), mode="bilinear"), ((3, 4, 5),)),
+            (cls(2), ((3, 4),)),
+            (cls((1, 2, 3)), ((2, 3, 4, 5),)),
+        ]

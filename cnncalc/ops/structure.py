@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from cnncalc.errors import ShapeError
 from cnncalc.ops import window
-from cnncalc.ops.base import Lowering, Op, op
+from cnncalc.ops.base import Lowering, Op, op, show
 from cnncalc.values import NO_WORK, Shape, Work
 
 
@@ -17,6 +17,8 @@ class Dropout(Op):
     p: float = 0.5
 
     def shape(self, x: Shape) -> Shape:
+        if not 0 <= self.p <= 1:
+            raise ShapeError(f"p is a probability and must be from 0 to 1, not {show(self.p)}")
         return x
 
     def work(self, x: Shape, y: Shape) -> Work:
@@ -50,4 +52,4 @@ class ChannelShuffle(Op):
 
     @classmethod
     def samples(cls) -> list[tuple[Op, tuple[Shape, ...]]]:
-        return [(cls(3), ((6, 4, 5),))]
+        return [(cls(3), ((6, 4, 5),)), (cls(2), ((4, 7),)), (cls(1), ((2, 3, 4, 5),))]

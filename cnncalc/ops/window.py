@@ -96,9 +96,9 @@ def _axis(n: int, k: int, s: int, pad: int | str, d: int, ceil: bool) -> Axis:
         pad = reach // 2
     room = n + 2 * pad - reach - 1
     size = (-(-room // s) if ceil else room // s) + 1
-    if room < 0:
+    if size < 1:
         window = f"{d}*({k} - 1) - 1" if d > 1 else f"{k}"
-        raise ShapeError(f"the window does not fit: ({n} + 2*{pad} - {window})/{s} + 1 = {room // s + 1}")
+        raise ShapeError(f"the window does not fit: ({n} + 2*{pad} - {window})/{s} + 1 = {size}")
     if ceil and (size - 1) * s >= n + pad:
         size -= 1
     return Axis(size, pad, pad, k, s, d)

@@ -21,27 +21,25 @@ def entry(report: Report) -> dict[str, Any]:
     return {**described, "input": plain(report.assumptions["input"]), **report.totals}
 
 
-def table(entries: Sequence[dict[str, Any]], columns: Sequence[str], known: Sequence[str]) -> Table:
-    """The networks as a Table: the name, then ``columns``.
+def table(entries: Sequence[dict[str, Any]], columns: Sequence[str], figures: Sequence[Any]) -> Table:
+    """The networks as a Table: the name, then ``columns``; ``figures`` describe the totals.
 
     Raises:
         UsageError: a column that does not exist.
     """
+    known = [*DESCRIPTIONS, *(figure.name for figure in figures)]
     for name in columns:
         check_column(name, known)
     shown = ["name", *(name for name in columns if name != "name")]
     headings = [Heading(name, name, name not in DESCRIPTIONS) for name in shown]
-    rows = [[_cell(item[name]) for name in shown] for item in entries]
+    rows = [[units.cell(item[name]) for name in shown] for item in entries]
     values = [[item[name] for name in shown] for item in entries]
     plural = "" if len(entries) == 1 else "s"
     notes = [f"{len(entries)} network{plural}"]
-    if "macs" in columns:
-        notes.append("macs: multiply-accumulates of convolutions, linear layers and matrix products; no bias, nothing else")
+    notes += [
+        f"{figure.name}: {figure.meaning}" for figure in figures if figure.name in columns and figure.name != "params"
+    ]
     return Table([], headings, rows, [], notes, values, [])
-
-
-def _cell(value: Any) -> str:
-    return units.short(value) if isinstance(value, int) else units.cell(value)
 
 
 def payload(entries: Sequence[dict[str, Any]]) -> dict[str, Any]:

@@ -33,9 +33,13 @@ class Line:
 
 
 def lines(
-    reports: Sequence[Report], quantities: Sequence[str], depth: int = 1, sort: str | None = None, top: int | None = None
+    reports: Sequence[Report],
+    quantities: Sequence[str],
+    depth: int = 1,
+    sort: str | None = None,
+    top: int | None = None,
 ) -> list[Line]:
-    """Totals first, then every part (a path of ``depth`` names) that all networks have.
+    """Totals first, then every part (a path of ``depth`` names) that all networks have and that is not nothing.
 
     ``sort`` orders the parts by the largest difference in a quantity, ``top`` keeps that many parts.
 
@@ -55,7 +59,8 @@ def lines(
     if sort:
         shared.sort(key=lambda part: _spread(line(part, sort).values), reverse=True)
     for part in shared[:top]:
-        result += [line(part, quantity) for quantity in quantities if quantity in PART_QUANTITIES]
+        found = [line(part, quantity) for quantity in quantities if quantity in PART_QUANTITIES]
+        result += [single for single in found if any(single.values)]
     return result
 
 
@@ -83,8 +88,8 @@ def labels(reports: Sequence[Report]) -> list[str]:
     return [f"{name} ({i + 1})" if names.count(name) > 1 else name for i, name in enumerate(names)]
 
 
-def table(reports: Sequence[Report], compared: Sequence[Line]) -> Table:
-    """The lines as a Table: a column per network, its ratio to the first beside it."""
+def table(reports: Sequence[Report], compared: Sequence[Line], columns: Sequence[Any]) -> Table:
+    """The lines as a Table: a column per network, then its ratio to the first; ``columns`` describe the figures."""
     names = labels(reports)
     headings = [Heading("part", "part", False), Heading("quantity", "quantity", False), Heading("0", names[0], True)]
     for i, name in enumerate(names[1:], 1):
@@ -101,9 +106,10 @@ def table(reports: Sequence[Report], compared: Sequence[Line]) -> Table:
     keyed = [
         heading._replace(key=names[int(heading.key)] if heading.key.isdigit() else heading.key) for heading in headings
     ]
-    notes = [_verdict(names, line) for line in compared if line.part == "total" and line.quantity in ("params", "macs")]
-    if any(line.quantity == "macs" for line in compared):
-        notes.append("macs: multiply-accumulates of convolutions, linear layers and matrix products; no bias, nothing else")
+    totals = [line for line in compared if line.part == "total"]
+    notes = [_verdict(names, line) for line in totals if line.quantity in ("params", "macs")]
+    shown = {line.quantity for line in totals}
+    notes += [f"{column.name}: {column.meaning}" for column in columns if column.name in shown & {"macs", "flops"}]
     return Table([caption for report in reports for caption in captions(report)], keyed, rows, [], notes, values, [])
 
 
@@ -116,7 +122,9 @@ def _verdict(names: list[str], line: Line) -> str:
     if len(winners) == len(names):
         return f"{line.quantity}: {listing(names)} have the same, {units.grouped(largest)}"
     times = f", {units.ratio(largest, least)}" if least else ""
-    return f"{line.quantity}: {listing(winners)} has the most, {units.grouped(largest - least)} more than {loser}{times}"
+    return (
+        f"{line.quantity}: {listing(winners)} has the most, {units.grouped(largest - least)} more than {loser}{times}"
+    )
 
 
 def payload(reports: Sequence[Report], compared: Sequence[Line]) -> dict[str, Any]:

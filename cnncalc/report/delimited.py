@@ -27,8 +27,4 @@ def _value(value: Any) -> Any:
         return f"'{value}" if value[:1] in ("=", "+", "-", "@", "\t", "\r") else value
     if value is None or isinstance(value, int):
         return value
-    if isinstance(value, (list, tuple)) and value and isinstance(value[0], (list, tuple)):
-        return " ".join(units.cell(item) for item in value)
-    if isinstance(value, (list, tuple)) and value and isinstance(value[0], str):
-        return " ".join(value)
     return units.cell(value)

@@ -60,7 +60,9 @@ def cell(value: Any) -> str:
     if isinstance(value, int):
         return grouped(value)
     if isinstance(value, (tuple, list)):
-        return ", ".join(map(cell, value)) if value and isinstance(value[0], (str, tuple)) else "x".join(map(_size, value))
+        if value and isinstance(value[0], (tuple, list, str)):
+            return " ".join(map(cell, value))
+        return "x".join(map(_size, value))
     return str(value)
 
 

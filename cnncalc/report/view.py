@@ -64,7 +64,14 @@ class Entry:
 
 
 #: columns that are no figures
-DESCRIPTIONS = {"inputs": "inputs", "in": "in", "out": "out", "count": "count", "shared_with": "shared with", "line": "line"}
+DESCRIPTIONS = {
+    "inputs": "inputs",
+    "in": "in",
+    "out": "out",
+    "count": "count",
+    "shared_with": "shared with",
+    "line": "line",
+}
 
 
 def check_column(name: str, known: Iterable[str], what: str = "column") -> None:
@@ -108,7 +115,7 @@ def table(report: Report, options: Options, columns: Sequence[Any]) -> Table:
         cells = {"path": entry.label, "op": entry.op}
         for name in options.columns:
             summed = len(entry.members) > 1 and entry.op == ""
-            cells[name] = "" if summed and name in DESCRIPTIONS else _cell(figures[name])
+            cells[name] = "" if summed and name in DESCRIPTIONS else units.cell(figures[name])
         if main:
             cells["percent"] = units.percent(figures[main], whole)
             bars.append(figures[main] / whole if whole else 0.0)
@@ -161,12 +168,6 @@ def _heading(name: str, described: dict[str, Any]) -> Heading:
     if name in described:
         return Heading(name, described[name].title, True)
     return Heading(name, DESCRIPTIONS[name], name == "count")
-
-
-def _cell(value: Any) -> str:
-    if isinstance(value, (list, tuple)) and value and isinstance(value[0], (list, tuple)):
-        return " ".join(units.cell(item) for item in value)
-    return units.cell(value)
 
 
 def _sort_key(value: Any) -> Any:
@@ -265,9 +266,7 @@ def _words(report: Report, group: list[int]) -> str:
     return " ".join([report.columns["op"][index] for index in group])
 
 
-def _repeats(
-    groups: list[list[int]], at: int, split: dict[int, tuple[str, ...]], level: int, sign: Signature
-) -> int:
+def _repeats(groups: list[list[int]], at: int, split: dict[int, tuple[str, ...]], level: int, sign: Signature) -> int:
     """How many groups from ``at`` on are equal repeats ``name_1 name_2 ...``."""
     names = split[groups[at][0]]
     numbered = _NUMBERED.fullmatch(names[level]) if len(names) > level else None

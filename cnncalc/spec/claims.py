@@ -1,8 +1,9 @@
-"""What a spec says about published figures and limits: ``claims``, ``facts``, ``budget``, ``lint``; read, not judged."""
+"""What a spec says of published figures and limits: ``claims``, ``facts``, ``budget``, ``lint``; read, not judged."""
 
 from __future__ import annotations
 
 import re
+from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from cnncalc.errors import CnncalcError, Location, SpecError, quote, suggest
@@ -109,11 +110,13 @@ def _items(node: Node | None, what: str, errors: list[CnncalcError]) -> list[Map
 
 def _claim(item: MappingNode) -> Claim:
     found = [key for key in item.entries if key in QUANTITIES]
-    for key, (place, _) in item.entries.items():
-        if key not in QUANTITIES and key not in CLAIM_KEYS:
-            raise place.error(f"a claim has no quantity or key {quote(key)}", suggest(key, (*QUANTITIES, *CLAIM_KEYS)))
+    for word, (place, _) in item.entries.items():
+        if word not in QUANTITIES and word not in CLAIM_KEYS:
+            hint = partial(suggest, word, (*QUANTITIES, *CLAIM_KEYS))
+            raise place.error(f"a claim has no quantity or key {quote(word)}", hint)
     if len(found) != 1:
-        raise item.error(f"a claim states one quantity, but this has {len(found)}", "as in '{params: 138M, source: ...}'")
+        stated = f"{len(found)}: {', '.join(found)}" if found else "none"
+        raise item.error(f"a claim states one quantity, but this has {stated}", "as in '{params: 138M, source: ...}'")
     quantity = found[0]
     key, value = item.entries[quantity]
     figure = sizes = None
@@ -136,7 +139,7 @@ def _claim(item: MappingNode) -> Claim:
             options[name] = _text(option, name)
     if not holds and "because" not in options:
         raise key.error("a claim that does not hold needs because", "say what the figure should be and why")
-    if "tol" in options and not re.fullmatch(r"\d+(\.\d+)?%", options["tol"]):
+    if "tol" in options and not re.fullmatch(r"\d+(\.\d+)?%", options["tol"], re.ASCII):
         raise item.entries["tol"][1].error(f"tol must be a percentage like 2%, not {quote(options['tol'])}")
     return Claim(quantity, printed, figure, sizes, holds, options, key.location)
 
@@ -150,7 +153,7 @@ def _text(node: Node, what: str) -> str:
 def _flag(node: Node) -> bool:
     text = node.text if isinstance(node, Scalar) else ""
     if text not in ("true", "false"):
-        raise node.error(f"holds must be true or false, not {quote(text)}")
+        raise node.error(f"holds must be true or false, not {quote(text) if text else node.kind}")
     return text == "true"
 
 
@@ -190,12 +193,13 @@ def read_budget(node: Node | None, errors: list[CnncalcError]) -> dict[str, dict
     for quantity, (key, value) in node.entries.items():
         try:
             if quantity not in (*COUNTS, *BYTES):
-                raise key.error(f"a budget has no quantity {quote(quantity)}", suggest(quantity, (*COUNTS, *BYTES)))
+                hint = partial(suggest, quantity, (*COUNTS, *BYTES))
+                raise key.error(f"a budget has no quantity {quote(quantity)}", hint)
             if not isinstance(value, MappingNode):
                 raise value.error(f"the budget of {quantity} is a mapping with warn or max", "as in '{max: 26M}'")
             for name, (name_key, _) in value.entries.items():
                 if name not in BUDGET_KEYS:
-                    raise name_key.error(f"a budget has no key {quote(name)}", suggest(name, BUDGET_KEYS))
+                    raise name_key.error(f"a budget has no key {quote(name)}", partial(suggest, name, BUDGET_KEYS))
             limits = {name: _text(item, name) for name, (_, item) in value.entries.items()}
             for name in ("warn", "max"):
                 if name in limits and read_figure(limits[name]) is None:

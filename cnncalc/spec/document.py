@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import re
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any, NamedTuple
 
 from cnncalc.errors import CnncalcError, LimitError, SpecError, SpecErrors, UsageError, quote, suggest
@@ -51,8 +54,8 @@ class SpecDocument:
     """
 
     __slots__ = (
-        "blocks", "budget", "claims", "compiler", "facts", "family", "file", "input", "is_library", "layers", "libraries",
-        "lint_ignored", "name", "notes", "outputs", "path", "sides", "source", "text", "title", "vars",
+        "blocks", "budget", "claims", "compiler", "facts", "family", "file", "input", "is_library", "layers",
+        "libraries", "lint_ignored", "name", "notes", "outputs", "path", "sides", "source", "text", "title", "vars",
     )  # fmt: skip
 
     def __init__(self) -> None:
@@ -96,11 +99,16 @@ class _Loader:
 
     def document(self, file: _File) -> SpecDocument:
         document = self.compile(file)
-        if len(self.errors) > 1:
-            raise SpecErrors(self.errors)
-        if self.errors:
-            raise self.errors[0]
+        self.stop_on_errors()
         return document
+
+    def stop_on_errors(self) -> None:
+        """Raises what has been found, each problem once, in the order of the text."""
+        found = {(error.location, error.message): error for error in self.errors}
+        if len(found) > 1:
+            raise SpecErrors([found[key] for key in sorted(found, key=lambda key: key[0] or ())])
+        for error in found.values():
+            raise error
 
     def check_top_level(self, file: _File) -> None:
         """Version first; then every key is known."""
@@ -113,18 +121,19 @@ class _Loader:
         version = entries["cnncalc"][1]
         if not isinstance(version, Scalar) or version.text != str(LANGUAGE_VERSION):
             shown = version.text if isinstance(version, Scalar) else version.kind
-            newer = isinstance(version, Scalar) and version.text.isdigit() and int(version.text) > LANGUAGE_VERSION
+            newer = isinstance(version, Scalar) and re.fullmatch(r"[1-9]\d*", shown, re.ASCII)
             raise version.error(
                 f"version {quote(shown)} of the language is not known, this cnncalc reads version {LANGUAGE_VERSION}",
-                "pip install --upgrade cnncalc" if newer else None,
+                "pip install --upgrade cnncalc" if newer else f"write cnncalc: {LANGUAGE_VERSION}",
             )
         if first[0].text != "cnncalc":
             self.errors.append(entries["cnncalc"][0].error("cnncalc must be the first key"))
         for key, (place, node) in entries.items():
             if key not in TOP_LEVEL:
-                self.errors.append(place.error(f"unknown key {quote(key)}", suggest(key, TOP_LEVEL)))
+                hint = partial(suggest, key, TOP_LEVEL)
+                self.errors.append(place.error(f"unknown key {quote(key)}", hint))
             elif key in _TEXTS and not isinstance(node, Scalar):
-                raise node.error(f"{key} must be text, not {node.kind}")
+                self.errors.append(node.error(f"{key} must be text, not {node.kind}"))
 
     def chain_to(self, node: Node, name: str, file: _File) -> _File:
         """Opens a base or library; its own errors keep their place and say from where it was taken in."""
@@ -134,15 +143,16 @@ class _Loader:
         try:
             found = zoo.find_base(name, file.path)
         except SpecError as error:
-            raise node.error(error.message, error.hint) from None
-        key = found.path or found.name
-        if key in file.chain or (file.path and zoo.same_file(key, file.path)):
-            ring = " -> ".join([*(p.rsplit("/", 1)[-1] for p in (*file.chain, file.path or "-")), name])
+            raise node.error(error.message, error.advice) from None
+        chain = (*file.chain, os.path.realpath(file.path) if file.path else file.root.source.name)
+        key = os.path.realpath(found.path or "")
+        if key in chain:
+            ring = " -> ".join(map(os.path.basename, [*chain[chain.index(key) :], key]))
             raise node.error(f"a spec can't extend or use itself: {ring}")
         if len(file.chain) >= CHAIN_LIMIT:
             raise LimitError(f"extends and uses go more than {CHAIN_LIMIT} levels deep", node.location)
         try:
-            opened = _open(found, (*file.chain, *([file.path] if file.path else [])))
+            opened = _open(found, chain)
             self.check_top_level(opened)
         except CnncalcError as error:
             raise _included(error, node) from None
@@ -153,7 +163,8 @@ class _Loader:
         chain = [file]
         while "extends" in chain[-1].root.entries:
             node = chain[-1].root.entries["extends"][1]
-            assert isinstance(node, Scalar)  # noqa: S101 - check_top_level has refused the rest
+            if not isinstance(node, Scalar):
+                break
             chain.append(self.chain_to(node, node.text, chain[-1]))
         return chain
 
@@ -173,8 +184,13 @@ class _Loader:
         document.vars = self.variables(chain)
         blocks: dict[str, Block] = {}
         self.libraries(document, merged, owners, blocks)
+        if self.errors and "uses" in merged:
+            self.stop_on_errors()
         compiler = Compiler(blocks, self.defaults(merged), document.vars, self.errors)
         document.compiler = compiler
+        compiler.check_defaults()
+        for value in document.vars.values():
+            self.guard(partial(compiler.any_value, value, frozenset(document.vars)), None)
         document.blocks = compile_library(compiler, self.mapping(merged, "blocks"), self.errors)
         known = compiler.variables
         document.is_library = "layers" not in merged
@@ -186,10 +202,10 @@ class _Loader:
                 place = merged["layers"][0]
                 self.errors.append(place.error("a spec with layers needs input", "as in 'input: [3, 224, 224]'"))
         if "input" in merged:
-            document.input = self.input(merged["input"][1])
+            document.input = self.input(merged["input"][1], document)
         self.sides(document, merged, known)
         if "outputs" in merged:
-            document.outputs = self.guard(lambda: compiler.references(merged["outputs"][1], known, "outputs"), ())
+            document.outputs = self.guard(partial(compiler.references, merged["outputs"][1], known, "outputs"), ())
         document.claims = claims.read_claims(_value(merged, "claims"), self.errors)
         document.facts = claims.read_facts(_value(merged, "facts"), self.errors)
         document.budget = claims.read_budget(_value(merged, "budget"), self.errors)
@@ -215,10 +231,9 @@ class _Loader:
         for key in ("name", "title", "source", "notes"):
             if key in merged:
                 node = merged[key][1]
-                assert isinstance(node, Scalar)  # noqa: S101 - check_top_level has refused the rest
-                text = " ".join(node.text.split())
-                if key == "name":
-                    self.guard(lambda text=text, node=node: check_name(text, node), None)
+                text = " ".join(node.text.split()) if isinstance(node, Scalar) else ""
+                if key == "name" and isinstance(node, Scalar):
+                    self.guard(partial(check_name, text, node, "a spec"), None)
                 setattr(document, key, text)
 
     def mapping(self, merged: Entries, key: str) -> Entries:
@@ -237,10 +252,11 @@ class _Loader:
             entries = self.mapping(part.root.entries, "vars")
             for name, (key, value) in entries.items():
                 if part is chain[-1]:
-                    self.guard(lambda name=name, key=key: _check_identifier(name, key), None)
+                    self.guard(partial(_check_identifier, name, key), None)
                 elif name not in variables:
                     message = f"the base has no variable {quote(name)} to set"
-                    self.errors.append(key.error(message, suggest(name, variables)))
+                    self.errors.append(key.error(message, partial(suggest, name, variables)))
+                    continue
                 variables[name] = value
         return variables
 
@@ -262,8 +278,10 @@ class _Loader:
                     message = f"{quote(item.text)} has layers, so it is a network and no library of blocks"
                     raise item.error(message, "move the blocks to a file without layers, or use extends")
                 for name, block in library.compiler.blocks.items():
-                    if name in blocks and blocks[name].node is not block.node:
-                        message = f"block {name} of {quote(item.text)} is already defined in {blocks[name].node.location}"
+                    if name in blocks and blocks[name].node.location != block.node.location:
+                        message = (
+                            f"block {name} of {quote(item.text)} is already defined in {blocks[name].node.location}"
+                        )
                         raise item.error(message)
                     blocks[name] = block
                 document.libraries.append(library)
@@ -277,7 +295,8 @@ class _Loader:
             op = OPS.get(name)
             if op is None or op.role == "join":
                 operators = [known for known, cls in OPS.items() if cls.role != "join"]
-                self.errors.append(key.error(f"defaults are for operators, not {quote(name)}", suggest(name, operators)))
+                hint = partial(suggest, name, operators)
+                self.errors.append(key.error(f"defaults are for operators, not {quote(name)}", hint))
             elif not isinstance(value, MappingNode):
                 self.errors.append(value.error(f"the defaults of {name} must be a mapping, not {value.kind}"))
             else:
@@ -285,26 +304,30 @@ class _Loader:
                 wrong = [place for argument, (place, _) in value.entries.items() if argument not in allowed]
                 for place in wrong:
                     message = f"{name} has no argument {quote(place.text)}"
-                    self.errors.append(place.error(message, suggest(place.text, allowed)))
+                    self.errors.append(place.error(message, partial(suggest, place.text, allowed)))
                 if not wrong:
                     defaults[name] = value
         return defaults
 
-    def input(self, node: Node) -> SequenceNode | None:
+    def input(self, node: Node, document: SpecDocument) -> SequenceNode | None:
         if not isinstance(node, SequenceNode) or not 1 <= len(node.items) <= 4:
             found = f"{len(node.items)} values" if isinstance(node, SequenceNode) else node.kind
             message = f"input is a list of the channels and up to 3 spatial sizes, not {found}"
             self.errors.append(node.error(message, "as in 'input: [3, 224, 224]', without a batch axis"))
             return None
+        for item in node.items:
+            self.guard(partial(document.compiler.expression, item, frozenset(document.vars), "a size"), None)
         return node
 
     def sides(self, document: SpecDocument, merged: Entries, known: frozenset[str]) -> None:
         """Side outputs: a branch each, whose ``when`` slot is the layer it leaves from."""
         for name, (key, value) in self.mapping(merged, "side").items():
             try:
-                check_name(name, key)
+                check_name(name, key, "a side output")
                 if not isinstance(value, MappingNode) or set(value.entries) != {"from", "layers"}:
-                    raise value.error("a side output is a mapping of from and layers", "as in '{from: 4a, layers: [...]}'")
+                    raise value.error(
+                        "a side output is a mapping of from and layers", "as in '{from: 4a, layers: [...]}'"
+                    )
                 source = document.compiler.references(value.entries["from"][1], known, "from")
                 if len(source) != 1:
                     raise value.entries["from"][1].error("a side output leaves from one layer")
@@ -321,7 +344,7 @@ def _value(merged: Entries, key: str) -> Node | None:
 def _included(error: CnncalcError, node: Node) -> CnncalcError:
     """The error of a base or library, with the place that took it in."""
     single = error.errors[0]
-    return SpecError(f"{single.message}, included from {node.location}", single.location, single.hint)
+    return SpecError(f"{single.message}, included from {node.location}", single.location, single.advice)
 
 
 def parse_assignment(assignment: str, variables: Mapping[str, Node]) -> tuple[str, Node]:
@@ -335,6 +358,8 @@ def parse_assignment(assignment: str, variables: Mapping[str, Node]) -> tuple[st
     if not equals:
         raise UsageError(f"--set takes NAME=VALUE, not {quote(assignment)}")
     if name not in variables:
-        hint = suggest(name, variables) or ("it has no variables" if not variables else f"it has {', '.join(variables)}")
+        hint = suggest(name, variables) or (
+            "it has no variables" if not variables else f"it has {', '.join(variables)}"
+        )
         raise UsageError(f"the spec has no variable {quote(name)}", None, hint)
     return name, reader.read_node(text.encode(), f"--set {name}")

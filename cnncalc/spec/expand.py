@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 from cnncalc.errors import ExpressionError, LimitError, SpecError, quote, suggest
 from cnncalc.graph import Graph, GraphBuilder, Side
@@ -21,6 +21,7 @@ from cnncalc.spec.layers import (
     Slot,
     StagesLayer,
     check_name,
+    counted,
 )
 from cnncalc.spec.reader import Node
 from cnncalc.values import Shape
@@ -28,6 +29,7 @@ from cnncalc.values import Shape
 CALL_LIMIT = 48
 STEP_LIMIT = 200_000
 SCOPE_LIMIT = 160
+CHAIN_LIMIT = 64
 #: the spatial axes' variables, last axis first
 _AXES = ("in_w", "in_h", "in_d")
 
@@ -48,6 +50,8 @@ class _FileScope:
             if name in self.open:
                 ring = " -> ".join(f"${other}" for other in [*self.open[self.open.index(name) :], name])
                 raise ExpressionError(f"the variable needs itself: {ring}")
+            if len(self.open) >= CHAIN_LIMIT:
+                raise ExpressionError(f"more than {CHAIN_LIMIT} variables need one another in a chain")
             self.open.append(name)
             self.values[name] = self.slots[name].value(self)
             self.open.pop()
@@ -63,10 +67,11 @@ class _Scope:
 
     ``values`` holds the variables, ``path`` the names of all ancestors, ``names`` what this sequence has named so
     far, ``history`` the values of the sequence so far (the last one is the current), ``parent`` where names are
-    looked up next, ``shared`` (ours, theirs): the path whose weights are used and the path they are taken from.
+    looked up next, ``shared`` (ours, theirs): the path whose weights are used and the path they are taken from,
+    ``layers`` the whole sequence.
     """
 
-    __slots__ = ("builder", "counts", "depth", "history", "names", "parent", "path", "shared", "values")
+    __slots__ = ("builder", "counts", "depth", "history", "layers", "names", "parent", "path", "shared", "values")
 
     def __init__(
         self, builder: GraphBuilder, values: dict[str, Value], path: str, history: list[int], parent: _Scope | None,
@@ -78,7 +83,8 @@ class _Scope:
         self.history = history
         self.parent = parent
         self.depth: int = parent.depth + 1 if parent else 0
-        self.shared = shared or (parent.shared if parent else None)
+        self.shared: tuple[str, str] | None = shared or (parent.shared if parent else None)
+        self.layers: Sequence[Layer] = ()
         self.names: dict[str, tuple[str, int, Node | None]] = {}
         self.counts: dict[str, int] = {}
 
@@ -110,11 +116,12 @@ def expand(
         SpecError: a layer can't be built; points at it.
         LimitError: past 48 nested calls, 100,000 layers or 200,000 steps.
     """
-    expander = _Expander(document, {**document.vars, **(variables or {})})
     try:
+        expander = _Expander(document, {**document.vars, **(variables or {})})
         return expander.graph(input), expander.variables[document.compiler]
     except RecursionError:
-        raise LimitError("blocks and joins are nested too deep", document.layers[0].location) from None
+        place = (document.layers or [Layer(Node(document.text, 1, 1))])[0].location
+        raise LimitError("blocks and joins are nested too deep", place) from None
 
 
 def input_values(shape: Shape) -> dict[str, Value]:
@@ -159,13 +166,14 @@ class _Expander:
         for item in node.items:  # type: ignore[attr-defined]
             size = self.document.compiler.expression(item, frozenset(values), "input").value(scope)
             if isinstance(size, bool) or not isinstance(size, int) or not 1 <= size < 2**31:
-                raise item.error(f"a size of the input must be a whole number from 1 to {2**31 - 1}, not {describe(size)}")
+                message = f"a size of the input must be a whole number from 1 to {2**31 - 1}, not {describe(size)}"
+                raise item.error(message)
             sizes.append(size)
         return tuple(sizes)
 
     def side(self, side: Branch, scope: _Scope) -> None:
         """Expands a side output after the main path."""
-        assert side.when is not None  # noqa: S101 - a side always leaves from somewhere
+        assert side.when is not None, "a side always leaves from somewhere"
         _, source = self.resolve(side.when, scope)
         if side.name in scope.names:
             raise side.when.node.error(f"the side output '{side.name}' has the name of a layer")
@@ -177,11 +185,11 @@ class _Expander:
         scope.names[side.name] = (side.name, inner.history[-1], side.when.node)
         self.builder.paths[side.name] = inner.history[-1]
 
-    def run(self, layers: Iterable[Layer], scope: _Scope) -> None:
+    def run(self, layers: Sequence[Layer], scope: _Scope) -> None:
         """Expands layers one after the other."""
-        if scope.depth > SCOPE_LIMIT:
-            place = next(iter(layers)).location
-            raise LimitError(f"blocks and joins are nested more than {SCOPE_LIMIT} levels deep", place)
+        if scope.depth > SCOPE_LIMIT and layers:
+            raise LimitError(f"blocks and joins are nested more than {SCOPE_LIMIT} levels deep", layers[0].location)
+        scope.layers = layers
         for layer in layers:
             self.layer(layer, scope)
 
@@ -199,6 +207,8 @@ class _Expander:
         count = layer.repeat.value(scope)
         if isinstance(count, bool) or not isinstance(count, int) or count < 0:
             raise layer.repeat.node.error(f"repeat must be a whole number of at least 0, not {describe(count)}")
+        if count > STEP_LIMIT:
+            raise LimitError(f"more than {STEP_LIMIT:,} expansion steps", layer.repeat.node.location)
         outer = scope.values
         for i in range(1, count + 1):
             if i > 1:
@@ -208,8 +218,8 @@ class _Expander:
             self.once(variant, scope, f"{name}_{i}")
         scope.values = outer
 
-    def step(self, layer: Layer) -> None:
-        self.steps += 1
+    def step(self, layer: Layer, count: int = 1) -> None:
+        self.steps += count
         if self.steps > STEP_LIMIT:
             raise LimitError(f"more than {STEP_LIMIT:,} expansion steps", layer.location)
 
@@ -239,13 +249,14 @@ class _Expander:
     def once(self, layer: Layer, scope: _Scope, name: str) -> None:
         """Expands one layer under its name and makes its value the current one."""
         if name in scope.names:
-            first = scope.names[name][2]
-            line = f", first on line {first.line}" if first else ""
-            raise layer.node.error(f"two layers are named {quote(name)}{line}", "give one of them another name")
+            raise self.named_twice(name, layer, scope, "give one of them another name")
         path = scope.child(name)
         shared = scope.shared
         if layer.shared is not None:
-            shared = (path, self.resolve(layer.shared, scope)[0])
+            theirs, _ = self.resolve(layer.shared, scope)
+            if not theirs:
+                raise layer.shared.node.error("shared takes the name of a layer", "give that layer a name")
+            shared = (path, theirs)
         if isinstance(layer, OpLayer):
             inputs = self.inputs(layer, scope)
             value = self.operator(layer, scope, path, inputs, shared)
@@ -254,7 +265,7 @@ class _Expander:
         elif isinstance(layer, BlockLayer):
             value = self.call(layer, scope, path, shared)
         else:
-            assert isinstance(layer, GroupLayer)  # noqa: S101 - stages have been handled
+            assert isinstance(layer, GroupLayer), "stages have been handled"
             (start,) = self.single(layer, scope)
             inner = _Scope(self.builder, scope.values, path, [*scope.history[:-1], start], scope, shared)
             self.run(layer.layers, inner)
@@ -262,6 +273,11 @@ class _Expander:
         scope.names[name] = (path, value, layer.node)
         self.builder.paths[path] = value
         scope.history.append(value)
+
+    def named_twice(self, name: str, layer: Layer, scope: _Scope, hint: str) -> SpecError:
+        first = scope.names[name][2]
+        line = f", first on line {first.line}" if first else ""
+        return layer.node.error(f"two layers are named {quote(name)}{line}", hint)
 
     def inputs(self, layer: Layer, scope: _Scope) -> tuple[int, ...]:
         if not layer.sources:
@@ -306,11 +322,17 @@ class _Expander:
 
     def unknown_name(self, name: str, node: Node, scope: _Scope) -> SpecError:
         visible = ["prev"]
+        message = f"no earlier layer is named {quote(name)}"
+        head = name.partition(".")[0]
         around: _Scope | None = scope
         while around is not None:
+            for layer in around.layers:
+                if layer.name and layer.name.constant and layer.name.value(around) == head:
+                    hint = "a layer can only take what stands before it"
+                    return node.error(f"{message}: it stands on line {layer.node.line}", hint)
             visible += around.names
             around = around.parent
-        return node.error(f"no earlier layer is named {quote(name)}", suggest(name, visible))
+        return node.error(message, suggest(name, visible))
 
     # -- what a layer is -----------------------------------------------------------------------------------------
 
@@ -376,7 +398,8 @@ class _Expander:
                     inputs.append(inner.history[-1])
                     self.builder.paths[inner.path] = inner.history[-1]
             if not inputs:
-                raise layer.node.error(f"{layer.op.name} '{path}' has no branch left")
+                hint = "an empty branch, [], is the identity"
+                raise layer.node.error(f"{layer.op.name} '{path}' has no branch left", hint)
         if len(inputs) == 1:
             return inputs[0]
         op = self.builder.op(layer.op, {})
@@ -385,6 +408,7 @@ class _Expander:
     def call(self, layer: BlockLayer, scope: _Scope, path: str, shared: tuple[str, str] | None) -> int:
         block = layer.block
         self.calls.append(block.name)
+        self.step(layer, layer.cost)
         if len(self.calls) > CALL_LIMIT:
             chain = " -> ".join(_tail(self.calls))
             raise LimitError(f"more than {CALL_LIMIT} nested block calls: {chain}", layer.location)
@@ -412,7 +436,7 @@ class _Expander:
             if given is not None:
                 values[name] = given.value(scope)
             else:
-                assert default is not None  # noqa: S101 - the compiler has refused missing arguments
+                assert default is not None, "the compiler has refused missing arguments"
                 values[name] = default.value(inner)
         return values
 
@@ -431,7 +455,8 @@ class _Expander:
                 slots = layer.columns[name]
                 node = (slots[0].node if slots else layer.node) if isinstance(slots, list) else slots.node
                 longest = next(other for other, items in columns.items() if len(items) == total)
-                raise node.error(f"the column {name} has {len(values)} values, but {longest} has {total}")
+                found = counted(len(values), "value")
+                raise node.error(f"the column {name} has {found}, but {longest} has {total}")
         word = layer.name.value(scope) if layer.name else "stage"
         outer = scope.values
         for i in range(total):
@@ -439,7 +464,7 @@ class _Expander:
             number = scope.counts[word] = scope.counts.get(word, 0) + 1
             name = f"{word}{number}"
             if name in scope.names:
-                raise layer.node.error(f"two layers are named {quote(name)}", "give the stages another name")
+                raise self.named_twice(name, layer, scope, "give the stages another name")
             row = {column: values[i] for column, values in columns.items()}
             inner_values = {**outer, **row, "stage": i + 1, "stages": total}
             inner = _Scope(self.builder, inner_values, scope.child(name), scope.history, scope)

@@ -10,7 +10,8 @@ import re
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any, Protocol
 
-from cnncalc.errors import ExpressionError, quote, suggest
+from cnncalc.errors import ExpressionError, Hint, quote, suggest
+from cnncalc.ops.base import show
 
 if TYPE_CHECKING:
     from fractions import Fraction
@@ -45,19 +46,29 @@ _TOKEN = re.compile(
     )""",
     re.VERBOSE | re.ASCII,
 )
+#: characters that other languages have, and what this one has for them
+_INSTEAD = {"^": "**", "=": "==", "&": "and", "|": "or", "!": "not"}
+_SPELLINGS = frozenset({"true", "false", "yes", "no", "on", "off"})
 _KEYWORDS = frozenset({"and", "or", "not", "if", "else", "true", "false"})
 
 
-_ODD_NUMBER = re.compile(r"[+-]?0[xXoObB]\w*|[+]\d+|[+-]?\d+(_+\d*)+|\d+(:\d+)+", re.ASCII)
+_ODD_NUMBER = re.compile(
+    r"[+-]?0[xXoObB]\w*|[+][\d.]+|[+-]?\d+_[\d_]*|\d+(:\d+)+|[+-]?\.(inf|nan)|-?\.\d+|-?\d+\.", re.ASCII | re.IGNORECASE
+)
 
 
 def _decimal_hint(text: str) -> str:
     """What a number in another notation is in decimal, where that is plain."""
+    text = text.replace("_", "").lstrip("+").lower()
+    if text.endswith(("inf", "nan")):
+        return "numbers are finite, at most 10^15"
+    if "." in text and text.count(".") == 1:
+        whole, _, decimals = text.partition(".")
+        return f"write {whole if whole.strip('-') else whole + '0'}{'.' * bool(decimals)}{decimals}"
     try:
-        value = int(text.replace("__", "_"), 0) if len(text) <= 20 else None
+        return f"write {int(text, 0)}" if len(text) <= 16 else "numbers are written in decimal digits"
     except ValueError:
-        value = None
-    return "numbers are written in decimal digits" if value is None else f"write {value}"
+        return "numbers are written in decimal digits"
 
 
 class Expression:
@@ -85,14 +96,21 @@ def parse(text: str, bare_names: Iterable[str] = ()) -> Expression:
     if text.isdigit() and text.isascii() and len(text) <= 16 and (text[0] != "0" or text == "0"):
         value = _bounded(int(text), 0)
         return Expression(text, lambda scope: value, frozenset())
+    if not text.strip():
+        raise ExpressionError("the expression is empty")
     if len(text) > LENGTH_LIMIT:
-        raise ExpressionError(f"the expression is too long: {len(text)} characters, at most {LENGTH_LIMIT}", LENGTH_LIMIT)
+        if text.isdigit() and text.isascii():
+            raise _too_many_digits(text, 0)
+        raise ExpressionError(
+            f"the expression is too long: {len(text)} characters, at most {LENGTH_LIMIT}", LENGTH_LIMIT
+        )
     if _ODD_NUMBER.fullmatch(text):
         raise ExpressionError(f"{quote(text)} is not a number of the language", 0, _decimal_hint(text))
     parser = _Parser(text, frozenset(bare_names))
     evaluate = parser.ternary()
     if parser.kind:
-        raise ExpressionError(f"unexpected {quote(parser.token)} in the expression {quote(text)}", parser.start)
+        hint = "the multiples are K, M, G and T, next to the number" if parser.token.upper() in MULTIPLES else None
+        raise ExpressionError(f"unexpected {quote(parser.token)} in the expression {quote(text)}", parser.start, hint)
     return Expression(text, evaluate, frozenset(parser.names))
 
 
@@ -114,7 +132,8 @@ class _Parser:
             rest = self.text[self.position :].lstrip(" ")
             self.start = len(self.text) - len(rest)
             if rest:
-                raise ExpressionError(self._unreadable(rest[0]), self.start)
+                message, hint = self._unreadable(rest[0])
+                raise ExpressionError(message, self.start, hint)
             self.kind = self.token = ""
             return
         self.kind = match.lastgroup or ""
@@ -125,9 +144,18 @@ class _Parser:
         self.start = match.start(self.kind) - (self.kind == "name")
         self.position = match.end()
 
-    def _unreadable(self, character: str) -> str:
-        shown = quote(character) if character.isascii() else f"U+{ord(character):04X}"
-        return f"{shown} has no place in the expression {quote(self.text)}"
+    def _unreadable(self, character: str) -> tuple[str, str | None]:
+        hint = None
+        if character.isascii():
+            shown = quote(character)
+            hint = f"write {_INSTEAD[character]}" if character in _INSTEAD else None
+        else:
+            from unicodedata import digit
+
+            shown = f"U+{ord(character):04X}"
+            if character.isdigit():
+                hint = f"write {digit(character)}"
+        return f"{shown} has no place in the expression {quote(self.text)}", hint
 
     def take(self, *operators: str) -> str:
         """The current token if it is one of these operators or keywords, which it then passes."""
@@ -137,10 +165,14 @@ class _Parser:
             return token
         return ""
 
-    def ternary(self) -> Evaluator:
+    def nest(self, start: int) -> None:
+        """Opens a level: the whole expression, parentheses, what follows 'else' or '**'."""
         self.nesting += 1
-        if self.nesting > NESTING_LIMIT:
-            raise ExpressionError(f"more than {NESTING_LIMIT} levels of parentheses", self.start)
+        if self.nesting > NESTING_LIMIT + 1:
+            raise ExpressionError(f"the expression is nested more than {NESTING_LIMIT} levels deep", start)
+
+    def ternary(self) -> Evaluator:
+        self.nest(self.start)
         value = self.disjunction()
         if self.take("if"):
             start = self.start
@@ -205,9 +237,7 @@ class _Parser:
     def power(self) -> Evaluator:
         base, start = self.atom(), self.start
         if self.take("**"):
-            self.nesting += 1
-            if self.nesting > NESTING_LIMIT:
-                raise ExpressionError(f"more than {NESTING_LIMIT} levels of powers", start)
+            self.nest(start)
             exponent = self.unary()
             self.nesting -= 1
             return _binary("**", base, exponent, start)
@@ -247,10 +277,13 @@ class _Parser:
             return _call(token, arguments, start)
         if token in _KEYWORDS:
             raise ExpressionError(f"unexpected '{token}' in the expression {quote(self.text)}", start)
+        hint: Hint
         if self.bare_names:
             hint = suggest(token, self.bare_names)
         elif token in FUNCTIONS:
             hint = f"write {token}(...)"
+        elif token.lower() in _SPELLINGS:
+            hint = "true and false are the only spellings"
         else:
             hint = suggest(token, FUNCTIONS) if self.token == "(" else f"a variable is written ${token}"
         raise ExpressionError(f"unknown word {quote(token)} in an expression", start, hint)
@@ -263,9 +296,13 @@ class _Parser:
             raise ExpressionError(f"'(' is not closed in the expression {quote(self.text)}", start, hint)
 
 
+def _too_many_digits(token: str, start: int) -> ExpressionError:
+    return ExpressionError(f"too many digits: {quote(token)}", start, "numbers go up to 10^15")
+
+
 def _literal(token: str, multiple: str, start: int) -> Exact:
     if len(token) > 16 and "." not in token:
-        raise ExpressionError(f"too many digits: {quote(token)}", start, "numbers go up to 10^15")
+        raise _too_many_digits(token, start)
     if len(token) > 1 and token[0] == "0" and token[1].isdigit():
         decimal = token.lstrip("0") or "0"
         raise ExpressionError(f"a number can't start with 0: {quote(token)}", start, f"write {decimal}")
@@ -275,7 +312,7 @@ def _literal(token: str, multiple: str, start: int) -> Exact:
         raise ExpressionError(f"{quote(token)} is not a number", start)
     exponent = re.search(r"[eE]([+-]?\d+)$", token)
     if len(token) > 40 or (exponent and abs(int(exponent[1])) > 18):
-        raise ExpressionError(f"too many digits: {quote(token)}", start, "numbers go up to 10^15")
+        raise _too_many_digits(token, start)
     from fractions import Fraction
 
     return _bounded(_whole(Fraction(token) * MULTIPLES.get(multiple, 1)), start)
@@ -287,18 +324,18 @@ def _whole(value: Exact) -> Exact:
 
 
 def _bounded(value: Exact, start: int) -> Exact:
-    if abs(value) > NUMBER_LIMIT or value.denominator > NUMBER_LIMIT:
+    if not -NUMBER_LIMIT <= value <= NUMBER_LIMIT:
         raise ExpressionError("a number larger than 10^15", start)
+    if value.denominator > NUMBER_LIMIT:
+        raise ExpressionError("a fraction finer than 1/10^15", start)
     return value
 
 
 def describe(value: Value) -> str:
-    """What a value is, for a message: ``the word 'bn'``, ``3``, ``true``, ``a list``."""
-    if isinstance(value, bool):
-        return str(value).lower()
+    """What a value is, for a message: ``the word 'bn'``, ``3``, ``1.5``, ``true``, ``a list``."""
     if isinstance(value, str):
         return f"the word {quote(value)}"
-    return "a list" if isinstance(value, tuple) else str(value)
+    return "a list" if isinstance(value, tuple) else show(value)
 
 
 def _number(value: Value, start: int) -> Exact:
@@ -363,7 +400,7 @@ def _binary(operator: str, left: Evaluator, right: Evaluator, start: int) -> Eva
         try:
             return _bounded(compute(a, b), start)
         except ZeroDivisionError:
-            raise ExpressionError(f"division by zero: {a} {operator} {b}", start) from None
+            raise ExpressionError(f"division by zero: {show(a)} {operator} {show(b)}", start) from None
         except ValueError as error:
             raise ExpressionError(str(error), start) from None
 
@@ -373,8 +410,8 @@ def _binary(operator: str, left: Evaluator, right: Evaluator, start: int) -> Eva
 def _call(name: str, arguments: list[Evaluator], start: int) -> Evaluator:
     function, least, most = FUNCTIONS[name]
     if not least <= len(arguments) <= most:
-        wanted = str(least) if least == most else f"at least {least}"
-        raise ExpressionError(f"{name}() takes {wanted} argument{'s' * (wanted != '1')}, but got {len(arguments)}", start)
+        wanted = str(least) if least == most else f"{least} to {most}"
+        raise ExpressionError(f"{name}() takes {wanted} argument{'s' * (most > 1)}, but got {len(arguments)}", start)
 
     def evaluate(scope: Scope) -> Exact:
         values = [_number(argument(scope), start) for argument in arguments]
@@ -394,7 +431,7 @@ def _divide(a: Exact, b: Exact) -> Exact:
 
 def _power(a: Exact, b: Exact) -> Exact:
     if not isinstance(b, int) or abs(b) > EXPONENT_LIMIT:
-        raise ValueError(f"an exponent is a whole number up to {EXPONENT_LIMIT}, not {b}")
+        raise ValueError(f"an exponent is a whole number up to {EXPONENT_LIMIT}, not {show(b)}")
     if b < 0:
         return _divide(1, _power(a, -b))
     return _whole(a**b)
@@ -417,7 +454,7 @@ def _log2(x: Exact) -> Exact:
     from math import log2
 
     if x <= 0:
-        raise ValueError(f"{x} is not positive")
+        raise ValueError(f"{show(x)} is not positive")
     power = max(x.numerator, x.denominator).bit_length() - 1
     if x in (2**power, Fraction(1, 2**power)):
         return power if x >= 1 else -power
@@ -430,7 +467,7 @@ def divisible(x: Exact, d: Exact) -> int:
     The rule of MobileNet and its descendants (Sandler et al. 2018, the authors' ``make_divisible``).
     """
     if not isinstance(d, int) or d < 1:
-        raise ValueError(f"the divisor must be a whole number of at least 1, not {d}")
+        raise ValueError(f"the divisor must be a whole number of at least 1, not {show(d)}")
     rounded = max(d, int(x + _divide(d, 2)) // d * d)
     return rounded + d if 10 * rounded < 9 * x else rounded
 

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any
+from functools import partial
 
-from cnncalc.errors import CnncalcError, ExpressionError, Location, SpecError, quote, suggest
+from cnncalc.errors import CnncalcError, ExpressionError, LimitError, Location, SpecError, quote, suggest
 from cnncalc.ops import OPS
-from cnncalc.ops.base import Field, Op
+from cnncalc.ops.base import SAME_PADS, ArgumentError, Field, Op
 from cnncalc.spec import expressions
 from cnncalc.spec.expressions import Expression, Scope, Value
 from cnncalc.spec.reader import MappingNode, Node, Scalar, SequenceNode
@@ -57,9 +57,13 @@ class Slot:
 
 def at_offset(error: ExpressionError, node: Node, start: int = 0) -> SpecError:
     """The error with a place: ``error.offset`` characters into the text that starts ``start`` into the node."""
-    quoted = isinstance(node, Scalar) and not node.plain
+    lines = node.source.text.split("\n")
+    line = lines[node.line - 1] if node.line <= len(lines) else ""
+    quoted = line[node.column - 1 : node.column] in ("'", '"')
     column = node.column + quoted + start + error.offset
-    return SpecError(error.message, Location(node.source.name, node.line, column), error.hint)
+    if isinstance(node, Scalar) and (column > len(line) + 1 or not (node.plain or quoted)):
+        column = node.column  # a text of several lines
+    return SpecError(error.message, Location(node.source.name, node.line, column), error.advice)
 
 
 class Layer:
@@ -98,18 +102,18 @@ class OpLayer(Layer):
         self.act: Follower | None = None
         self.ready: dict[str, Value] | None = None
         if all(slot.constant for slot in arguments.values()):
-            self.ready = {name: slot.read(None) for name, slot in arguments.items()}  # type: ignore[arg-type]
+            self.ready = {name: slot.value(None) for name, slot in arguments.items()}  # type: ignore[arg-type]
 
 
 class Follower:
-    """The word of ``norm:`` or ``act:``, and the rows it can stand for, with the file's defaults."""
+    """The word of ``norm:`` or ``act:``; the compiler of its file knows the row that it stands for."""
 
-    __slots__ = ("choices", "role", "slot")
+    __slots__ = ("compiler", "role", "slot")
 
-    def __init__(self, slot: Slot, role: str, choices: Mapping[str, OpLayer]) -> None:
+    def __init__(self, slot: Slot, role: str, compiler: Compiler) -> None:
         self.slot = slot
         self.role = role
-        self.choices = choices
+        self.compiler = compiler
 
     def row(self, scope: Scope) -> OpLayer | None:
         """The row that follows, None for ``none``.
@@ -120,7 +124,7 @@ class Follower:
         word = self.slot.value(scope)
         if word == "none":
             return None
-        row = self.choices.get(word)
+        row = self.compiler.follower_row(self.role, word)
         if row is None:
             raise unknown_follower(self.slot.node, word, self.role)
         return row
@@ -129,12 +133,14 @@ class Follower:
 class BlockLayer(Layer):
     """A call of a block with its arguments."""
 
-    __slots__ = ("arguments", "block")
+    __slots__ = ("arguments", "block", "cost")
 
     def __init__(self, node: Node, block: Block, arguments: dict[str, Slot]) -> None:
         super().__init__(node)
         self.block = block
         self.arguments = arguments
+        #: expansion steps that its lists take
+        self.cost = sum(_size(slot.node) for slot in arguments.values())
 
 
 class GroupLayer(Layer):
@@ -182,14 +188,18 @@ class StagesLayer(Layer):
 
 
 class Block:
-    """A block: arguments with defaults, names of its inputs, body. ``home`` is the text it was written in."""
+    """A block: arguments with defaults, names of its inputs, body. ``home`` is the text it was written in.
 
-    __slots__ = ("arguments", "home", "inputs", "layers", "name", "node")
+    A ``broken`` one could not be read; that is said once, and its calls are not looked at.
+    """
+
+    __slots__ = ("arguments", "broken", "home", "inputs", "layers", "name", "node")
 
     def __init__(self, name: str, node: Node, home: Compiler) -> None:
         self.name = name
         self.node = node
         self.home = home
+        self.broken = False
         self.arguments: dict[str, Slot | None] = {}
         self.inputs: tuple[str, ...] = ()
         self.layers: list[Layer] = []
@@ -209,7 +219,7 @@ class Compiler:
         self.defaults = defaults
         self.variables = frozenset(variables) | AUTOMATIC
         self.errors = errors
-        self._followers: dict[str, dict[str, OpLayer]] = {}
+        self._followers: dict[str, OpLayer] = {}
 
     # -- slots ---------------------------------------------------------------------------------------------------
 
@@ -233,15 +243,17 @@ class Compiler:
     def check_names(self, text: str, node: Node, known: frozenset[str], start: int = 0) -> None:
         for match in _VARIABLE.finditer(text):
             if match[1] not in known:
-                hint = suggest(match[1], known - AUTOMATIC) or suggest(match[1], known)
-                error = ExpressionError(f"unknown variable ${match[1]}", match.start(), hint)
-                raise at_offset(error, node, start)
+                hint = partial(_suggest_variable, match[1], known)
+                raise at_offset(ExpressionError(f"unknown variable ${match[1]}", match.start(), hint), node, start)
 
     def word(self, node: Node, known: frozenset[str], what: str) -> Slot:
         """A slot of text in which only ``$name`` is replaced."""
         if not isinstance(node, Scalar):
             raise node.error(f"{what} must be a word, not {node.kind}")
         text = node.text
+        if len(text) > expressions.LENGTH_LIMIT:
+            message = f"{what} is too long: {len(text):,} characters, at most {expressions.LENGTH_LIMIT}"
+            raise LimitError(message, node.location)
         if "$" not in text:
             return Slot(node, lambda scope: text, True)
         self.check_names(text, node, known)
@@ -271,23 +283,30 @@ class Compiler:
         if kind == "choice":
             return self.word(node, known, field.name)
         if isinstance(node, SequenceNode) and kind in ("window", "margin", "pad"):
-            slots = [self.expression(item, known, field.name) for item in node.items]
+            slots = [self.single(field, item, known) for item in node.items]
             return Slot(node, lambda scope: tuple(slot.value(scope) for slot in slots), all(s.constant for s in slots))
+        return self.single(field, node, known)
+
+    def single(self, field: Field, node: Node, known: frozenset[str]) -> Slot:
+        """A slot for one value of an operator's field."""
+        kind = field.kind
         if not isinstance(node, Scalar):
             raise node.error(f"{field.name} must be {_EXPECTED[kind]}, not {node.kind}")
         text = node.text
         if kind == "number" and _DECIMAL.fullmatch(text):
             number = float(text)
+            if number > expressions.NUMBER_LIMIT:
+                raise node.error(f"{field.name} must be at most 10^15, not {quote(text)}")
             return Slot(node, lambda scope: number, True)
         if _WORD.fullmatch(text) and text not in ("true", "false"):
-            if kind == "pad":
+            if kind == "pad" and text in SAME_PADS:
                 return Slot(node, lambda scope: text, True)
             hint = "true and false are the only spellings" if kind == "flag" else None
             hint = hint or (f"a variable is written ${text}" if text in known else None)
             raise node.error(f"{field.name} must be {_EXPECTED[kind]}, not {quote(text)}", hint)
         slot = self.expression(node, known, field.name)
         if slot.constant and kind not in ("number", "flag") and _DECIMAL.fullmatch(text) and not text.isdigit():
-            value = slot.read(None)  # type: ignore[arg-type]
+            value = slot.value(None)  # type: ignore[arg-type]
             whole = f"write {value}" if isinstance(value, int) else "floor(), ceil() or round() makes one"
             raise node.error(f"{field.name} must be a whole number, not {text}", whole)
         if kind == "number":
@@ -308,8 +327,9 @@ class Compiler:
             raise node.error(f"{what} names no layer")
         slots = tuple([self.word(item, known, what) for item in items])
         for slot in slots:
-            if slot.constant and not _REFERENCE.fullmatch(slot.read(None)):  # type: ignore[arg-type]
-                raise slot.node.error(f"{quote(slot.read(None))} is not the name of a layer")  # type: ignore[arg-type]
+            name = slot.value(None) if slot.constant else "x"  # type: ignore[arg-type]
+            if not _REFERENCE.fullmatch(name):
+                raise slot.node.error(f"{quote(name)} is not the name of a layer")
         return slots
 
     # -- layers --------------------------------------------------------------------------------------------------
@@ -348,9 +368,12 @@ class Compiler:
             return found[0]
         if found:
             raise node.error(f"a layer has one operation, but this has {len(found)}: {', '.join(found)}")
-        if not keys:
-            raise node.error("a layer needs an operation, a block, layers or stages")
-        raise self.unknown_operation(node.entries[keys[0]][0])
+        arguments = {name for keyword in (*OPS, *self.blocks) for name in self.argument_names(keyword)}
+        unknown = [key for key in keys if key not in arguments]
+        if not unknown:
+            only = f", but this has only {', '.join(keys)}" if keys else ""
+            raise node.error(f"a layer needs an operation, a block, layers or stages{only}")
+        raise self.unknown_operation(node.entries[unknown[0]][0])
 
     def argument_names(self, keyword: str) -> list[str]:
         """What the operation takes by name; by position too, in this order, but for norm and act."""
@@ -362,10 +385,13 @@ class Compiler:
             return [*OPS[keyword].fields, *(("norm", "act") if OPS[keyword].takes_norm_act else ())]
         return []
 
-    def unknown_operation(self, key: Scalar) -> SpecError:
-        if _BLOCK_NAME.fullmatch(key.text):
-            return key.error(f"unknown block {quote(key.text)}", suggest(key.text, [*self.blocks, *OPS]))
-        return key.error(f"unknown operator {quote(key.text)}", suggest(key.text, [*OPS, *self.blocks, "layers", "stages"]))
+    def unknown_operation(self, key: Scalar, *words: str) -> SpecError:
+        text = key.text
+        if text in ("layers", "stages"):
+            return key.error(f"{text} needs a value", f"as in '{text}: [...]'")
+        what = "block" if _BLOCK_NAME.fullmatch(text) else "operator"
+        known = [*OPS, *self.blocks, "layers", "stages", *words]
+        return key.error(f"unknown {what} {quote(text)}", lambda: _other_word(text) or suggest(text, known))
 
     def operation(
         self,
@@ -381,10 +407,12 @@ class Compiler:
             return self.stages(node, key, value, rest, known)
         if keyword in self.blocks:
             block = self.blocks[keyword]
+            if block.broken:
+                return GroupLayer(node, [])
             given = self.given(keyword, block.arguments, key, value, rest)
             missing = [name for name, default in block.arguments.items() if default is None and name not in given]
             if missing:
-                raise key.error(f"block {keyword} needs {missing[0]}")
+                raise key.error(f"block {keyword} needs {missing[0]}", f"add {missing[0]}:")
             return BlockLayer(node, block, {name: self.any_value(item, known) for name, item in given.items()})
         if keyword == "layers" and value is not None:
             self.refuse(rest, "layers", ())
@@ -404,7 +432,7 @@ class Compiler:
         names = list(allowed)
         for name, (key, _) in rest.items():
             if name not in names:
-                hint = suggest(name, [*names, *MODIFIERS])
+                hint = partial(suggest, name, [*names, *MODIFIERS])
                 raise key.error(f"{keyword} has no argument {quote(name)}", hint)
 
     def given(
@@ -420,9 +448,10 @@ class Compiler:
         self.refuse(rest, keyword, order)
         values = [] if value is None else value.items if isinstance(value, SequenceNode) else [value]
         if len(values) > len(order):
-            takes = f"takes {len(order)} value{'s' * (len(order) != 1)}" if order else "takes no value"
-            hint = f"for its arguments: {', '.join(order)}" if order else f"write {keyword} alone, or {keyword}: []"
-            raise values[len(order)].error(f"{keyword} {takes}, but here are {len(values)}", hint)
+            if not order:
+                raise values[0].error(f"{keyword} takes no value", f"write {keyword} alone, or {keyword}: []")
+            message = f"{keyword} takes {counted(len(order), 'value')}, but here are {len(values)}"
+            raise values[len(order)].error(message, f"for its arguments: {', '.join(order)}")
         given = dict(zip(order, values, strict=False))
         for name, (argument_key, node) in rest.items():
             if name in given:
@@ -458,59 +487,75 @@ class Compiler:
                 raise key.error(f"{op.name} needs {field.name}", hint)
         fields = op.fields
         layer = OpLayer(node, op, {name: self.argument(fields[name], item, known) for name, item in given.items()})
+        check_constants(layer)
         layer.norm = followers.get("norm")
         layer.act = followers.get("act")
         return layer
 
     def follower(self, node: Node, role: str, known: frozenset[str]) -> Follower | None:
         slot = self.word(node, known, role)
-        choices = self.follower_rows(role)
         if slot.constant:
             word = slot.value(None)  # type: ignore[arg-type]
             if word == "none":
                 return None
-            if word not in choices:
+            if self.follower_row(role, word) is None:
                 raise unknown_follower(node, word, role)
-        return Follower(slot, role, choices)
+        return Follower(slot, role, self)
 
-    def follower_rows(self, role: str) -> dict[str, OpLayer]:
-        """Every operator that ``norm:`` or ``act:`` can name, with this file's defaults."""
-        if role not in self._followers:
-            rows: dict[str, OpLayer] = {}
-            self._followers[role] = rows
-            wanted = "norm" if role == "norm" else "activation"
-            for name, op in OPS.items():
-                defaults = self.defaults.get(name)
-                given = {k: v[1] for k, v in defaults.entries.items()} if defaults else {}
-                complete = all(k in given for k, field in op.fields.items() if field.required)
-                if op.role == wanted and complete:
-                    arguments = {k: self.argument(op.fields[k], v, self.variables) for k, v in given.items()}
-                    rows[name] = OpLayer(defaults or _NOWHERE, op, arguments)
-        return self._followers[role]
+    def follower_row(self, role: str, word: str) -> OpLayer | None:
+        """The row that a word of ``norm:`` or ``act:`` stands for, with this file's defaults; None if it is none."""
+        op = OPS.get(word)
+        if op is None or op.role != ("norm" if role == "norm" else "activation"):
+            return None
+        if word not in self._followers:
+            defaults = self.defaults.get(word)
+            given = {k: v[1] for k, v in defaults.entries.items()} if defaults else {}
+            if any(field.required and name not in given for name, field in op.fields.items()):
+                return None
+            arguments = {k: self.argument(op.fields[k], v, self.variables) for k, v in given.items()}
+            self._followers[word] = OpLayer(defaults or _NOWHERE, op, arguments)
+        return self._followers[word]
+
+    def check_defaults(self) -> None:
+        """Notes what is wrong with the defaults, whether a layer uses them or not."""
+        for name, defaults in self.defaults.items():
+            for argument, (_, node) in defaults.entries.items():
+                try:
+                    if argument in ("norm", "act"):
+                        self.follower(node, argument, self.variables)
+                    else:
+                        slot = self.argument(OPS[name].fields[argument], node, self.variables)
+                        check_constant(OPS[name].fields[argument], slot)
+                except CnncalcError as error:
+                    self.errors.append(error)
 
     def join(self, node: Node, op: type[Op], value: Node, known: frozenset[str]) -> JoinLayer:
         if isinstance(value, SequenceNode):
             names = self.references(value, known, op.name)
             if len(names) < 2:
-                raise value.error(f"{op.name} joins at least 2 values, but here is {len(names)}")
+                raise value.error(f"{op.name} joins at least 2 values, but here is only one")
             return JoinLayer(node, op, [], names)
         if not isinstance(value, MappingNode):
             hint = "as in 'add: [prev, conv1]' or 'add: {main: [...], shortcut: identity}'"
             raise value.error(f"{op.name} joins branches: give a mapping of branches or a list of names", hint)
         branches = [self.branch(key, item, known) for key, item in value.entries.values()]
         if len(branches) < 2:
-            raise value.error(f"{op.name} joins at least 2 branches, but here is {len(branches)}")
+            found = "is only one" if branches else "is none"
+            raise value.error(f"{op.name} joins at least 2 branches, but here {found}")
         return JoinLayer(node, op, branches, ())
 
     def branch(self, key: Scalar, value: Node, known: frozenset[str]) -> Branch:
-        check_name(key.text, key)
+        check_name(key.text, key, "a branch")
         when = None
         if isinstance(value, MappingNode) and "layers" in value.entries and set(value.entries) <= {"when", "layers"}:
             if "when" in value.entries:
                 when = self.expression(value.entries["when"][1], known, "when")
             value = value.entries["layers"][1]
-        if isinstance(value, Scalar) and value.text == "identity":
-            return Branch(key.text, [], when)
+        if isinstance(value, Scalar):
+            if value.text == "identity":
+                return Branch(key.text, [], when)
+            if value.text not in OPS and value.text not in self.blocks:
+                raise self.unknown_operation(value, "identity")
         return Branch(key.text, self.sequence(value, known), when)
 
     def stages(
@@ -559,7 +604,8 @@ class Compiler:
             header.append(cell.text)
         for row in rows[1:]:
             if len(row.items) != len(header):
-                raise row.error(f"the row has {len(row.items)} values, but the header has {len(header)} columns")
+                found, wanted = counted(len(row.items), "value"), counted(len(header), "column")
+                raise row.error(f"the row has {found}, but the header has {wanted}")
         return {name: [self.any_value(row.items[i], known) for row in rows[1:]] for i, name in enumerate(header)}
 
     def modifiers(
@@ -572,6 +618,11 @@ class Compiler:
     ) -> None:
         """Reads the modifiers of a layer into it."""
         values = {key: node.entries[key][1] for key in MODIFIERS if key in node.entries}
+        if isinstance(layer, StagesLayer):
+            for name in ("from", "repeat", "first"):
+                if name in values:
+                    hint = "put the stages under layers:, which does"
+                    raise node.entries[name][0].error(f"stages does not take {name}", hint)
         if "name" in values:
             layer.name = self.layer_name(values["name"], known)
         if "from" in values:
@@ -585,13 +636,16 @@ class Compiler:
         if "shared" in values:
             if not isinstance(layer, (OpLayer, BlockLayer)):
                 raise node.entries["shared"][0].error("shared is for an operator or a block")
-            layer.shared = self.references(values["shared"], known, "shared")[0]
+            layer.shared, *others = self.references(values["shared"], known, "shared")
+            if others:
+                raise others[0].node.error("shared names one layer")
         if "inplace" in values:
             if not isinstance(layer, (OpLayer, JoinLayer)):
                 raise node.entries["inplace"][0].error("inplace is for an operator or a join")
-            text = values["inplace"].text if isinstance(values["inplace"], Scalar) else ""
+            flag = values["inplace"]
+            text = flag.text if isinstance(flag, Scalar) else ""
             if text not in ("true", "false"):
-                raise values["inplace"].error(f"inplace must be true or false, not {quote(text)}")
+                raise flag.error(f"inplace must be true or false, not {quote(text) if text else flag.kind}")
             layer.inplace = text == "true"
             self.check_in_place(layer, values["inplace"])
         if "first" in values:
@@ -622,10 +676,14 @@ class Compiler:
         for name, (argument_key, item) in value.entries.items():
             if name == "from":
                 continue
+            if name in MODIFIERS:
+                raise argument_key.error(f"first can't change {name}", "it takes arguments and from")
             if names and name == names[0] and not isinstance(own, SequenceNode):
                 own_value = item
             elif isinstance(own, SequenceNode) and name in names[: len(own.items)]:
-                raise argument_key.error(f"first can't change {name}, which is given by position", f"give {name} by name")
+                raise argument_key.error(
+                    f"first can't change {name}, which is given by position", f"give {name} by name"
+                )
             else:
                 merged[name] = (argument_key, item)
         variant = self.operation(node, keyword, own_key, own_value, merged, known)
@@ -644,6 +702,47 @@ _EXPECTED = {
     "flag": "true or false",
     "number": "a number",
 }
+
+
+#: words of other frameworks, and the language's
+_OTHER_WORDS = {
+    "batchnorm": "bn", "batch_norm": "bn", "dense": "linear", "fc": "linear", "cat": "concat", "residual": "add",
+    "gap": "global_avgpool", "deconv": "conv_transpose", "depthwise": "dwconv",
+}  # fmt: skip
+
+
+def _other_word(text: str) -> str | None:
+    word = _OTHER_WORDS.get(text.lower())
+    return f"write {word}" if word in OPS else None
+
+
+def counted(count: int, noun: str) -> str:
+    """``1 value``, ``2 values``."""
+    return f"{count} {noun}{'s' * (count != 1)}"
+
+
+def _suggest_variable(name: str, known: frozenset[str]) -> str | None:
+    return suggest(name, known - AUTOMATIC) or suggest(name, known)
+
+
+def _size(node: Node) -> int:
+    """How many values the lists of a node hold."""
+    return sum(1 + _size(item) for item in node.items) if isinstance(node, SequenceNode) else 0
+
+
+def check_constant(field: Field, slot: Slot) -> None:
+    """Refuses a constant argument that its field does not take."""
+    if slot.constant:
+        try:
+            field.check(slot.value(None))  # type: ignore[arg-type]
+        except ArgumentError as error:
+            raise slot.node.error(error.message, error.advice) from None
+
+
+def check_constants(layer: OpLayer) -> None:
+    """Refuses constant arguments outside their range, before anything is expanded."""
+    for name, slot in layer.arguments.items():
+        check_constant(layer.op.fields[name], slot)
 
 
 class _Nowhere(Scalar):
@@ -672,14 +771,17 @@ def unknown_follower(node: Node, word: str, role: str) -> SpecError:
     """The error for a word that ``norm:`` or ``act:`` does not know."""
     wanted = "norm" if role == "norm" else "activation"
     names = [name for name, op in OPS.items() if op.role == wanted]
-    return node.error(f"unknown {role} {quote(str(word))}", suggest(str(word), [*names, "none"]))
+    if word in names:
+        needed = next(field.name for field in OPS[word].fields.values() if field.required)
+        return node.error(f"{word} needs {needed}", f"set it under defaults, as in '{word}: {{{needed}: ...}}'")
+    return node.error(f"unknown {role} {quote(word)}", lambda: _other_word(word) or suggest(word, [*names, "none"]))
 
 
-def check_name(name: str, node: Node) -> None:
+def check_name(name: str, node: Node, what: str = "a layer") -> None:
     """Refuses a name that is no path component, or that means something else in ``from``."""
     if not _NAME.fullmatch(name):
         hint = "letters, digits, _ and -, at most 128, not starting with -"
-        raise node.error(f"{quote(name)} can't be the name of a layer", hint)
+        raise node.error(f"{quote(name)} can't be the name of {what}", hint)
     if name in RESERVED_NAMES:
         raise node.error(f"the name '{name}' is taken by the language")
 
@@ -698,7 +800,8 @@ def compile_block(compiler: Compiler, block: Block, definition: Node) -> None:
     entries = definition.entries
     for key, _ in entries.values():
         if key.text not in ("args", "inputs", "layers"):
-            raise key.error(f"a block has no key {quote(key.text)}", suggest(key.text, ("args", "inputs", "layers")))
+            hint = partial(suggest, key.text, ("args", "inputs", "layers"))
+            raise key.error(f"a block has no key {quote(key.text)}", hint)
     if "layers" not in entries:
         raise definition.error(f"block {block.name} needs layers")
     known = compiler.variables | frozenset(block.arguments)
@@ -728,7 +831,9 @@ def declare_block(compiler: Compiler, key: Scalar, definition: Node) -> Block:
             raise item.error(f"the argument {quote(name)} needs a default, because one before it has one")
         block.arguments[name] = slot
     for item in _words(entries, "inputs"):
-        check_name(item.text, item)
+        check_name(item.text, item, "an input")
+        if item.text in block.inputs:
+            raise item.error(f"the input {quote(item.text)} stands twice")
         block.inputs += (item.text,)
     return block
 
@@ -757,6 +862,8 @@ def compile_library(
             block = declare_block(compiler, key, definition)
         except CnncalcError as error:
             errors.append(error)
+            block = compiler.blocks.setdefault(key.text, Block(key.text, key, compiler))
+            block.broken = block.home is compiler
             continue
         compiler.blocks[key.text] = block
         own.append((block, definition))

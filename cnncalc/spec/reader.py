@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from cnncalc.errors import CnncalcError, LimitError, Location, SpecError, SpecSyntaxError, quote
+from cnncalc.errors import CnncalcError, Hint, LimitError, Location, SpecError, SpecSyntaxError, quote
 
 BYTE_LIMIT = 1 << 20
 DEPTH_LIMIT = 64
@@ -52,7 +52,7 @@ class Node:
     def location(self) -> Location:
         return Location(self.source.name, self.line, self.column)
 
-    def error(self, message: str, hint: str | None = None) -> SpecError:
+    def error(self, message: str, hint: Hint = None) -> SpecError:
         """An error that points here."""
         return SpecError(message, self.location, hint)
 
@@ -192,7 +192,8 @@ class _Events:
             if kind is scalar_event:
                 mark = event.start_mark
                 text = event.value
-                node: Node = Scalar(source, mark.line + 1, mark.column + 1, text, event.style is None)
+                plain = not event.style  # None from PyYAML, '' from libyaml
+                node: Node = Scalar(source, mark.line + 1, mark.column + 1, text, plain)
                 if event.anchor is not None or event.tag is not None or len(text) > SCALAR_LIMIT or not text.isascii():
                     self._check(event, node)
                     self._check_text(text, node)
@@ -229,7 +230,7 @@ class _Events:
                 root = node
             else:
                 parent = stack[-1]
-                if kind is scalar_event and not text and event.style is None and (key or type(parent) is SequenceNode):
+                if kind is scalar_event and not text and plain and (key or type(parent) is SequenceNode):
                     raise _empty(key, parent, node)
                 if type(parent) is SequenceNode:
                     parent.items.append(node)
@@ -246,11 +247,15 @@ class _Events:
         if self.alias:
             raise self.alias
         if self.merge:
-            raise SpecSyntaxError("the merge key << is not allowed", self.merge.location, "use extends, uses or defaults")
+            raise SpecSyntaxError(
+                "the merge key << is not allowed", self.merge.location, "use extends, uses or defaults"
+            )
         for anchor, node in self.anchors.items():
             raise SpecSyntaxError(f"the anchor &{anchor} is not allowed", node.location, _NO_ANCHORS)
         if root is None or (isinstance(root, Scalar) and root.plain and not root.text):
-            raise SpecSyntaxError("the file is empty", Location(source.name, 1, 1), "cnncalc new NAME writes a first spec")
+            raise SpecSyntaxError(
+                "the file is empty", Location(source.name, 1, 1), "cnncalc new NAME writes a first spec"
+            )
         return root
 
     def _check(self, event: Any, node: Node) -> None:

@@ -44,7 +44,9 @@ def schema() -> Schema:
         "properties": {key: _top_level()[key] for key in TOP_LEVEL},
         "definitions": {
             "per_axis": {"anyOf": [_EXPRESSION, {"type": "array", "items": _EXPRESSION, "minItems": 1, "maxItems": 3}]},
-            "layers": {"anyOf": [{"type": "array", "items": {"$ref": "#/definitions/layer"}}, {"$ref": "#/definitions/layer"}]},
+            "layers": {
+                "anyOf": [{"type": "array", "items": {"$ref": "#/definitions/layer"}}, {"$ref": "#/definitions/layer"}]
+            },
             "layer": {"anyOf": [_word(), {"$ref": "#/definitions/layer_mapping"}]},
             "layer_mapping": _layer_mapping(),
             "branches": _branches(),
@@ -54,13 +56,12 @@ def schema() -> Schema:
 
 
 def _top_level() -> dict[str, Schema]:
-    operators = {
-        name: _closed({**_arguments(op), **_followers(op)}) for name, op in OPS.items() if op.role != "join"
-    }
+    operators = {name: _closed({**_arguments(op), **_followers(op)}) for name, op in OPS.items() if op.role != "join"}
     block = _closed({"args": _NAMES, "inputs": _NAMES, "layers": _LAYERS}, ["layers"])
-    figure = {"type": ["integer", "number", "string", "array"]}
+    side = _closed({"from": _TEXT, "layers": _LAYERS}, ["from", "layers"])
+    figure: Schema = {"type": ["number", "string", "array"]}
     budgets = {quantity: _closed(dict.fromkeys(BUDGET_KEYS, figure)) for quantity in (*COUNTS, *BYTES)}
-    claim = _closed({**dict.fromkeys(QUANTITIES, figure), **dict.fromkeys(CLAIM_KEYS, {}), "holds": {"type": "boolean"}})
+    claim = _closed({**dict.fromkeys((*QUANTITIES, *CLAIM_KEYS), figure), "holds": {"type": "boolean"}})
     return {
         "cnncalc": {"const": LANGUAGE_VERSION, "description": "version of the language"},
         "name": {"type": ["string", "integer"]},
@@ -69,12 +70,12 @@ def _top_level() -> dict[str, Schema]:
         "notes": _TEXT,
         "extends": {**_TEXT, "description": "the spec this one is a variant of"},
         "uses": {**_NAMES, "description": "libraries of blocks"},
-        "input": {"type": "array", "items": _EXPRESSION, "minItems": 1, "maxItems": 4, "description": "channels, then 1 to 3 spatial sizes"},
+        "input": {"type": "array", "items": _EXPRESSION, "minItems": 1, "maxItems": 4},
         "vars": {"type": "object", "additionalProperties": _VALUE},
         "defaults": _closed(operators),
         "blocks": {"type": "object", "additionalProperties": False, "patternProperties": {"^[A-Z]": block}},
         "layers": _LAYERS,
-        "side": {"type": "object", "additionalProperties": _closed({"from": _TEXT, "layers": _LAYERS}, ["from", "layers"])},
+        "side": {"type": "object", "additionalProperties": side},
         "outputs": _NAMES,
         "claims": {"type": "array", "items": claim},
         "facts": {"type": "array", "items": {"type": "object", "required": ["source"]}},
@@ -149,7 +150,8 @@ def _layer_mapping() -> Schema:
     forms["layers"] = {"layers": _LAYERS}
     forms["stages"] = {"stages": {"type": ["object", "array"]}, "each": _LAYERS}
     cases = [
-        {"if": {"required": [name]}, "then": _closed({**_modifiers(), **properties})} for name, properties in forms.items()
+        {"if": {"required": [name]}, "then": _closed({**_modifiers(), **properties})}
+        for name, properties in forms.items()
     ]
     is_block = {"not": {"propertyNames": {"pattern": "^[^A-Z]"}}}
     return {
@@ -161,6 +163,8 @@ def _layer_mapping() -> Schema:
 
 
 def _branches() -> Schema:
-    chosen = _closed({"when": {"type": ["string", "boolean"]}, "layers": {"anyOf": [{"const": "identity"}, _LAYERS]}}, ["layers"])
+    chosen = _closed(
+        {"when": {"type": ["string", "boolean"]}, "layers": {"anyOf": [{"const": "identity"}, _LAYERS]}}, ["layers"]
+    )
     branch = {"anyOf": [{"const": "identity"}, _LAYERS, chosen]}
     return {"type": "object", "minProperties": 2, "additionalProperties": branch}

@@ -76,9 +76,7 @@ class _Writer:
             return self.join(own, [node for node in nodes if node is not own], path, current), own.index
         return self.operator(own, [node for node in nodes if node is not own], path, current)
 
-    def operator(
-        self, own: Node, followers: list[Node], path: tuple[str, ...], current: int
-    ) -> tuple[list[str], int]:
+    def operator(self, own: Node, followers: list[Node], path: tuple[str, ...], current: int) -> tuple[list[str], int]:
         """An operator with ``norm`` and ``act``; one with arguments of its own cannot be a word and follows apart."""
         arguments = dict(own.op.arguments())
         entries: dict[str, str] = {own.op.name: "[]"}
@@ -93,7 +91,10 @@ class _Writer:
         inplace = own.inplace
         apart: list[str] = []
         for node in followers:
-            if dict(node.op.arguments()) == {field.name: field.default for field in node.op.fields.values()} and not apart:
+            if (
+                dict(node.op.arguments()) == {field.name: field.default for field in node.op.fields.values()}
+                and not apart
+            ):
                 entries["norm" if node.op.role == "norm" else "act"] = node.op.name
                 inplace = node.inplace
             else:
@@ -140,7 +141,9 @@ class _Writer:
         for level in range(common + 1, len(path)):
             hidden = self.graph.paths.get(".".join((*path[:level], head)))
             if hidden is not None and hidden < node.index:
-                message = f"'{'.'.join(path)}' reads '{'.'.join(target)}', which another layer named {head} hides from it"
+                message = (
+                    f"'{'.'.join(path)}' reads '{'.'.join(target)}', which another layer named {head} hides from it"
+                )
                 raise SpecError(message, node.place.location, "give one of them another name")
         return ".".join(target[common:])
 

@@ -31,7 +31,7 @@ def packaged() -> str:
 def folders() -> list[str]:
     """Where names are looked up: ``./specs``, then the packaged zoo."""
     zoo = packaged()
-    local = os.path.join(os.curdir, "specs")
+    local = "specs"
     if os.path.isdir(local) and not os.path.samefile(local, zoo):
         return [local, zoo]
     return [zoo]
@@ -84,19 +84,22 @@ def find_base(name: str, path: str | None) -> Found:
     if not _is_path(name):
         if not name or os.sep in name or ":" in name or "\\" in name or name.startswith("~"):
             raise SpecError(f"{quote(name)} is outside the folder of this spec and the zoo")
-        sibling = next((p for p in (os.path.join(here, name + suffix) for suffix in SUFFIXES) if os.path.isfile(p)), None)
+        sibling = next(
+            (p for p in (os.path.join(here, name + suffix) for suffix in SUFFIXES) if os.path.isfile(p)), None
+        )
         target = sibling or _lookup(name, folders())
         if target is None:
-            raise SpecError(f"no spec is named {quote(name)}", None, suggest(name, names()))
+            raise SpecError(f"no spec is named {quote(name)}", None, suggest(name, [*names(), *_stems(here)]))
     else:
-        if os.path.isabs(name) or name.startswith("~") or "\\" in name or ":" in name:
+        outside = os.path.isabs(name) or os.path.normpath(name).startswith(os.pardir)
+        if outside or name.startswith("~") or "\\" in name or ":" in name:
             raise SpecError(f"{quote(name)} is outside the folder of this spec and the zoo")
         target = os.path.join(here, name)
     try:
         real = os.path.realpath(target, strict=True)
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) else "not a path"
-        raise SpecError(f"can't open {quote(name)}: {reason}") from None
+        raise SpecError(f"can't open {quote(name)}: {reason}", None, _near(target)) from None
     allowed = [os.path.realpath(folder) for folder in (here, *folders())]
     if not any(real.startswith(folder + os.sep) for folder in allowed):
         raise SpecError(f"{quote(name)} is outside the folder of this spec and the zoo")
@@ -156,17 +159,16 @@ def _read(path: str, regular: bool = False) -> bytes:
 
 def _near(path: str) -> str | None:
     """Files of that folder with a similar name."""
-    folder = os.path.dirname(path) or os.curdir
+    return suggest(os.path.basename(path), _files(os.path.dirname(path) or os.curdir))
+
+
+def _stems(folder: str) -> list[str]:
+    return [os.path.splitext(file)[0] for file in _files(folder)]
+
+
+def _files(folder: str) -> list[str]:
+    """The names of the specs that lie in a folder."""
     try:
-        files = [file for file in os.listdir(folder) if file.endswith(SUFFIXES)]
+        return [file for file in os.listdir(folder) if file.endswith(SUFFIXES)]
     except (OSError, ValueError):
-        return None
-    return suggest(os.path.basename(path), files) if len(files) <= 1000 else None
-
-
-def same_file(path: str, other: str) -> bool:
-    """Whether two paths lead to one file."""
-    try:
-        return os.path.samefile(path, other)
-    except OSError:
-        return False
+        return []

@@ -1,0 +1,137 @@
+"""Speed and size as ratios against a peer or a floor, measured in one run: ``python tests/benchmarks/run.py``.
+
+Run by hand, with cnncalc installed from a wheel (``pip install .``): an editable install may have no byte code. Each
+pair is run in turn, so that a machine that slows down slows both; the median of the ratios is printed beside its goal.
+"""
+
+from __future__ import annotations
+
+import os
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from statistics import median
+
+PYTHON = sys.executable
+CNNCALC = str(Path(PYTHON).parent / "cnncalc")
+FLOOR = [PYTHON, "-c", "import click, yaml, rich.console, rich.table"]
+TORCHINFO = [
+    PYTHON,
+    "-c",
+    "import torch\n"
+    "lib = torch.library.Library('torchvision', 'DEF')\n"
+    "for name in ('nms', 'qnms'):\n"
+    "    lib.define(name + '(Tensor dets, Tensor scores, float iou_threshold) -> Tensor')\n"
+    "import torchinfo, torchvision\n"
+    "print(torchinfo.summary(torchvision.models.vgg16(), (1, 3, 224, 224)))",
+]
+
+
+def seconds(command: list[str]) -> float:
+    start = time.perf_counter()
+    subprocess.run(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, check=True, cwd=tempfile.gettempdir())
+    return time.perf_counter() - start
+
+
+def pairs(first: list[str], second: list[str], runs: int) -> tuple[float, float, float]:
+    """Medians of both, and of the ratios first / second."""
+    seconds(first), seconds(second)
+    measured = [(seconds(first), seconds(second)) for _ in range(runs)]
+    return median(a for a, _ in measured), median(b for _, b in measured), median(a / b for a, b in measured)
+
+
+def peak_mib(command: list[str]) -> float:
+    """Peak memory of a command, measured by a process of its own."""
+    child = os.fork()
+    if child == 0:
+        seconds(command)
+        os._exit(min(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss // 1024, 255))
+    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+
+
+def best(work: Callable[[], object], runs: int = 50) -> float:
+    """The fastest of some runs: what the work costs when nothing else interferes."""
+    times = []
+    for _ in range(runs):
+        start = time.perf_counter()
+        work()
+        times.append(time.perf_counter() - start)
+    return min(times)
+
+
+CIFAR_RESNET = """\
+cnncalc: 1
+name: cifar_resnet
+input: [3, 32, 32]
+vars: {n: 200}                   # 6n + 2 weighted layers
+defaults:
+  conv: {kernel: 3, pad: same, bias: false, norm: bn, act: relu}
+blocks:
+  Basic:
+    args: [out, stride=1]
+    layers:
+      - add:
+          main:
+            - {conv: $out, stride: $stride}
+            - {conv: $out, act: none}
+          shortcut:
+            - {when: $stride != 1 or $in != $out, conv: $out, kernel: 1, stride: $stride, act: none}
+      - relu
+layers:
+  - {conv: 16}
+  - stages: {out: [16, 32, 64], stride: [1, 2, 2]}
+    each:
+      - {Basic: $out, repeat: $n, first: {stride: $stride}, name: block}
+  - global_avgpool
+  - flatten
+  - {linear: 10}
+"""
+
+
+def show(name: str, value: str, goal: str) -> None:
+    print(f"{name:<58}{value:>34}   goal {goal}")
+
+
+def main() -> None:
+    command = [CNNCALC, "params", "vgg16"]
+    ours, floor, ratio = pairs(command, FLOOR, 15)
+    show(
+        "params vgg16 / import click, yaml, rich", f"{ratio:.2f}x ({ours * 1e3:.0f} / {floor * 1e3:.0f} ms)", "<= 1.4x"
+    )
+    show("params vgg16, peak memory", f"{peak_mib(command):.0f} MiB", "<= 30 MiB")
+    try:
+        peer, ours, ratio = pairs(TORCHINFO, command, 3)
+        show(
+            "torchinfo on torchvision's vgg16 / params vgg16",
+            f"{ratio:.0f}x ({peer * 1e3:.0f} / {ours * 1e3:.0f} ms)",
+            ">= 40x",
+        )
+    except subprocess.CalledProcessError as error:
+        reason = error.stderr.decode().strip().split("\n")[-1]
+        show("torchinfo on torchvision's vgg16 / params vgg16", "not measured", f">= 40x ({reason})")
+    bare = [PYTHON, "-c", "pass"]
+    ours, floor, ratio = pairs([PYTHON, "-c", "import cnncalc"], bare, 15)
+    show("import cnncalc over bare python", f"{(ours - floor) * 1e3:.1f} ms ({ratio:.2f}x)", "<= 25 ms")
+
+    import cnncalc
+
+    resnet50 = best(lambda: cnncalc.load("resnet50").analyze())
+    layers = len(cnncalc.load("resnet50").graph.nodes)
+    show("load + analyze of resnet50", f"{resnet50 * 1e3:.2f} ms", "<= 3 ms")
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "cifar_resnet.yaml"
+        path.write_text(CIFAR_RESNET)
+        deep = best(lambda: cnncalc.load(str(path)).analyze(), 15)
+        report = cnncalc.load(str(path)).analyze()
+    deep_layers = len(report.columns["path"])
+    ratio = (deep / deep_layers) / (resnet50 / layers)
+    found = f"{ratio:.2f}x ({deep * 1e3:.1f} ms, depth {report.totals['depth']})"
+    show("1,202-layer ResNet / resnet50, cost per operator", found, "<= 1.3x")
+
+
+if __name__ == "__main__":
+    main()

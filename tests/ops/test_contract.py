@@ -1,0 +1,328 @@
+"""Every operator against PyTorch: shapes, weights, buffers, multiply-accumulates, and what may be overwritten."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from fractions import Fraction
+from itertools import product
+
+import pytest
+import torch
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
+from torch import nn
+from torch.nn import functional
+from torch.utils.flop_counter import FlopCounterMode
+
+from cnncalc.errors import ShapeError
+from cnncalc.ops import OPS, activation, conv, join, norm, pool, structure
+from cnncalc.ops.base import Op
+from cnncalc.torch_backend import modules
+from cnncalc.values import WORK_KINDS, Shape
+
+BATCH = 2
+Build = Callable[[Op, tuple[Shape, ...]], nn.Module]
+
+SAMPLES = [(op, inputs) for cls in OPS.values() for op, inputs in cls.samples()]
+each_sample = pytest.mark.parametrize(("op", "inputs"), SAMPLES, ids=[f"{op!r} on {inputs}" for op, inputs in SAMPLES])
+each_operator = pytest.mark.parametrize("cls", OPS.values(), ids=OPS)
+
+
+def named_shapes(tensors: object) -> dict[str, Shape]:
+    return {name.removeprefix("inner."): tuple(tensor.shape) for name, tensor in tensors}
+
+
+@each_operator
+def test_has_samples_of_itself(cls: type[Op]) -> None:
+    assert cls.samples(), "an operator without samples is compared with nothing"
+    assert all(type(op) is cls for op, _ in cls.samples())
+
+
+@pytest.mark.parametrize("cls", [cls for cls in OPS.values() if "kernel" in cls.fields], ids=lambda cls: cls.name)
+def test_windows_are_sampled_on_one_two_and_three_axes(cls: type[Op]) -> None:
+    assert {len(x) - 1 for _, (x,) in cls.samples()} == {1, 2, 3}
+
+
+@each_sample
+def test_sample(op: Op, inputs: tuple[Shape, ...], module: Build) -> None:
+    with torch.device("meta"):
+        built = module(op, inputs)
+        values = [torch.empty(BATCH, *x) for x in inputs]
+        with FlopCounterMode(display=False) as counter:
+            result = built(*values)
+    output = op.shape(*inputs)
+    work = op.work(*inputs, output)
+    assert tuple(result.shape) == (BATCH, *output)
+    assert op.weights(*inputs) == named_shapes(built.named_parameters())
+    assert op.buffers(*inputs) == named_shapes(built.named_buffers())
+    # PyTorch counts 2 for each multiply-accumulate
+    assert counter.get_total_flops() == 2 * BATCH * work["mac"]
+    assert set(work.counts) <= set(WORK_KINDS)
+    assert all(type(count) is int and count > 0 for count in work.counts.values())
+
+
+@each_sample
+def test_reach_has_a_tap_for_each_spatial_axis(op: Op, inputs: tuple[Shape, ...]) -> None:
+    taps = op.reach(*inputs)
+    if taps:
+        assert len(taps) == len(inputs[0]) - 1
+        assert all(type(tap.extent) is int and type(tap.before) is int for tap in taps)
+        assert all(type(tap.stride) in (int, Fraction) for tap in taps)
+
+
+@each_operator
+def test_words_are_known(cls: type[Op]) -> None:
+    assert cls.role in ("layer", "norm", "activation", "join")
+    assert cls.parameter_kind in ("weights", "norm_params", "other_params")
+    assert cls.result in ("new", "view")
+
+
+@pytest.mark.parametrize("op", [cls() for cls in OPS.values() if cls.role == "activation"], ids=lambda op: op.name)
+def test_activations_run_in_place_where_pytorch_can(op: Op, module: Build) -> None:
+    built = module(op, ((4, 3, 3),))
+    assert op.can_run_in_place == ("inplace" in inspect.signature(type(built)).parameters)
+    if op.can_run_in_place:
+        built.inplace = True
+    before = torch.randn(BATCH, 4, 3, 3, requires_grad=True)
+    value = built(before * 2)
+    value += 1
+    if op.saves_output:
+        with pytest.raises(RuntimeError, match="modified by an inplace operation"):
+            value.sum().backward()
+    else:
+        value.sum().backward()
+
+
+@pytest.mark.parametrize(
+    ("op", "x"),
+    [(op, inputs[0]) for op, inputs in SAMPLES if len(inputs) == 1 and type(op) is not pool.Upsample],
+    ids=lambda value: repr(value),
+)
+def test_views_share_memory_and_nothing_else_does(op: Op, x: Shape, module: Build) -> None:
+    value = torch.rand(BATCH, *x)
+    assert (module(op, (x,))(value).data_ptr() == value.data_ptr()) == (op.result == "view")
+
+
+# -- values: the modules that stand in for what PyTorch lacks ------------------------------------------------------
+
+
+def values(*shapes: Shape) -> list[torch.Tensor]:
+    generator = torch.Generator().manual_seed(0)
+    return [torch.randn(BATCH, *shape, generator=generator) for shape in shapes]
+
+
+JOINS = [
+    (join.Add(), lambda a, b, c: a + b + c),
+    (join.Mul(), lambda a, b, c: a * b * c),
+    (join.Mean(), lambda a, b, c: (a + b + c) / 3),
+    (join.Max(), lambda a, b, c: torch.where(torch.where(a > b, a, b) > c, torch.where(a > b, a, b), c)),
+]
+
+
+@pytest.mark.parametrize(("op", "expected"), JOINS, ids=lambda value: getattr(value, "name", ""))
+@pytest.mark.parametrize("shapes", [((3, 4, 5),) * 3, ((3, 4, 5), (3, 1, 1), (1, 4, 5)), ((7,),) * 3], ids=str)
+def test_join_values(op: Op, expected: Callable[..., torch.Tensor], shapes: tuple[Shape, ...], module: Build) -> None:
+    inputs = values(*shapes)
+    torch.testing.assert_close(module(op, shapes)(*inputs), expected(*inputs))
+
+
+def test_concat_keeps_the_order_of_its_inputs(module: Build) -> None:
+    a, b = values((3, 4), (2, 4))
+    result = module(join.Concat(), ((3, 4), (2, 4)))(a, b)
+    torch.testing.assert_close(result[:, :3], a)
+    torch.testing.assert_close(result[:, 3:], b)
+
+
+@pytest.mark.parametrize("bias", [True, False])
+def test_same_tf_convolution_pads_the_odd_pixel_after(bias: bool, module: Build) -> None:
+    built = module(conv.Conv(5, 4, stride=(3, 2), pad="same_tf", bias=bias), ((2, 10, 11),))
+    (x,) = values((2, 10, 11))
+    # rows: (4 - 1)*3 + 4 - 10 = 3, 1 before and 2 after; columns: (6 - 1)*2 + 4 - 11 = 3
+    padded = functional.pad(x, (1, 2, 1, 2))
+    expected = functional.conv2d(padded, built.inner.weight, built.inner.bias, stride=(3, 2))
+    torch.testing.assert_close(built(x), expected)
+
+
+def test_same_tf_maximum_never_takes_the_border(module: Build) -> None:
+    built = module(pool.MaxPool(3, stride=2, pad="same_tf"), ((1, 4, 4),))
+    x = -torch.arange(1.0, 17.0).reshape(1, 1, 4, 4)
+    # one row and column of padding after: windows 0-2 and 2-3, and the largest is the first of each
+    torch.testing.assert_close(built(x), torch.tensor([[[[-1.0, -3.0], [-9.0, -11.0]]]]))
+
+
+@pytest.mark.parametrize(
+    ("kernel", "stride", "x"), [(3, 2, (2, 8)), (3, 2, (2, 7)), (4, 3, (2, 9, 10)), (2, 2, (1, 3, 4, 5))], ids=str
+)
+def test_same_tf_mean_counts_input_pixels_only(kernel: int, stride: int, x: Shape, module: Build) -> None:
+    built = module(pool.AvgPool(kernel, stride=stride, pad="same_tf"), (x,))
+    (value,) = values(x)
+    result = built(value)
+    starts = []
+    for n in x[1:]:
+        size = -(-n // stride)
+        before = max((size - 1) * stride + kernel - n, 0) // 2
+        starts.append([i * stride - before for i in range(size)])
+    assert result.shape[2:] == tuple(map(len, starts))
+    for position in product(*map(range, result.shape[2:])):
+        windows = [axis[i] for axis, i in zip(starts, position, strict=True)]
+        inside = [slice(max(start, 0), start + kernel) for start in windows]
+        expected = value[(..., *inside)].flatten(2).mean(2)
+        torch.testing.assert_close(result[(..., *position)], expected)
+
+
+@pytest.mark.parametrize("affine", [True, False])
+def test_channel_layernorm_normalizes_each_pixel(affine: bool, module: Build) -> None:
+    built = module(norm.LayerNorm(affine=affine), ((6, 3, 4),))
+    (x,) = values((6, 3, 4))
+    centred = x - x.mean(1, keepdim=True)
+    expected = centred / torch.sqrt((centred**2).mean(1, keepdim=True) + 1e-5)
+    if affine:
+        nn.init.normal_(built.weight)
+        nn.init.normal_(built.bias)
+        expected = expected * built.weight[:, None, None] + built.bias[:, None, None]
+    torch.testing.assert_close(built(x), expected)
+
+
+def test_softmax_sums_to_one_over_channels_or_features(module: Build) -> None:
+    for x, axis in (((4, 3, 3), 1), ((5, 4), 2), ((7,), 1)):
+        (value,) = values(x)
+        total = module(activation.Softmax(), (x,))(value).sum(axis)
+        torch.testing.assert_close(total, torch.ones_like(total))
+
+
+def test_pools_divide_by_what_the_spec_says(module: Build) -> None:
+    ones = torch.ones(1, 1, 4)
+    # pad 1: the first window of 3 has one pixel of padding
+    for count_include_pad, expected in ((True, 2 / 3), (False, 1.0)):
+        built = module(pool.AvgPool(3, stride=1, pad=1, count_include_pad=count_include_pad), ((1, 4),))
+        assert built(ones)[0, 0, 0].item() == pytest.approx(expected)
+
+
+@pytest.mark.parametrize("size", [1, 2, 3, 4, 5, 7, 12])
+@pytest.mark.parametrize("n", [1, 2, 3, 6, 7, 10])
+def test_adaptive_bins_are_pytorchs(size: int, n: int) -> None:
+    op = pool.AdaptiveAvgPool(size)
+    x = torch.ones(1, 1, n, requires_grad=True)
+    jacobian = torch.autograd.functional.jacobian(lambda x: functional.adaptive_avg_pool1d(x, size)[0, 0], x)[:, 0, 0]
+    read = (jacobian != 0).sum(1)
+    assert op.work((1, n), (1, size))["add"] == int(read.sum()) - size
+    assert op.reach((1, n))[0].extent == int(read.max())
+
+
+def test_every_module_of_the_backend_is_the_target_of_a_sample(module: Build) -> None:
+    built = {type(part) for op, inputs in SAMPLES for part in module(op, inputs).modules()}
+    ours = {cls for cls in vars(modules).values() if isinstance(cls, type) and cls.__module__ == modules.__name__}
+    assert ours <= built
+
+
+# -- random arguments: our rule equals PyTorch's answer, or both refuse --------------------------------------------
+
+derandomized = settings(derandomize=True, max_examples=150, deadline=None, database=None)
+
+
+@st.composite
+def cases(draw: st.DrawFn, **ranges: tuple[int, int]) -> tuple[Shape, dict[str, Shape]]:
+    """A map of 4 channels, and a value per axis for every argument."""
+    axes = draw(st.integers(1, 3))
+
+    def one_per_axis(least: int, most: int) -> Shape:
+        return tuple(draw(st.lists(st.integers(least, most), min_size=axes, max_size=axes)))
+
+    return (4, *one_per_axis(1, 9)), {name: one_per_axis(*span) for name, span in ranges.items()}
+
+
+def our_shape(op: Op, x: Shape) -> Shape | None:
+    try:
+        return op.shape(x)
+    except ShapeError:
+        return None
+
+
+def torch_shape(name: str, x: Shape, device: str, *args: object, **kwargs: object) -> Shape | None:
+    try:
+        with torch.device(device):
+            built = getattr(nn, f"{name}{len(x) - 1}d")(*args, **kwargs)
+            shape = tuple(built(torch.zeros(1, *x)).shape[1:])
+    except (RuntimeError, ValueError):
+        return None
+    return shape if all(shape) else None  # some return an empty tensor instead of refusing
+
+
+GROUPS = st.sampled_from([1, 2, 3, 4])
+
+
+@derandomized
+@given(cases(kernel=(1, 4), stride=(1, 4), pad=(0, 2), dilation=(1, 3)), GROUPS)
+def test_any_convolution(case: tuple[Shape, dict[str, Shape]], groups: int) -> None:
+    x, a = case
+    ours = our_shape(conv.Conv(4, **a, groups=groups), x)
+    assert ours == torch_shape("Conv", x, "meta", 4, 4, *a.values(), groups=groups)
+
+
+@derandomized
+@given(
+    cases(kernel=(1, 4), stride=(1, 4), pad=(0, 2), output_pad=(0, 2), dilation=(1, 3)), st.sampled_from([1, 2, 4])
+)
+def test_any_transposed_convolution(case: tuple[Shape, dict[str, Shape]], groups: int) -> None:
+    x, a = case
+    ours = our_shape(conv.ConvTranspose(4, **a, groups=groups), x)
+    # the meta device does not refuse an output padding as large as the stride; the processor does
+    *rest, dilation = a.values()
+    theirs = torch_shape("ConvTranspose", x, "cpu", 4, 4, *rest, groups, dilation=dilation)
+    assert ours == theirs
+
+
+@derandomized
+@given(cases(kernel=(1, 4), stride=(1, 4), pad=(0, 2), dilation=(1, 3)), st.booleans())
+def test_any_maximum(case: tuple[Shape, dict[str, Shape]], ceil: bool) -> None:
+    x, a = case
+    ours = our_shape(pool.MaxPool(**a, ceil=ceil), x)
+    assert ours == torch_shape("MaxPool", x, "meta", *a.values(), ceil_mode=ceil)
+
+
+@derandomized
+@given(cases(kernel=(1, 4), stride=(1, 4), pad=(0, 2)), st.booleans(), st.booleans())
+def test_any_mean(case: tuple[Shape, dict[str, Shape]], ceil: bool, count_include_pad: bool) -> None:
+    x, a = case
+    # over three axes PyTorch refuses an input smaller than the window even where padding makes up for it
+    assume(len(x) < 4 or all(n >= k for n, k in zip(x[1:], a["kernel"], strict=True)))
+    ours = our_shape(pool.AvgPool(**a, ceil=ceil, count_include_pad=count_include_pad), x)
+    assert ours == torch_shape("AvgPool", x, "meta", *a.values(), ceil, count_include_pad)
+
+
+@derandomized
+@given(cases(size=(1, 9)), st.sampled_from(["AvgPool", "MaxPool"]))
+def test_any_adaptive_pool(case: tuple[Shape, dict[str, Shape]], kind: str) -> None:
+    x, a = case
+    op = OPS[f"adaptive_{kind.lower()}"](**a)
+    assert our_shape(op, x) == torch_shape(f"Adaptive{kind}", x, "meta", a["size"])
+
+
+@derandomized
+@given(cases(kernel=(1, 5), stride=(1, 4), dilation=(1, 3)), st.sampled_from(["same", "same_tf"]))
+def test_any_named_padding(case: tuple[Shape, dict[str, Shape]], pad: str) -> None:
+    x, a = case
+    op = conv.Conv(4, **a, pad=pad)
+    odd = all(d * (k - 1) % 2 == 0 for k, d in zip(a["kernel"], a["dilation"], strict=True))
+    shape = our_shape(op, x)
+    if pad == "same" and not odd:
+        assert shape is None
+        return
+    # either way one output for every stride begun
+    assert shape == (4, *(-(-n // s) for n, s in zip(x[1:], a["stride"], strict=True)))
+    target, args, kwargs = op.lowering(x)
+    if target == "cnncalc.torch_backend.modules.Padded":
+        (_, (inputs, out, kernel), kwargs), padding, _ = args
+        assert kwargs["padding"] == 0
+        widened = [n + before + after for n, before, after in zip(x[1:], padding[-2::-2], padding[::-2], strict=True)]
+        theirs = torch_shape("Conv", (4, *widened), "meta", inputs, out, kernel, **kwargs)
+    else:
+        theirs = torch_shape("Conv", x, "meta", *args, **kwargs)
+    assert shape == theirs
+
+
+@pytest.mark.parametrize("x", [(3, 4, 5), (7,)], ids=str)
+def test_dropout_does_nothing_in_evaluation(x: Shape, module: Build) -> None:
+    (value,) = values(x)
+    assert torch.equal(module(structure.Dropout(0.9), (x,))(value), value)

@@ -1,0 +1,231 @@
+"""The exact text of every message that an operator raises."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from decimal import Decimal
+from fractions import Fraction
+from pathlib import Path
+
+import pytest
+
+import cnncalc.ops
+from cnncalc.errors import ShapeError
+from cnncalc.ops import activation, conv, join, linear, norm, pool, structure
+from cnncalc.ops.base import ArgumentError, Op, op, show
+
+WHOLE = "floor(), ceil(), round() or div8() makes a whole number of it"
+
+#: what makes the operator, the field at fault, text, hint
+ARGUMENTS = [
+    (lambda: conv.Conv(8), "kernel", "conv needs kernel", None),
+    (lambda: structure.ChannelShuffle(), "groups", "shuffle needs groups", None),
+    (lambda: conv.Conv(0, 3), "out", "out must be from 1 to 2147483647, not 0", None),
+    (lambda: conv.Conv(-4, 3), "out", "out must be from 1 to 2147483647, not -4", None),
+    (lambda: conv.Conv(2**31, 3), "out", "out must be from 1 to 2147483647, not 2147483648", None),
+    (lambda: conv.Conv("many", 3), "out", "out must be a whole number, not 'many'", None),
+    (lambda: conv.Conv((8, 8), 3), "out", "out must be a whole number, not [8, 8]", None),
+    (lambda: conv.Conv(True, 3), "out", "out must be a whole number, not true", None),
+    (lambda: conv.Conv(Fraction(7, 2), 3), "out", "out must be a whole number, not 3.5", WHOLE),
+    (lambda: conv.Conv(Fraction(10, 3), 3), "out", "out must be a whole number, not 10/3", WHOLE),
+    (lambda: conv.Conv(2.5, 3), "out", "out must be a whole number, not 2.5", WHOLE),
+    (lambda: conv.Conv(8, 0), "kernel", "kernel must be from 1 to 2147483647, not 0", None),
+    (lambda: conv.Conv(8, (3, 0)), "kernel", "kernel must be from 1 to 2147483647, not 0", None),
+    (lambda: conv.Conv(8, (3, False)), "kernel", "kernel must be a whole number, not false", None),
+    (lambda: conv.Conv(8, (3, (3,))), "kernel", "kernel must be a whole number, not [3]", None),
+    (lambda: conv.Conv(8, ()), "kernel", "kernel takes one value or one per axis (1 to 3), not 0", None),
+    (lambda: conv.Conv(8, (3, 3, 3, 3)), "kernel", "kernel takes one value or one per axis (1 to 3), not 4", None),
+    (lambda: conv.Conv(8, "wide"), "kernel", "kernel must be a whole number, not 'wide'", None),
+    (lambda: conv.Conv(8, 3, stride=0), "stride", "stride must be from 1 to 2147483647, not 0", None),
+    (lambda: conv.Conv(8, 3, dilation=0), "dilation", "dilation must be from 1 to 2147483647, not 0", None),
+    (lambda: conv.Conv(8, 3, groups=0), "groups", "groups must be from 1 to 2147483647, not 0", None),
+    (lambda: conv.Conv(8, 3, pad=-1), "pad", "pad must be from 0 to 2147483647, not -1", None),
+    (lambda: conv.Conv(8, 3, pad="valid"), "pad", "pad must be same or same_tf, not 'valid'", None),
+    (lambda: conv.ConvTranspose(8, 2, pad="same"), "pad", "pad must be a whole number, not 'same'", None),
+    (lambda: conv.Conv(8, 3, bias=1), "bias", "bias must be true or false, not 1", None),
+    (lambda: conv.Conv(8, 3, bias="no"), "bias", "bias must be true or false, not 'no'", None),
+    (lambda: activation.LeakyReLU("steep"), "slope", "slope must be a number, not 'steep'", None),
+    (lambda: activation.LeakyReLU(True), "slope", "slope must be a number, not true", None),
+    (lambda: pool.Upsample(2, mode="cubic"), "mode", "mode must be nearest or bilinear, not 'cubic'", None),
+]
+
+#: operator, inputs, text, hint
+SHAPES = [
+    (
+        conv.Conv(8, 3),
+        ((5,),),
+        "needs a map [channels, *spatial] with 1 to 3 spatial axes, but the input is a vector of 5",
+        None,
+    ),
+    (
+        pool.GlobalAvgPool(),
+        ((2, 3, 4, 5, 6),),
+        "needs a map [channels, *spatial] with 1 to 3 spatial axes, but the input is 2x3x4x5x6",
+        None,
+    ),
+    (conv.Conv(8, (3, 3)), ((4, 9),), "kernel has 2 values, but the input has 1 spatial axes", None),
+    (conv.Conv(8, 3, stride=(1, 2, 3)), ((4, 9, 9),), "stride has 3 values, but the input has 2 spatial axes", None),
+    (conv.Conv(8, 3, pad=(1,)), ((4, 9, 9),), "pad has 1 values, but the input has 2 spatial axes", None),
+    (pool.MaxPool(3, dilation=(1,)), ((4, 9, 9),), "dilation has 1 values, but the input has 2 spatial axes", None),
+    (
+        conv.ConvTranspose(8, 3, output_pad=(1,)),
+        ((4, 9, 9),),
+        "output_pad has 1 values, but the input has 2 spatial axes",
+        None,
+    ),
+    (pool.AdaptiveAvgPool((7, 7)), ((4, 9),), "size has 2 values, but the input has 1 spatial axes", None),
+    (pool.Upsample((2, 2)), ((4, 9),), "factor has 2 values, but the input has 1 spatial axes", None),
+    (conv.Conv(8, 7), ((3, 5, 5),), "the window does not fit: (5 + 2*0 - 7)/1 + 1 = -1", None),
+    (conv.Conv(8, 4, stride=2), ((3, 3, 3),), "the window does not fit: (3 + 2*0 - 4)/2 + 1 = 0", None),
+    (
+        conv.Conv(8, 3, dilation=4, pad=1),
+        ((3, 5, 5),),
+        "the window does not fit: (5 + 2*1 - 4*(3 - 1) - 1)/1 + 1 = -1",
+        None,
+    ),
+    # rounding up, the last window may reach past the end, but not a whole stride
+    (pool.MaxPool(4, stride=2, ceil=True), ((3, 2, 2),), "the window does not fit: (2 + 2*0 - 4)/2 + 1 = 0", None),
+    (
+        conv.Conv(8, 4, pad="same"),
+        ((3, 5, 5),),
+        "pad 'same' is symmetric and needs an odd window, but the kernel is 4",
+        "give pad as a number, or pad: same_tf for TensorFlow's rule",
+    ),
+    (
+        conv.Conv(64, 3, groups=3),
+        ((64, 9, 9),),
+        "groups must divide the input channels, but 3 does not divide 64",
+        None,
+    ),
+    (
+        conv.Conv(10, 3, groups=4),
+        ((64, 9, 9),),
+        "groups must divide the output channels, but 4 does not divide 10",
+        None,
+    ),
+    (
+        conv.ConvTranspose(6, 3, groups=3),
+        ((4, 9),),
+        "groups must divide the input channels, but 3 does not divide 4",
+        None,
+    ),
+    (
+        conv.ConvTranspose(5, 3, groups=2),
+        ((4, 9),),
+        "groups must divide the output channels, but 2 does not divide 5",
+        None,
+    ),
+    (
+        conv.ConvTranspose(8, 3, stride=2, output_pad=2),
+        ((4, 9),),
+        "output_pad must be smaller than stride or dilation, but 2 is not below 2",
+        None,
+    ),
+    (conv.ConvTranspose(8, 1, pad=2), ((4, 3),), "nothing is left: (3 - 1)*1 - 2*2 + 1*(1 - 1) + 0 + 1 = -1", None),
+    (
+        pool.MaxPool(3, pad=2),
+        ((3, 9, 9),),
+        "padding of a pool can be at most half its window, but 2 is more than 3/2",
+        None,
+    ),
+    (pool.Upsample(2, mode="bilinear"), ((3, 9),), "bilinear needs 2 spatial axes, but the input has 1", None),
+    (norm.GroupNorm(32), ((48, 9, 9),), "groups must divide the channels, but 32 does not divide 48", None),
+    (structure.ChannelShuffle(3), ((8, 9, 9),), "groups must divide the channels, but 3 does not divide 8", None),
+    (structure.Dropout(1.5), ((8,),), "p is a probability and must be from 0 to 1, not 1.5", None),
+    (
+        linear.Linear(10),
+        ((512, 7, 7),),
+        "needs [features] or [tokens, features], but the input is a map 512x7x7",
+        "put flatten or global_avgpool and flatten before it",
+    ),
+    (
+        join.Add(),
+        ((64, 7, 7), (64,)),
+        "inputs must have the same number of axes, but they are 64x7x7 and 64",
+        None,
+    ),
+    (
+        join.Mul(),
+        ((64, 7, 7), (64, 7, 7), (32, 7, 7)),
+        "inputs must have the same shape (or 1 to broadcast), but they are 64x7x7, 64x7x7 and 32x7x7",
+        None,
+    ),
+    (
+        join.Concat(),
+        ((64, 7, 7), (64, 14, 14)),
+        "inputs must have the same spatial size, but they are 64x7x7 and 64x14x14",
+        None,
+    ),
+]
+
+
+@pytest.mark.parametrize(("make", "field", "text", "hint"), ARGUMENTS, ids=[row[2] for row in ARGUMENTS])
+def test_argument(make: Callable[[], Op], field: str, text: str, hint: str | None) -> None:
+    with pytest.raises(ArgumentError) as caught:
+        make()
+    assert (caught.value.message, caught.value.hint, caught.value.field) == (text, hint, field)
+
+
+@pytest.mark.parametrize(("operator", "inputs", "text", "hint"), SHAPES, ids=[row[2] for row in SHAPES])
+def test_shape(operator: Op, inputs: tuple[tuple[int, ...], ...], text: str, hint: str | None) -> None:
+    with pytest.raises(ShapeError) as caught:
+        operator.shape(*inputs)
+    assert (caught.value.message, caught.value.hint) == (text, hint)
+
+
+def test_every_raise_has_a_row() -> None:
+    """Each line of cnncalc/ops that raises a ShapeError is the origin of a row's error."""
+    folder = Path(cnncalc.ops.__file__).parent
+    written = {
+        (path.name, number)
+        for path in folder.glob("*.py")
+        for number, line in enumerate(path.read_text().splitlines(), 1)
+        if "raise ShapeError(" in line or "raise ArgumentError(" in line
+    }
+    calls = [row[0] for row in ARGUMENTS]
+    calls += [lambda row=row: row[0].shape(*row[1]) for row in SHAPES]
+    reached = set()
+    for call in calls:
+        with pytest.raises(ShapeError) as caught:
+            call()
+        origin = caught.traceback[-1]
+        reached.add((origin.path.name, origin.lineno + 1))
+    assert written - reached == set()
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (True, "true"),
+        (12, "12"),
+        (0.1, "0.1"),
+        (1e-5, "1e-05"),
+        (Fraction(1, 4), "0.25"),
+        (Fraction(1, 3), "1/3"),
+        (Decimal("0.5"), "0.5"),
+        ("no", "'no'"),
+        ((3, "same"), "[3, 'same']"),
+    ],
+)
+def test_values_are_shown_as_the_language_writes_them(value: object, text: str) -> None:
+    assert show(value) == text
+
+
+def test_mistakes_of_a_programmer() -> None:
+    with pytest.raises(TypeError, match=r"^relu takes no arguments$"):
+        activation.ReLU(1)
+    with pytest.raises(TypeError, match=r"^linear takes out, bias$"):
+        linear.Linear(8, units=8)
+    with pytest.raises(AttributeError, match=r"^linear is immutable$"):
+        linear.Linear(8).out = 9
+    with pytest.raises(ValueError, match=r"^operator 'relu' is defined twice: ReLU, ReLU6$"):
+        op("relu")(activation.ReLU6)
+    assert activation.ReLU6.name == "relu6"
+
+
+def test_equal_arguments_make_equal_operators() -> None:
+    assert conv.Conv(8, 3) == conv.Conv(8, kernel=3, stride=1)
+    assert hash(conv.Conv(8, 3)) == hash(conv.Conv(8, 3, stride=1))
+    assert conv.Conv(8, 3) != conv.Conv(8, 5)
+    assert conv.Conv(8, 3) != conv.DepthwiseConv(3)
+    assert repr(linear.Linear(8)) == "Linear(out=8, bias=True)"

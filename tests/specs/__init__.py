@@ -1,0 +1,1 @@
+"""The zoo itself: its networks against figures measured and published elsewhere."""

@@ -1,0 +1,84 @@
+"""The public Python API."""
+
+from __future__ import annotations
+
+import pytest
+
+import cnncalc
+
+
+def test_load_and_analyze():
+    network = cnncalc.load("vgg16")
+    assert (network.name, network.input) == ("vgg16", (3, 224, 224))
+    report = network.analyze()
+    assert report.totals["params"] == 138_357_544  # torchvision VGG16_Weights.num_params
+    first = report.layers[1]
+    assert (first.path, first.op, first.out, first.params) == (
+        "stage1.conv_1",
+        "conv",
+        (64, 224, 224),
+        1792,
+    )  # 3*3*3*64 + 64
+    assert first["params"] == first.params
+    with pytest.raises(AttributeError, match="a row has no 'parms'"):
+        _ = first.parms
+    assert report.to_dict()["schema"] == "cnncalc.summary/1"
+
+
+@pytest.mark.parametrize(
+    ("name", "given", "params"),
+    [
+        ("vgg16", {"vars": {"classes": 10}}, 134_301_514),  # 138,357,544 - 990*4,097
+        ("vgg16", {"vars": {"convs": [2, 2, 4, 4, 4]}}, 143_667_240),  # torchvision VGG19_Weights.num_params
+        ("vgg16", {"vars": {"convs": "[2, 2, 4, 4, 4]"}}, 143_667_240),
+        ("resnet50", {"vars": {"stride_on_3x3": False}}, 25_557_032),
+        ("efficientnet_b0", {"vars": {"width": 1.2, "depth": 1.4}, "input": [3, 300, 300]}, 12_233_232),
+    ],
+)
+def test_variables_and_input(name, given, params):
+    assert cnncalc.load(name, **given).analyze().totals["params"] == params
+
+
+def test_batch_dtype_convention_side():
+    network = cnncalc.load("googlenet_paper")
+    one, four = network.analyze(), network.analyze(batch=4)
+    assert four.totals["params"] == one.totals["params"]
+    assert four.totals["macs"] == 4 * one.totals["macs"]
+    assert four.totals["activations"] == 4 * one.totals["activations"]
+    half = network.analyze(dtype="float16")
+    assert 2 * half.totals["activation_bytes"] == one.totals["activation_bytes"]
+    assert network.analyze(convention="flops").totals["work"] == one.totals["flops"]
+    # each head: 1x1 conv 128, fc 1024 on 4*4*128 values, fc 1000
+    heads = sum((c * 128 + 128) + (4 * 4 * 128 * 1024 + 1024) + (1024 * 1000 + 1000) for c in (512, 528))
+    assert network.analyze(with_side=True).totals["params"] == one.totals["params"] + heads
+
+
+@pytest.mark.parametrize(
+    ("call", "error", "message"),
+    [
+        (lambda: cnncalc.load("vgg61"), cnncalc.SpecNotFoundError, "error: no spec is named 'vgg61' (hint: did you mean vgg19 or vgg16?)"),
+        (lambda: cnncalc.load("vgg16", vars={"clases": 3}), cnncalc.UsageError, "error: the spec has no variable 'clases' (hint: did you mean classes?)"),
+        (lambda: cnncalc.load("vgg16", input=[3, 0, 3]), cnncalc.UsageError, "error: input must be 1 to 4 whole numbers like 3x224x224, not 3x0x3"),
+        (lambda: cnncalc.load("vgg16").analyze(batch=0), cnncalc.UsageError, "error: batch must be a whole number from 1 to 1,000,000,000, not 0"),
+        (lambda: cnncalc.load("vgg16").analyze(batch=True), cnncalc.UsageError, "error: batch must be a whole number from 1 to 1,000,000,000, not True"),
+    ],
+)  # fmt: skip
+def test_errors(call, error, message):
+    with pytest.raises(error) as caught:
+        call()
+    assert str(caught.value) == message
+    assert isinstance(caught.value, cnncalc.CnncalcError)
+
+
+def test_every_public_name_is_there():
+    for name in cnncalc.__all__:
+        assert getattr(cnncalc, name) is not None
+    assert set(dir(cnncalc)) == set(cnncalc.__all__)
+    with pytest.raises(AttributeError):
+        _ = cnncalc.nothing
+
+
+def test_list_specs():
+    names = cnncalc.list_specs()
+    assert names == sorted(names)
+    assert {"vgg16", "resnet50", "inception_v3"} <= set(names)

@@ -1,0 +1,117 @@
+"""What is printed as JSON fits the shipped schemas; specs fit the schema of the language, mistakes do not."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import jsonschema
+import pytest
+import yaml
+
+from cnncalc.cli.main import run
+from cnncalc.spec import schema as spec_schema
+
+ROOT = Path(__file__).resolve().parent.parent
+SPECS = sorted((ROOT / "specs").rglob("*.yaml"))
+
+
+def output(capsys, *arguments: str) -> dict:
+    run(list(arguments))
+    captured = capsys.readouterr()
+    return json.loads(captured.out or captured.err)
+
+
+def validator(capsys, what: str) -> jsonschema.Draft7Validator:
+    schema = output(capsys, "schema", what)
+    jsonschema.Draft7Validator.check_schema(schema)
+    return jsonschema.Draft7Validator(schema)
+
+
+@pytest.mark.parametrize(
+    ("what", "arguments"),
+    [
+        ("summary", ["summary", "googlenet_paper"]),
+        ("summary", ["summary", "googlenet_paper", "--with-side"]),
+        ("summary", ["params", "unet_small"]),
+        ("summary", ["macs", "vgg16", "--batch", "3", "--dtype", "bfloat16", "--convention", "flops"]),
+        ("summary", ["memory", "efficientnet_b3"]),
+        ("summary", ["shapes", "lenet5_modern"]),
+        ("compare", ["compare", "resnet50", "densenet121", "vgg16"]),
+        ("list", ["list"]),
+        ("error", ["params", "vgg61"]),
+        ("error", ["params", "vgg16", "--batch", "0"]),
+    ],
+)
+def test_output_fits_its_schema(capsys, what, arguments):
+    schema = validator(capsys, what)
+    payload = output(capsys, *arguments, "--format", "json")
+    schema.validate(payload)
+
+
+@pytest.mark.parametrize(
+    "spoil",
+    [
+        lambda payload: payload.pop("totals"),
+        lambda payload: payload["totals"].update(params=-1),
+        lambda payload: payload["layers"][0].pop("macs"),
+        lambda payload: payload["layers"][1].update(params=1.5),
+        lambda payload: payload.update(extra=1),
+        lambda payload: payload.update(schema="cnncalc.summary/2"),
+    ],
+)
+def test_the_schema_refuses_what_is_not_promised(capsys, spoil):
+    schema = validator(capsys, "summary")
+    payload = output(capsys, "summary", "vgg16", "--format", "json")
+    spoil(payload)
+    assert not schema.is_valid(payload)
+
+
+def test_rows_come_in_the_promised_order(capsys):
+    payload = output(capsys, "summary", "resnet50", "--format", "json")
+    first = payload["layers"][0]
+    assert (first["path"], first["op"], first["inputs"]) == ("input", "input", [])
+    seen = set()
+    for row in payload["layers"]:
+        assert set(row["inputs"]) <= seen
+        seen.add(row["path"])
+    assert list(payload) == [
+        "schema",
+        "tool",
+        "spec",
+        "assumptions",
+        "totals",
+        "layers",
+        "side",
+        "claims",
+        "diagnostics",
+    ]
+
+
+@pytest.mark.parametrize("path", SPECS, ids=lambda path: path.stem)
+def test_every_spec_fits_the_schema_of_the_language(path):
+    jsonschema.Draft7Validator(spec_schema.schema()).validate(yaml.load(path.read_text("utf-8"), yaml.CSafeLoader))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "{cnncalc: 2}",
+        "{cnncalc: 1, layer: []}",
+        "{cnncalc: 1, layers: [rellu]}",
+        "{cnncalc: 1, layers: [{convv: 3, kernel: 3}]}",
+        "{cnncalc: 1, layers: [{conv: 3, kernal: 3}]}",
+        "{cnncalc: 1, layers: [{conv: 3, kernel: 3, nome: x}]}",
+        "{cnncalc: 1, layers: [{conv: 3, kernel: 3, act: rellu}]}",
+        "{cnncalc: 1, layers: [{conv: 3, kernel: 3, bias: 'no'}]}",
+        "{cnncalc: 1, layers: [{add: {a: identity}}]}",
+        "{cnncalc: 1, defaults: {conv: {kernal: 3}}}",
+        "{cnncalc: 1, blocks: {lower: {layers: [relu]}}}",
+        "{cnncalc: 1, blocks: {Block: {layer: [relu]}}}",
+        "{cnncalc: 1, claims: [{parms: 3}]}",
+        "{cnncalc: 1, budget: {params: {most: 3}}}",
+        "{cnncalc: 1, input: []}",
+    ],
+)
+def test_the_schema_of_the_language_marks_mistakes(text):
+    assert not jsonschema.Draft7Validator(spec_schema.schema()).is_valid(yaml.load(text, yaml.CSafeLoader))
