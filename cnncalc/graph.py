@@ -96,7 +96,8 @@ class Kind(NamedTuple):
 
 class Graph:
     """Nodes in call order (the first is the input), the outputs, the value that each path of the spec stands for, and
-    the names of the blocks by their paths."""
+    the names of the blocks by their paths.
+    """
 
     __slots__ = ("blocks", "kinds", "nodes", "outputs", "paths", "sides")
 
@@ -120,6 +121,10 @@ class Graph:
         """What ``rule`` says of every node; it is asked once for each kind."""
         answers = [rule(kind) for kind in self.kinds]
         return [answers[node.kind] for node in self.nodes]
+
+
+def _named(kind: Kind) -> str:
+    return ", ".join(f"{name} {format_shape(tensor)}" for name, tensor in kind.weights.items()) or "none"
 
 
 def _check_elements(tensor: Shape) -> None:
@@ -205,11 +210,8 @@ class GraphBuilder:
     def _check_shared(self, kind: int, other: Node, path: str, place: Place) -> None:
         ours, theirs = self._kind_list[kind], self._kind_list[other.kind]
         if type(ours.op) is not type(theirs.op) or ours.weights != theirs.weights:
-            named = [", ".join(f"{k} {format_shape(v)}" for k, v in w.weights.items()) or "none" for w in (ours, theirs)]
-            raise SpecError(
-                f"{ours.op.name} '{path}': its weights ({named[0]}) are not those of '{other.path}' ({named[1]})",
-                place.location,
-            )
+            law = f"its weights ({_named(ours)}) are not those of '{other.path}' ({_named(theirs)})"
+            raise SpecError(f"{ours.op.name} '{path}': {law}", place.location)
 
     def _append(
         self, path: str, inputs: tuple[int, ...], count: int, place: Place,

@@ -5,7 +5,9 @@ from __future__ import annotations
 from cnncalc.analysis.columns import Assumptions, Column
 from cnncalc.graph import Graph, Kind
 
-COLUMNS = (Column("depth", "depth", "count", "max", "layers with weights (convolutions, linear) on the longest path here"),)
+COLUMNS = (
+    Column("depth", "depth", "count", "max", "layers with weights (convolutions, linear) on the longest path here"),
+)
 
 
 def measure(graph: Graph, assumptions: Assumptions) -> dict[str, list[int]]:

@@ -2,9 +2,9 @@
 
 A window of ``extent`` pixels and stride s over a value with receptive field r, effective stride j and first pixel a
 gives r + (extent - 1)*j, s*j and a - before*j (Araujo, Norris and Sim 2019, "Computing receptive fields of
-convolutional neural networks"). Where branches meet, the largest and the smallest field are both kept. A value that
-is spread over a map (the gate of squeeze-and-excitation, the statistics of instance normalization) shows every
-position the same pixels: its field does not move, and no window over it widens it.
+convolutional neural networks"). Where branches meet, the largest and the smallest field are both kept. What is spread
+over a whole map (the gate of squeeze-and-excitation, the statistics of instance normalization) shows every position
+the same pixels; they do not move with it, no later window widens them, and the offset leaves them out.
 """
 
 from __future__ import annotations
@@ -17,37 +17,55 @@ from cnncalc.ops.base import Tap
 from cnncalc.values import Shape
 
 COLUMNS = (
-    Column("receptive_field", "field", "pixels", "none", "input pixels that the widest path lets one value see, per axis"),
+    Column(
+        "receptive_field", "field", "pixels", "none", "input pixels that the widest path lets one value see, per axis"
+    ),
     Column("receptive_field_min", "min field", "pixels", "none", "the same along the narrowest path"),
     Column("effective_stride", "stride", "pixels", "none", "input pixels from one value to the next, per axis"),
-    Column("offset", "offset", "pixels", "none", "centre of the first value's field, in input pixels from the first one"),
+    Column(
+        "offset", "offset", "pixels", "none", "centre of the first value's field, in input pixels from the first one"
+    ),
 )
 
 
 class Axis(NamedTuple):
     """The field along one axis: ``size`` pixels from ``first`` on for value 0, ``stride`` pixels to the next value,
-    ``least`` pixels on the narrowest path; ``step`` and ``least_step`` are how far the two fields move from one value
-    to the next: ``stride``, or 0. Whole numbers, or Fractions behind an enlargement."""
+    ``least`` pixels on the narrowest path; ``step`` is how far the field moves from one value to the next, ``stride``
+    or 0; ``shown`` are the pixels (the first, and the one after the last) that every value sees besides. Whole numbers,
+    or Fractions behind an enlargement.
+    """
 
     size: Any
     least: Any
     stride: Any
     first: Any
     step: Any
-    least_step: Any
+    shown: tuple[Any, Any] | None = None
 
     def through(self, tap: Tap) -> Axis:
         """The field behind a window over this value."""
-        size, least, stride, first, step, least_step = self
-        more, moved = tap.extent - 1, tap.stride
+        more = tap.extent - 1
+        if not tap.stride:
+            return self._replace(shown=self.over(more))
+        size, least, stride, first, step, shown = self
         return Axis(
             size + more * step,
-            least + more * least_step,
-            stride * (moved or 1),
+            least + more * step,
+            stride * tap.stride,
             first - tap.before * step,
-            step * moved,
-            least_step * moved,
+            step * tap.stride,
+            shown,
         )
+
+    def over(self, more: int) -> tuple[Any, Any]:
+        """The pixels that value 0 and ``more`` values after it see together."""
+        low, high = self.first, self.first + self.size + more * self.step
+        return (min(low, self.shown[0]), max(high, self.shown[1])) if self.shown else (low, high)
+
+    def widest(self) -> int:
+        """The pixels that the widest path shows."""
+        shown = self.shown[1] - self.shown[0] if self.shown else 0
+        return _whole(max(self.size, shown))
 
     def centre(self) -> Any:
         """The middle of value 0's field: a whole number, or a Fraction."""
@@ -70,8 +88,8 @@ class Field:
     def __init__(self, axes: tuple[Axis, ...]) -> None:
         self.axes = axes
         self.row = (
-            [-(-axis.size // 1) for axis in axes],
-            [-(-axis.least // 1) for axis in axes],
+            [axis.widest() for axis in axes],
+            [_whole(axis.least) for axis in axes],
             [_plain(axis.stride) for axis in axes],
             [_plain(axis.centre()) for axis in axes],
         )
@@ -93,9 +111,11 @@ def _reach(kind: Kind) -> tuple[Tap, ...] | None:
     return kind.op.reach(*kind.inputs)
 
 
-def _field(node: Node, shapes: tuple[Shape, ...], taps: tuple[Tap, ...] | None, fields: list[Field | None]) -> Field | None:
+def _field(
+    node: Node, shapes: tuple[Shape, ...], taps: tuple[Tap, ...] | None, fields: list[Field | None]
+) -> Field | None:
     if not node.inputs:
-        return Field((Axis(1, 1, 1, 0, 1, 1),) * (len(node.shape) - 1)) if len(node.shape) > 1 else None
+        return Field((Axis(1, 1, 1, 0, 1),) * (len(node.shape) - 1)) if len(node.shape) > 1 else None
     if taps is None:
         return None
     seen = []
@@ -107,7 +127,7 @@ def _field(node: Node, shapes: tuple[Shape, ...], taps: tuple[Tap, ...] | None, 
     met = seen[0]
     if len(seen) > 1:
         along = zip(*[field.axes for field in seen], strict=True)
-        met = Field(tuple([_meet(branches, n) for branches, n in zip(along, node.shape[1:], strict=True)]))
+        met = Field(tuple(map(_meet, along)))
     if not taps:
         return met
     return Field(tuple([axis.through(tap) for axis, tap in zip(met.axes, taps, strict=True)]))
@@ -118,17 +138,32 @@ def _spread(field: Field, shape: Shape, output: Shape) -> Field:
     if 1 not in shape[1:] or shape[1:] == output[1:]:
         return field
     sizes = zip(field.axes, shape[1:], output[1:], strict=True)
-    return Field(tuple([axis._replace(step=0, least_step=0) if n == 1 < m else axis for axis, n, m in sizes]))
+    return Field(tuple([axis._replace(step=0, shown=axis.over(0)) if n == 1 < m else axis for axis, n, m in sizes]))
 
 
-def _meet(branches: tuple[Axis, ...], n: int) -> Axis:
-    """The field where branches meet in ``n`` values: from the first pixel to the last one that value 0 of any branch
-    sees, or any value at all where one branch moves and another does not."""
-    step = min([axis.step for axis in branches])
-    first = min([axis.first for axis in branches])
-    last = max([axis.first + axis.size + (0 if step else (n - 1) * axis.step) for axis in branches])
-    least, least_step = min([(axis.least, axis.least_step) for axis in branches])
-    return Axis(last - first, least, min([axis.stride for axis in branches]), first, step, least_step)
+def _meet(branches: tuple[Axis, ...]) -> Axis:
+    """The field where branches meet.
+
+    From the first pixel to the last one that value 0 sees along any branch that moves, beside what any of them shows
+    every value.
+    """
+    moving = [axis for axis in branches if axis.step] or branches
+    first = min([axis.first for axis in moving])
+    last = max([axis.first + axis.size for axis in moving])
+    shown = [axis.shown for axis in branches if axis.shown]
+    return Axis(
+        last - first,
+        min([axis.least for axis in branches]),
+        min([axis.stride for axis in branches]),
+        first,
+        min([axis.step for axis in moving]),
+        (min([low for low, _ in shown]), max([high for _, high in shown])) if shown else None,
+    )
+
+
+def _whole(value: Any) -> int:
+    """The value rounded up."""
+    return int(-(-value // 1))
 
 
 def _plain(value: Any) -> Any:

@@ -62,7 +62,8 @@ class Field(NamedTuple):
                 raise ArgumentError(self.name, f"{self.name} must be {expected}, not {show(value)}")
         else:
             if not 1 <= len(value) <= 3:
-                raise ArgumentError(self.name, f"{self.name} takes one value or one per axis (1 to 3), not {len(value)}")
+                message = f"{self.name} takes one value or one per axis (1 to 3), not {len(value)}"
+                raise ArgumentError(self.name, message)
             for single in value:
                 self._check_whole(single, least)
 
@@ -101,7 +102,8 @@ class Lowering(NamedTuple):
 class Tap(NamedTuple):
     """How one spatial axis of an output reads its input: position ``i`` reads ``extent`` pixels from
     ``i * stride - before`` on. ``stride`` is a Fraction where the axis is enlarged, 0 where every position reads the
-    same pixels."""
+    same pixels.
+    """
 
     extent: int
     stride: Any
@@ -136,7 +138,7 @@ class Op(ABC):
     result: ClassVar[str] = "new"
     #: PyTorch can write the result over an input
     can_run_in_place: ClassVar[bool] = False
-    #: PyTorch's backward needs the output (of some activations only after they ran in place), so nothing may overwrite it
+    #: PyTorch's backward needs the output (of some only where they ran in place), so nothing may overwrite it
     saves_output: ClassVar[bool] = False
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:

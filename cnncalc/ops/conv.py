@@ -11,6 +11,12 @@ from cnncalc.ops.base import Lowering, Margin, Op, Pad, Tap, Window, op
 from cnncalc.values import Shape, Work, elements
 
 
+def _check_groups(groups: int, inputs: int, outputs: int) -> None:
+    for what, channels in (("input", inputs), ("output", outputs)):
+        if channels % groups:
+            raise ShapeError(f"groups must divide the {what} channels, but {groups} does not divide {channels}")
+
+
 class _Convolution(Op):
     """What the forward convolutions share: the window, and one multiply-accumulate per weight and output position."""
 
@@ -60,7 +66,9 @@ class _Convolution(Op):
                 "bias": self.bias,
             },
         )
-        return Lowering("cnncalc.torch_backend.modules.Padded", (conv, window.torch_padding(axes), 0.0)) if uneven else conv
+        if not uneven:
+            return conv
+        return Lowering("cnncalc.torch_backend.modules.Padded", (conv, window.torch_padding(axes), 0.0))
 
 
 @op("conv")
@@ -79,9 +87,7 @@ class Conv(_Convolution):
     bias: bool = True
 
     def _channels(self, x: Shape) -> tuple[int, int]:
-        for what, channels in (("input", x[0]), ("output", self.out)):
-            if channels % self.groups:
-                raise ShapeError(f"groups must divide the {what} channels, but {self.groups} does not divide {channels}")
+        _check_groups(self.groups, x[0], self.out)
         return self.out, self.groups
 
     @classmethod
@@ -153,13 +159,12 @@ class ConvTranspose(Op):
         return tuple(window.per_axis(value, axes, name) for name, value in named.items())
 
     def shape(self, x: Shape) -> Shape:
-        for what, channels in (("input", x[0]), ("output", self.out)):
-            if channels % self.groups:
-                raise ShapeError(f"groups must divide the {what} channels, but {self.groups} does not divide {channels}")
+        _check_groups(self.groups, x[0], self.out)
         sizes = []
         for n, k, s, p, o, d in zip(window.spatial(x), *self._arguments(x), strict=True):
             if o >= max(s, d):
-                raise ShapeError(f"output_pad must be smaller than stride or dilation, but {o} is not below {max(s, d)}")
+                limit = max(s, d)
+                raise ShapeError(f"output_pad must be smaller than stride or dilation, but {o} is not below {limit}")
             size = (n - 1) * s - 2 * p + d * (k - 1) + o + 1
             if size < 1:
                 raise ShapeError(f"nothing is left: ({n} - 1)*{s} - 2*{p} + {d}*({k} - 1) + {o} + 1 = {size}")

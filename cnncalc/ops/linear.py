@@ -9,7 +9,9 @@ from cnncalc.values import NO_WORK, Shape, Work, elements, format_shape
 
 @op("linear")
 class Linear(Op):
-    """Fully connected layer.   [features] -> [out], or [tokens, features] -> [tokens, out];  weight [out, features], bias [out]."""
+    """Fully connected layer.   [features] -> [out], or [tokens, features] -> [tokens, out];  weight [out, features],
+    bias [out].
+    """
 
     takes_norm_act = True
 

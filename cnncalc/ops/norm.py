@@ -28,7 +28,8 @@ def _whole_map(x: Shape) -> tuple[Tap, ...]:
 
 @op("bn")
 class BatchNorm(Op):
-    """Batch normalization.   [c, *hw] -> [c, *hw];  weight [c], bias [c]; buffers running_mean [c], running_var [c], num_batches_tracked [].
+    """Batch normalization.   [c, *hw] -> [c, *hw];  weight [c], bias [c]; buffers
+    running_mean [c], running_var [c], num_batches_tracked [].
 
     Work in evaluation: a multiplication and an addition per value, with the statistics folded into scale and shift.
     """
@@ -60,7 +61,9 @@ class BatchNorm(Op):
 
 @op("layernorm")
 class LayerNorm(Op):
-    """Layer normalization over the features of each token, or the channels of each pixel.   [t, f] -> [t, f], [c, h, w] -> [c, h, w];  weight, bias [f] or [c]."""
+    """Layer normalization over the features of each token, or the channels of each pixel.   [t, f] -> [t, f],
+    [c, h, w] -> [c, h, w];  weight, bias [f] or [c].
+    """
 
     role = "norm"
     parameter_kind = "norm_params"
@@ -128,7 +131,9 @@ class GroupNorm(Op):
 
 @op("instancenorm")
 class InstanceNorm(Op):
-    """Instance normalization over space, each channel by itself.   [c, *hw] -> [c, *hw];  weight [c], bias [c] with ``affine: true``."""
+    """Instance normalization over space, each channel by itself.   [c, *hw] -> [c, *hw];  weight [c], bias [c]
+    with ``affine: true``.
+    """
 
     role = "norm"
     parameter_kind = "norm_params"
@@ -159,7 +164,8 @@ class InstanceNorm(Op):
 
 @op("lrn")
 class LocalResponseNorm(Op):
-    """Local response normalization across ``size`` neighbouring channels (Krizhevsky et al. 2012, section 3.3).   [c, *hw] -> [c, *hw];  no parameters.
+    """Local response normalization across ``size`` neighbouring channels (Krizhevsky et al. 2012, section 3.3).
+    [c, *hw] -> [c, *hw];  no parameters.
 
     ``x / (k + alpha/size * sum of size squares) ** beta``: per value three multiplications, ``size`` additions,
     a logarithm, an exponential and a division (the power is ``exp(beta * log)``).
@@ -181,7 +187,8 @@ class LocalResponseNorm(Op):
         return Work(mul=3 * n, add=self.size * n, log=n, exp=n, div=n)
 
     def lowering(self, x: Shape) -> Lowering:
-        return Lowering("torch.nn.LocalResponseNorm", (self.size,), {"alpha": self.alpha, "beta": self.beta, "k": self.k})
+        constants = {"alpha": self.alpha, "beta": self.beta, "k": self.k}
+        return Lowering("torch.nn.LocalResponseNorm", (self.size,), constants)
 
     @classmethod
     def samples(cls) -> list[tuple[Op, tuple[Shape, ...]]]:

@@ -151,7 +151,7 @@ class _AdaptivePool(Op):
     def _inputs_read(self, x: Shape) -> int:
         """Input values read, over all bins of one channel.
 
-        Along an axis the bins overlap in one pixel wherever ``i*n/size`` is no whole number: ``size - gcd(n, size)`` times.
+        Along an axis two bins share a pixel wherever ``i*n/size`` is no whole number: ``size - gcd(n, size)`` times.
         """
         return prod(n + size - gcd(n, size) for size, n in zip(self._sizes(x), x[1:], strict=True))
 
@@ -169,7 +169,13 @@ class _AdaptivePool(Op):
 
     @classmethod
     def samples(cls) -> list[tuple[Op, tuple[Shape, ...]]]:
-        return [(cls(1), ((4, 7, 5),)), (cls((6, 3)), ((2, 13, 10),)), (cls(7), ((2, 7, 7),)), (cls(3), ((2, 2),)), (cls(2), ((2, 3, 4, 5),))]
+        return [
+            (cls(1), ((4, 7, 5),)),
+            (cls((6, 3)), ((2, 13, 10),)),
+            (cls(7), ((2, 7, 7),)),
+            (cls(3), ((2, 2),)),
+            (cls(2), ((2, 3, 4, 5),)),
+        ]
 
 
 @op("adaptive_avgpool")
@@ -267,7 +273,9 @@ class Upsample(Op):
         from fractions import Fraction
 
         more = 0 if self.mode == "nearest" else 1
-        return tuple(Tap(1 + more, Fraction(1, factor), more) if factor > 1 else Tap(1, 1, 0) for factor in self._factors(x))
+        return tuple(
+            Tap(1 + more, Fraction(1, factor), more) if factor > 1 else Tap(1, 1, 0) for factor in self._factors(x)
+        )
 
     def lowering(self, x: Shape) -> Lowering:
         return Lowering("torch.nn.Upsample", (), {"scale_factor": self._factors(x), "mode": self.mode})

@@ -58,7 +58,9 @@ def show_input(x: Shape) -> str:
     return f"a vector of {x[0]}" if len(x) == 1 else format_shape(x)
 
 
-def axes(x: Shape, kernel: Window, stride: Window | None, pad: Pad, dilation: Window = 1, ceil: bool = False) -> list[Axis]:
+def axes(
+    x: Shape, kernel: Window, stride: Window | None, pad: Pad, dilation: Window = 1, ceil: bool = False
+) -> list[Axis]:
     """The window on every spatial axis of ``x``.
 
     An axis of ``n`` becomes ``floor((n + before + after - dilation * (kernel - 1) - 1) / stride) + 1``. With

@@ -8,9 +8,7 @@ from cnncalc.report.view import BAR_WIDTH, Table
 def write(table: Table) -> str:
     """The table in aligned columns of printable text."""
     bars = ["#" * round(share * BAR_WIDTH) for share in table.bars]
-    lines = [[heading.title for heading in table.headings], *table.rows]
-    lines += [table.total] if table.total else []
-    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+    widths = table.widths()
     numeric = [heading.numeric for heading in table.headings]
 
     def aligned(cells: list[str], bar: str = "") -> str:
@@ -22,4 +20,6 @@ def write(table: Table) -> str:
     total = [rule, aligned(table.total)] if table.total else []
     notes = ["", *table.notes] if table.notes else []
     head = [*table.captions, ""] if table.captions else []
-    return "\n".join([*head, aligned(lines[0]), rule, *body, *total, *notes]) + "\n"
+    return (
+        "\n".join([*head, aligned([heading.title for heading in table.headings]), rule, *body, *total, *notes]) + "\n"
+    )

@@ -40,6 +40,21 @@ class Table(NamedTuple):
     values: list[list[Any]]
     bars: list[float]
 
+    def widths(self) -> list[int]:
+        """The characters that each column needs."""
+        lines = [[heading.title for heading in self.headings], *self.rows, *([self.total] if self.total else [])]
+        return [max(map(len, column)) for column in zip(*lines, strict=True)]
+
+    def without(self, column: int) -> Table:
+        """The table without one of its columns."""
+
+        def rest(cells: list[Any]) -> list[Any]:
+            return cells[:column] + cells[column + 1 :]
+
+        return self._replace(
+            headings=rest(self.headings), rows=[rest(row) for row in self.rows], total=rest(self.total)
+        )
+
 
 class Options(NamedTuple):
     """How much of a report is shown. ``main`` is the figure with a percentage and a bar."""
@@ -242,7 +257,7 @@ def _walk(
             end = split[groups[at + run - 1][0]][level]
             kind = _words(report, group) if _followed(group, split, level) else _kind(report, first, group)
             entries.append(Entry(f"{first} ... {end}  x{run}", kind, joined))
-        elif sign and depth is None and _followed(group, split, level):
+        elif sign and _followed(group, split, level):
             label = ".".join(split[group[0]])
             entries.append(Entry(label, _words(report, group), group))
         elif len(split[group[0]]) <= level or (len(group) == 1 and (depth is None or len(split[group[0]]) <= depth)):

@@ -205,7 +205,7 @@ def read_budget(node: Node | None, errors: list[CnncalcError]) -> dict[str, dict
                 if name in limits and read_figure(limits[name]) is None:
                     raise value.entries[name][1].error(f"{name} must be a figure like 26M, not {quote(limits[name])}")
             if not {"warn", "max"} & set(limits):
-                raise value.error(f"the budget of {quantity} needs warn or max")
+                raise value.error(f"the budget of {quantity} needs warn or max", "as in '{max: 26M}'")
             budget[quantity] = limits
         except SpecError as error:
             errors.append(error)

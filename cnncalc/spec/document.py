@@ -27,6 +27,7 @@ from cnncalc.spec.zoo import Found
 LANGUAGE_VERSION = 1
 FILE_LIMIT = 32
 CHAIN_LIMIT = 8
+VARIABLE_LIMIT = 256
 TOP_LEVEL = (
     "cnncalc", "name", "title", "source", "notes", "extends", "uses", "input", "vars", "defaults", "blocks", "layers",
     "side", "outputs", "claims", "facts", "budget", "lint",
@@ -120,10 +121,11 @@ class _Loader:
             raise first[0].error(f"the first key must be 'cnncalc: {LANGUAGE_VERSION}', not {quote(first[0].text)}")
         version = entries["cnncalc"][1]
         if not isinstance(version, Scalar) or version.text != str(LANGUAGE_VERSION):
-            shown = version.text if isinstance(version, Scalar) else version.kind
-            newer = isinstance(version, Scalar) and re.fullmatch(r"[1-9]\d*", shown, re.ASCII)
+            text = version.text if isinstance(version, Scalar) else ""
+            shown = quote(text) if text else version.kind
+            newer = re.fullmatch(r"[1-9]\d*", text, re.ASCII)
             raise version.error(
-                f"version {quote(shown)} of the language is not known, this cnncalc reads version {LANGUAGE_VERSION}",
+                f"version {shown} of the language is not known, this cnncalc reads version {LANGUAGE_VERSION}",
                 "pip install --upgrade cnncalc" if newer else f"write cnncalc: {LANGUAGE_VERSION}",
             )
         if first[0].text != "cnncalc":
@@ -189,8 +191,9 @@ class _Loader:
         compiler = Compiler(blocks, self.defaults(merged), document.vars, self.errors)
         document.compiler = compiler
         compiler.check_defaults()
+        names = frozenset(document.vars)
         for value in document.vars.values():
-            self.guard(partial(compiler.any_value, value, frozenset(document.vars)), None)
+            self.guard(partial(compiler.any_value, value, names), None)
         document.blocks = compile_library(compiler, self.mapping(merged, "blocks"), self.errors)
         known = compiler.variables
         document.is_library = "layers" not in merged
@@ -250,6 +253,8 @@ class _Loader:
         variables: dict[str, Node] = {}
         for part in reversed(chain):
             entries = self.mapping(part.root.entries, "vars")
+            if len(entries) > VARIABLE_LIMIT:
+                raise LimitError(f"more than {VARIABLE_LIMIT} variables", part.root.entries["vars"][1].location)
             for name, (key, value) in entries.items():
                 if part is chain[-1]:
                     self.guard(partial(_check_identifier, name, key), None)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from cnncalc.errors import ExpressionError, LimitError, SpecError, quote, suggest
+from cnncalc.errors import ExpressionError, LimitError, SpecError, listing, quote, suggest
 from cnncalc.graph import Graph, GraphBuilder, Side
 from cnncalc.ops.base import ArgumentError, Op
 from cnncalc.spec.document import SpecDocument
@@ -30,6 +30,7 @@ CALL_LIMIT = 48
 STEP_LIMIT = 200_000
 SCOPE_LIMIT = 160
 CHAIN_LIMIT = 64
+PATH_LIMIT = 20_000_000
 #: the spatial axes' variables, last axis first
 _AXES = ("in_w", "in_h", "in_d")
 
@@ -133,6 +134,7 @@ class _Expander:
     def __init__(self, document: SpecDocument, nodes: Mapping[str, Node]) -> None:
         self.document = document
         self.steps = 0
+        self.characters = 0
         self.calls: list[str] = []
         self.variables: dict[Compiler, dict[str, Value]] = {}
         self._add_variables(document, nodes)
@@ -251,6 +253,9 @@ class _Expander:
         if name in scope.names:
             raise self.named_twice(name, layer, scope, "give one of them another name")
         path = scope.child(name)
+        self.characters += len(path)
+        if self.characters > PATH_LIMIT:
+            raise LimitError(f"the paths of all layers have more than {PATH_LIMIT:,} characters", layer.location)
         shared = scope.shared
         if layer.shared is not None:
             theirs, _ = self.resolve(layer.shared, scope)
@@ -282,6 +287,8 @@ class _Expander:
     def inputs(self, layer: Layer, scope: _Scope) -> tuple[int, ...]:
         if not layer.sources:
             return (scope.history[-1],)
+        if len(layer.sources) > 1:
+            self.step(layer, len(layer.sources) - 1)
         return tuple([self.resolve(slot, scope)[1] for slot in layer.sources])
 
     def single(self, layer: Layer, scope: _Scope) -> tuple[int, ...]:
@@ -332,6 +339,9 @@ class _Expander:
                     return node.error(f"{message}: it stands on line {layer.node.line}", hint)
             visible += around.names
             around = around.parent
+        inside = [path.removeprefix(f"{scope.path}.") for path in self.builder.positions if path.endswith(f".{name}")]
+        if inside:
+            return node.error(message, f"did you mean {listing(inside[:5], 'or')}?")
         return node.error(message, suggest(name, visible))
 
     # -- what a layer is -----------------------------------------------------------------------------------------
@@ -385,6 +395,7 @@ class _Expander:
         return index if shared_by_it is None else shared_by_it
 
     def join(self, layer: JoinLayer, scope: _Scope, path: str) -> int:
+        self.step(layer, len(layer.names or layer.branches) - 1)
         if layer.names:
             inputs = [self.resolve(slot, scope)[1] for slot in layer.names]
         else:
@@ -408,7 +419,8 @@ class _Expander:
     def call(self, layer: BlockLayer, scope: _Scope, path: str, shared: tuple[str, str] | None) -> int:
         block = layer.block
         self.calls.append(block.name)
-        self.step(layer, layer.cost)
+        if layer.cost:
+            self.step(layer, layer.cost)
         if len(self.calls) > CALL_LIMIT:
             chain = " -> ".join(_tail(self.calls))
             raise LimitError(f"more than {CALL_LIMIT} nested block calls: {chain}", layer.location)

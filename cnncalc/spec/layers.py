@@ -22,6 +22,8 @@ MODIFIERS = ("name", "from", "when", "repeat", "first", "shared", "inplace")
 RESERVED_NAMES = ("input", "prev", "prev2", "identity")
 #: variables that every layer sees
 AUTOMATIC = frozenset({"in", "in_d", "in_h", "in_w", "prev", "i"})
+ARGUMENT_LIMIT = 64
+COLUMN_LIMIT = 64
 
 _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_-]{0,127}", re.ASCII)
 _REFERENCE = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_-]*(\.[A-Za-z0-9_][A-Za-z0-9_-]*)*", re.ASCII)
@@ -57,8 +59,7 @@ class Slot:
 
 def at_offset(error: ExpressionError, node: Node, start: int = 0) -> SpecError:
     """The error with a place: ``error.offset`` characters into the text that starts ``start`` into the node."""
-    lines = node.source.text.split("\n")
-    line = lines[node.line - 1] if node.line <= len(lines) else ""
+    line = node.source.line(node.line)
     quoted = line[node.column - 1 : node.column] in ("'", '"')
     column = node.column + quoted + start + error.offset
     if isinstance(node, Scalar) and (column > len(line) + 1 or not (node.plain or quoted)):
@@ -108,12 +109,13 @@ class OpLayer(Layer):
 class Follower:
     """The word of ``norm:`` or ``act:``; the compiler of its file knows the row that it stands for."""
 
-    __slots__ = ("compiler", "role", "slot")
+    __slots__ = ("compiler", "ready", "role", "slot")
 
-    def __init__(self, slot: Slot, role: str, compiler: Compiler) -> None:
+    def __init__(self, slot: Slot, role: str, compiler: Compiler, ready: OpLayer | None) -> None:
         self.slot = slot
         self.role = role
         self.compiler = compiler
+        self.ready = ready
 
     def row(self, scope: Scope) -> OpLayer | None:
         """The row that follows, None for ``none``.
@@ -121,6 +123,8 @@ class Follower:
         Raises:
             SpecError: the word is no operator of the role.
         """
+        if self.ready:
+            return self.ready
         word = self.slot.value(scope)
         if word == "none":
             return None
@@ -367,7 +371,8 @@ class Compiler:
         if len(found) == 1:
             return found[0]
         if found:
-            raise node.error(f"a layer has one operation, but this has {len(found)}: {', '.join(found)}")
+            message = f"a layer has one operation, but this has {len(found)}: {', '.join(found)}"
+            raise node.error(message, "write each as a layer of its own")
         arguments = {name for keyword in (*OPS, *self.blocks) for name in self.argument_names(keyword)}
         unknown = [key for key in keys if key not in arguments]
         if not unknown:
@@ -422,7 +427,7 @@ class Compiler:
             raise self.unknown_operation(key)
         if op.role == "join":
             if value is None:
-                raise key.error(f"{keyword} joins branches: give a mapping of branches or a list of names")
+                raise key.error(f"{keyword} joins branches: give a mapping of branches or a list of names", _JOIN_HINT)
             self.refuse(rest, keyword, ())
             return self.join(node, op, value, known)
         return self.op_layer(node, op, key, value, rest, known)
@@ -433,7 +438,8 @@ class Compiler:
         for name, (key, _) in rest.items():
             if name not in names:
                 hint = partial(suggest, name, [*names, *MODIFIERS])
-                raise key.error(f"{keyword} has no argument {quote(name)}", hint)
+                own = "write it as a layer of its own" if name in ("norm", "act") and keyword in OPS else None
+                raise key.error(f"{keyword} has no argument {quote(name)}", own or hint)
 
     def given(
         self,
@@ -494,13 +500,15 @@ class Compiler:
 
     def follower(self, node: Node, role: str, known: frozenset[str]) -> Follower | None:
         slot = self.word(node, known, role)
+        row = None
         if slot.constant:
             word = slot.value(None)  # type: ignore[arg-type]
             if word == "none":
                 return None
-            if self.follower_row(role, word) is None:
+            row = self.follower_row(role, word)
+            if row is None:
                 raise unknown_follower(node, word, role)
-        return Follower(slot, role, self)
+        return Follower(slot, role, self, row)
 
     def follower_row(self, role: str, word: str) -> OpLayer | None:
         """The row that a word of ``norm:`` or ``act:`` stands for, with this file's defaults; None if it is none."""
@@ -536,8 +544,7 @@ class Compiler:
                 raise value.error(f"{op.name} joins at least 2 values, but here is only one")
             return JoinLayer(node, op, [], names)
         if not isinstance(value, MappingNode):
-            hint = "as in 'add: [prev, conv1]' or 'add: {main: [...], shortcut: identity}'"
-            raise value.error(f"{op.name} joins branches: give a mapping of branches or a list of names", hint)
+            raise value.error(f"{op.name} joins branches: give a mapping of branches or a list of names", _JOIN_HINT)
         branches = [self.branch(key, item, known) for key, item in value.entries.values()]
         if len(branches) < 2:
             found = "is only one" if branches else "is none"
@@ -583,6 +590,8 @@ class Compiler:
             raise value.error("stages takes columns or a table", "as in 'stages: {width: [64, 128], blocks: [2, 2]}'")
         if not columns:
             raise value.error("stages has no column")
+        if len(columns) > COLUMN_LIMIT:
+            raise LimitError(f"more than {COLUMN_LIMIT} columns", value.location)
         body = self.sequence(rest["each"][1], known | frozenset(columns) | {"stage", "stages"})
         return StagesLayer(node, columns, body)
 
@@ -704,6 +713,8 @@ _EXPECTED = {
 }
 
 
+_JOIN_HINT = "as in 'add: [prev, conv1]' or 'add: {main: [...], shortcut: identity}'"
+
 #: words of other frameworks, and the language's
 _OTHER_WORDS = {
     "batchnorm": "bn", "batch_norm": "bn", "dense": "linear", "fc": "linear", "cat": "concat", "residual": "add",
@@ -722,7 +733,7 @@ def counted(count: int, noun: str) -> str:
 
 
 def _suggest_variable(name: str, known: frozenset[str]) -> str | None:
-    return suggest(name, known - AUTOMATIC) or suggest(name, known)
+    return suggest(name, known - AUTOMATIC) or suggest(name, known) or "variables stand under vars:"
 
 
 def _size(node: Node) -> int:
@@ -815,6 +826,8 @@ def declare_block(compiler: Compiler, key: Scalar, definition: Node) -> Block:
     block = Block(key.text, key, compiler)
     entries = definition.entries if isinstance(definition, MappingNode) else {}
     for item in _words(entries, "args"):
+        if len(block.arguments) >= ARGUMENT_LIMIT:
+            raise LimitError(f"more than {ARGUMENT_LIMIT} arguments", item.location)
         name, equals, default = item.text.partition("=")
         name = name.strip()
         _check_identifier(name, item)

@@ -19,7 +19,7 @@ SCALAR_LIMIT = 10_000
 KEY_LIMIT = 128
 
 _REFUSED = re.compile(
-    "[\x00-\x09\x0b-\x1f\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff\ufffe\uffff\ufff9-\ufffb]"
+    "[\x00-\x09\x0b-\x1f\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u2069\ud800-\udfff\ufeff\ufffe\uffff\ufff9-\ufffb]"
 )
 
 
@@ -29,19 +29,25 @@ _NO_ANCHORS = "write the value out, or use vars and blocks"
 class Source:
     """The text a node was read from, and the name that messages give it."""
 
-    __slots__ = ("data", "name", "text")
+    __slots__ = ("_lines", "data", "name", "text")
 
     def __init__(self, name: str, text: str, data: bytes) -> None:
         self.name = name
         self.text = text
         self.data = data
+        self._lines: list[str] = []
+
+    def line(self, number: int) -> str:
+        """A line of the text, counted from 1."""
+        self._lines = self._lines or self.text.split("\n")
+        return self._lines[number - 1] if number <= len(self._lines) else ""
 
 
 class Node:
     """A piece of a spec that knows its place; ``line`` and ``column`` count from 1."""
 
     __slots__ = ("column", "line", "source")
-    kind = "node"
+    kind = "an alias"
 
     def __init__(self, source: Source, line: int, column: int) -> None:
         self.source = source
@@ -136,7 +142,7 @@ def _decode(data: bytes, name: str) -> str:
     if found:
         place = _place(text, found.start(), name)
         if found[0] == "\t":
-            raise SpecSyntaxError("a tab", place, "use spaces")
+            raise SpecSyntaxError("a tab is not allowed", place, "use spaces")
         raise SpecSyntaxError(f"the character U+{ord(found[0]):04X} is not allowed", place)
     return text
 
@@ -264,7 +270,8 @@ class _Events:
                 raise SpecSyntaxError(f"the anchor &{event.anchor} stands twice, and none is allowed", node.location)
             self.anchors[event.anchor] = node
         if event.tag is not None:
-            raise SpecSyntaxError(f"the tag {quote(event.tag)} is not allowed", node.location, "remove the tag")
+            tag = event.tag.replace("tag:yaml.org,2002:", "!!")
+            raise SpecSyntaxError(f"the tag {quote(tag)} is not allowed", node.location, "remove the tag")
 
     def _check_text(self, text: str, node: Node) -> None:
         if len(text) > SCALAR_LIMIT:
@@ -277,7 +284,7 @@ class _Events:
         mark = event.start_mark
         place = Location(self.source.name, mark.line + 1, mark.column + 1)
         if documents > 1:
-            raise SpecSyntaxError("a second document", place, "one spec per file")
+            raise SpecSyntaxError("a second document starts here", place, "one spec per file")
         if event.version and event.version[0] != 1:
             raise SpecSyntaxError(f"YAML version {event.version[0]}.{event.version[1]} is not known", place, "use 1.2")
         if event.tags:
@@ -326,10 +333,10 @@ def _syntax_error(error: Any, source: Source) -> CnncalcError:
     opened = error.context_mark
     hint = None
     conflict = _CONFLICT.search(source.text)
-    lines = source.text.split("\n")
-    here = lines[line - 1] if line <= len(lines) else ""
+    here = source.line(line)
     if conflict:
-        hint = "merge conflict marker"
+        problem = "a merge conflict is not resolved"
+        hint = "this is a merge conflict marker"
         place = _place(source.text, conflict.start(), source.name)
     elif "expected ',' or" in problem:
         bracket = "]" if "']'" in problem else "}"
@@ -352,9 +359,17 @@ def _syntax_error(error: Any, source: Source) -> CnncalcError:
         hint = "check the indentation, or put the text in quotes"
         if len(here) > 1024:
             problem, hint = "the key is too long", None
+    elif "sequence entries are not allowed" in problem:
+        problem = "a '-' where no list can start"
+        hint = "put the list on lines of its own, or in [ ]"
+    elif "mapping keys are not allowed" in problem:
+        problem = "a '?' where no key can stand"
+    elif "unknown directive" in problem:
+        problem = "an unknown directive"
+        hint = "remove the line"
     elif "could not find expected ':'" in problem:
         problem = "a key without ':'"
-    elif "did not find expected" in problem or "expected <block end>" in problem:
+    elif "did not find expected" in problem or "but found" in problem:
         problem = "the indentation or the brackets don't fit here"
     elif "incompatible YAML" in problem:
         problem = "this YAML version is not known"

@@ -7,7 +7,17 @@ import stat
 import sys
 from typing import NamedTuple
 
-from cnncalc.errors import CnncalcError, Location, SpecError, SpecNotFoundError, escape, quote, suggest
+from cnncalc.errors import (
+    CANDIDATE_LIMIT,
+    CnncalcError,
+    Location,
+    SpecError,
+    SpecNotFoundError,
+    escape,
+    listing,
+    quote,
+    suggest,
+)
 from cnncalc.spec.reader import BYTE_LIMIT
 
 SUFFIXES = (".yaml", ".yml")
@@ -80,29 +90,32 @@ def find_base(name: str, path: str | None) -> Found:
     Raises:
         SpecError: it leaves the folder, is no regular file, does not exist or can't be read.
     """
-    here = os.path.dirname(os.path.abspath(path)) if path else os.path.abspath(os.curdir)
-    if not _is_path(name):
-        if not name or os.sep in name or ":" in name or "\\" in name or name.startswith("~"):
-            raise SpecError(f"{quote(name)} is outside the folder of this spec and the zoo")
-        sibling = next(
-            (p for p in (os.path.join(here, name + suffix) for suffix in SUFFIXES) if os.path.isfile(p)), None
-        )
-        target = sibling or _lookup(name, folders())
-        if target is None:
-            raise SpecError(f"no spec is named {quote(name)}", None, suggest(name, [*names(), *_stems(here)]))
+    here = os.path.realpath(os.path.dirname(path or ""))
+    allowed = tuple(os.path.realpath(folder) + os.sep for folder in (here, *folders()))
+    outside = SpecError(f"{quote(name)} is outside the folder of this spec and the zoo")
+    if os.path.isabs(name) or name.startswith("~") or "\\" in name or ":" in name:
+        raise outside
+    if _is_path(name):
+        target = os.path.normpath(os.path.join(here, name))
+        if not target.startswith(allowed):
+            raise outside
     else:
-        outside = os.path.isabs(name) or os.path.normpath(name).startswith(os.pardir)
-        if outside or name.startswith("~") or "\\" in name or ":" in name:
-            raise SpecError(f"{quote(name)} is outside the folder of this spec and the zoo")
-        target = os.path.join(here, name)
+        siblings = [os.path.join(here, name + suffix) for suffix in SUFFIXES]
+        found = next(filter(os.path.isfile, siblings), None) or _lookup(name, folders())
+        if found is None:
+            raise SpecError(
+                f"no spec is named {quote(name)}",
+                None,
+                suggest(name, [*names(), *(os.path.splitext(file)[0] for file in _files(here))]),
+            )
+        target = found
     try:
         real = os.path.realpath(target, strict=True)
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) else "not a path"
         raise SpecError(f"can't open {quote(name)}: {reason}", None, _near(target)) from None
-    allowed = [os.path.realpath(folder) for folder in (here, *folders())]
-    if not any(real.startswith(folder + os.sep) for folder in allowed):
-        raise SpecError(f"{quote(name)} is outside the folder of this spec and the zoo")
+    if not real.startswith(allowed):
+        raise outside
     try:
         data = _read(real, regular=True)
     except CnncalcError as error:
@@ -158,17 +171,19 @@ def _read(path: str, regular: bool = False) -> bytes:
 
 
 def _near(path: str) -> str | None:
-    """Files of that folder with a similar name."""
-    return suggest(os.path.basename(path), _files(os.path.dirname(path) or os.curdir))
+    """Specs of that folder with a similar name."""
+    from difflib import get_close_matches
 
-
-def _stems(folder: str) -> list[str]:
-    return [os.path.splitext(file)[0] for file in _files(folder)]
+    folder, name = os.path.split(path)
+    files = {os.path.splitext(file)[0]: file for file in _files(folder or os.curdir)}
+    near = get_close_matches(os.path.splitext(name)[0], list(files)[:CANDIDATE_LIMIT])
+    return f"did you mean {listing((files[stem] for stem in near), 'or')}?" if near else None
 
 
 def _files(folder: str) -> list[str]:
     """The names of the specs that lie in a folder."""
     try:
-        return [file for file in os.listdir(folder) if file.endswith(SUFFIXES)]
+        files = sorted(file for file in os.listdir(folder) if file.endswith(SUFFIXES))
+        return [file for file in files if os.path.isfile(os.path.join(folder, file))]
     except (OSError, ValueError):
         return []

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from importlib import import_module
 from typing import Any
 
@@ -57,8 +57,10 @@ def _resolve(value: Any) -> Any:
 
 
 @pytest.fixture
-def run() -> Callable[[Graph, torch.Tensor], torch.Tensor]:
+def run() -> Iterator[Callable[[Graph, torch.Tensor], torch.Tensor]]:
     """The graph run in PyTorch in double precision, with positive weights and the last node's value returned."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)  # the tensors are tiny
 
     def forward(graph: Graph, x: torch.Tensor) -> torch.Tensor:
         generator = torch.Generator().manual_seed(0)
@@ -71,4 +73,5 @@ def run() -> Callable[[Graph, torch.Tensor], torch.Tensor]:
             values.append(module(*inputs))
         return values[-1]
 
-    return forward
+    yield forward
+    torch.set_num_threads(threads)

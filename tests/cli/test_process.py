@@ -211,3 +211,12 @@ def test_runs_are_identical(tmp_path):
             )
             outputs.add(result.stdout)
     assert len(outputs) == 1
+
+
+@pytest.mark.parametrize(("columns", "left_out"), [("80", "op and receptive_field"), ("60", "op, receptive_field, activations and macs")])
+def test_a_narrow_terminal_cuts_no_number(columns, left_out):
+    """Columns that do not fit are left out whole, and named."""
+    shown = terminal("summary", "resnet50", "--no-color", COLUMNS=columns)
+    assert "25,557,032" in shown
+    assert f"no room here for {left_out}:" in " ".join(shown.split())
+    assert max(map(len, shown.replace("\r", "").split("\n"))) <= int(columns)

@@ -1,0 +1,668 @@
+"""Every message of the language, word for word: what is wrong, where, and what to do.
+
+A row is a text and the first line that refuses it, without the file name and the word "error"; a list has every line.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from cnncalc.cli.main import run
+from cnncalc.errors import CnncalcError, SpecError, SpecErrors, format_error, format_errors
+from cnncalc.spec import document, reader, zoo
+
+Refusal = Callable[[str | bytes], list[str]]
+Folder = Callable[..., Callable[[str], Any]]
+
+NET = "cnncalc: 1\ninput: [3, 32, 32]\n"
+
+#: one layer, on line 4
+LAYERS = [
+    # operations
+    ("{conv2: 3, kernel: 3}", "4:6: unknown operator 'conv2' (hint: did you mean conv or dwconv?)"),
+    ("{maxpol: 3}", "4:6: unknown operator 'maxpol' (hint: did you mean maxpool, max or avgpool?)"),
+    ("{Conv: 3, kernel: 3}", "4:6: unknown block 'Conv' (hint: did you mean conv?)"),
+    ("{Bottelneck: 3}", "4:6: unknown block 'Bottelneck'"),
+    ("batchnorm", "4:5: unknown operator 'batchnorm' (hint: write bn)"),
+    ("zigzag", "4:5: unknown operator 'zigzag'"),
+    ("{kernel: 3, stride: 2}", "4:5: a layer needs an operation, a block, layers or stages, but this has only kernel, stride"),
+    ("{name: a}", "4:5: a layer needs an operation, a block, layers or stages"),
+    ("{}", "4:5: a layer needs an operation, a block, layers or stages"),
+    ("{conv: 3, maxpool: 3}", "4:5: a layer has one operation, but this has 2: conv, maxpool (hint: write each as a layer of its own)"),
+    ("{conv: 3, kernel: 3, relu: []}", "4:5: a layer has one operation, but this has 2: conv, relu (hint: write each as a layer of its own)"),
+    ("[relu]", "4:5: a layer is a word or a mapping, not a list (hint: a list of layers goes under layers:)"),
+    ("stages", "4:5: stages needs a value (hint: as in 'stages: [...]')"),
+    ("layers", "4:5: layers needs a value (hint: as in 'layers: [...]')"),
+    ("add", "4:5: add joins branches: give a mapping of branches or a list of names (hint: as in 'add: [prev, conv1]' or 'add: {main: [...], shortcut: identity}')"),
+    ("{layers: [relu], pad: 3}", "4:22: layers has no argument 'pad'"),
+    # arguments
+    ("{conv: 3, kernal: 3}", "4:15: conv has no argument 'kernal' (hint: did you mean kernel?)"),
+    ("{conv: 3}", "4:6: conv needs kernel (hint: add kernel:)"),
+    ("conv", "4:5: conv needs out (hint: as in 'conv: 3')"),
+    ("maxpool", "4:5: maxpool needs kernel (hint: as in 'maxpool: 3')"),
+    ("{maxpool: 3, act: relu}", "4:18: maxpool has no argument 'act' (hint: write it as a layer of its own)"),
+    ("{relu: 3}", "4:12: relu takes no value (hint: write relu alone, or relu: [])"),
+    ("{conv: [3, 3, 1, 1, 1, 1, true, 8]}", "4:37: conv takes 7 values, but here are 8 (hint: for its arguments: out, kernel, stride, pad, dilation, groups, bias)"),
+    ("{conv: 3, out: 4, kernel: 1}", "4:15: conv gets out twice: as its own value, and by name"),
+    ("{conv: 3, kernel: three}", "4:23: kernel must be a whole number or one per axis, not 'three'"),
+    ("{conv: 3, kernel: [3, [3]]}", "4:27: kernel must be a whole number or one per axis, not a list"),
+    ("{conv: 3, kernel: {h: 3}}", "4:23: kernel must be a whole number or one per axis, not a mapping"),
+    ("{conv: {a: 3}, kernel: 3}", "4:12: out must be a whole number, not a mapping"),
+    ("{conv: $x, kernel: 3}", "4:12: unknown variable $x (hint: variables stand under vars:)"),
+    ("{conv: 3, kernel: 3.0}", "4:23: kernel must be a whole number, not 3.0 (hint: write 3)"),
+    ("{conv: 3, kernel: 3.5}", "4:23: kernel must be a whole number, not 3.5 (hint: floor(), ceil() or round() makes one)"),
+    ("{conv: 3, kernel: [3.0, 3]}", "4:24: kernel must be a whole number, not 3.0 (hint: write 3)"),
+    ("{conv: 7/2, kernel: 3}", "4:12: out must be a whole number, not 3.5 (hint: floor(), ceil(), round() or div8() makes a whole number of it)"),
+    ("{conv: 10/3, kernel: 3}", "4:12: out must be a whole number, not 10/3 (hint: floor(), ceil(), round() or div8() makes a whole number of it)"),
+    ("{conv: 1e3, kernel: 3}", "4:12: out must be a whole number, not 1e3 (hint: write 1000)"),
+    ("{conv: 010, kernel: 3}", "4:12: a number can't start with 0: '010' (hint: write 10)"),
+    ("{conv: 0x10, kernel: 3}", "4:12: '0x10' is not a number of the language (hint: write 16)"),
+    ("{conv: 0b11, kernel: 3}", "4:12: '0b11' is not a number of the language (hint: write 3)"),
+    ("{conv: 1_000, kernel: 3}", "4:12: '1_000' is not a number of the language (hint: write 1000)"),
+    ("{conv: 1:30, kernel: 3}", "4:12: '1:30' is not a number of the language (hint: numbers are written in decimal digits)"),
+    ("{conv: +1, kernel: 3}", "4:12: '+1' is not a number of the language (hint: write 1)"),
+    ("{conv: \uff13, kernel: 3}", "4:12: U+FF13 has no place in the expression '\\uff13' (hint: write 3)"),
+    ("{conv: ², kernel: 3}", "4:12: U+00B2 has no place in the expression '\\xb2' (hint: write 2)"),
+    ("{conv: .inf, kernel: 3}", "4:12: '.inf' is not a number of the language (hint: numbers are finite, at most 10^15)"),
+    ("{conv: .nan, kernel: 3}", "4:12: '.nan' is not a number of the language (hint: numbers are finite, at most 10^15)"),
+    ("{conv: -1, kernel: 3}", "4:12: out must be from 1 to 2147483647, not -1"),
+    ("{conv: 0, kernel: 3}", "4:12: out must be from 1 to 2147483647, not 0"),
+    ("{conv: 2147483648, kernel: 3}", "4:12: out must be from 1 to 2147483647, not 2147483648"),
+    ("{conv: 9999999999999999, kernel: 3}", "4:12: a number larger than 10^15"),
+    ("{conv: 1111111111111111111, kernel: 3}", "4:12: too many digits: '1111111111111111111' (hint: numbers go up to 10^15)"),
+    ("{conv: 64k, kernel: 3}", "4:14: unexpected 'k' in the expression '64k' (hint: the multiples are K, M, G and T, next to the number)"),
+    ("{conv: 3, kernel: [1, 2, 3, 4]}", "4:23: kernel takes one value or one per axis (1 to 3), not 4"),
+    ("{conv: 3, kernel: []}", "4:23: kernel takes one value or one per axis (1 to 3), not 0"),
+    ("{conv: 3, kernel: 3, bias: no}", "4:32: bias must be true or false, not 'no' (hint: true and false are the only spellings)"),
+    ("{conv: 3, kernel: 3, bias: True}", "4:32: bias must be true or false, not 'True' (hint: true and false are the only spellings)"),
+    ("{conv: 3, kernel: 3, bias: 1}", "4:32: bias must be true or false, not 1"),
+    ("{conv: 3, kernel: 3, bias: true and 1}", "4:37: true or false is needed, but this is 1"),
+    ("{conv: 3, kernel: 3, bias: [true, false]}", "4:32: bias must be true or false, not a list"),
+    ("{conv: 3, kernel: 3, pad: sam}", "4:31: pad must be a whole number, one per axis, same or same_tf, not 'sam'"),
+    ("{conv: 3, kernel: 3, pad: -1}", "4:31: pad must be from 0 to 2147483647, not -1"),
+    ("{conv: 3, kernel: 3, pad: [same, 1]}", "4:31: pad must be a whole number, not 'same'"),
+    ("{dropout: 1e999}", "4:15: p must be at most 10^15, not '1e999'"),
+    ("{dropout: true}", "4:15: p must be a number, not true"),
+    ("{dropout: x}", "4:15: p must be a number, not 'x'"),
+    ("{upsample: 2, mode: cubic}", "4:25: mode must be nearest or bilinear, not 'cubic'"),
+    ("{upsample: 2, mode: [cubic]}", "4:25: mode must be a word, not a list"),
+    ("{conv: 3, kernel: 3, norm: batchnorm}", "4:32: unknown norm 'batchnorm' (hint: write bn)"),
+    ("{conv: 3, kernel: 3, norm: relu}", "4:32: unknown norm 'relu'"),
+    ("{conv: 3, kernel: 3, act: rleu}", "4:31: unknown act 'rleu' (hint: did you mean relu, relu6 or prelu?)"),
+    ("{conv: 3, kernel: 3, act: true}", "4:31: unknown act 'true'"),
+    ("{conv: 3, kernel: 3, act: [relu]}", "4:31: act must be a word, not a list"),
+    # cut by a comma
+    ("{conv: max(1, 2), kernel: 3}", "4:19: a comma inside { } ends the value, so the expression is cut (hint: put the expression in quotes)"),
+    ("{conv: 3, kernel: [max(1, 2), 3]}", "4:24: '(' is not closed in the expression 'max(1' (hint: inside { } and [ ] a comma ends the value: put the expression in quotes)"),
+    ("{conv: 3, kernel: }", "4:15: the value of 'kernel' is empty (hint: write a value, [] for none, or remove the key)"),
+    # names
+    ("{relu: [], name: ''}", "4:22: '' can't be the name of a layer (hint: letters, digits, _ and -, at most 128, not starting with -)"),
+    ("{relu: [], name: ~}", "4:22: '~' can't be the name of a layer (hint: letters, digits, _ and -, at most 128, not starting with -)"),
+    ('{relu: [], name: "[/]"}', "4:22: '[/]' can't be the name of a layer (hint: letters, digits, _ and -, at most 128, not starting with -)"),
+    ('{relu: [], name: "=1+1"}', "4:22: '=1+1' can't be the name of a layer (hint: letters, digits, _ and -, at most 128, not starting with -)"),
+    ('{relu: [], name: "::error::x"}', "4:22: '::error::x' can't be the name of a layer (hint: letters, digits, _ and -, at most 128, not starting with -)"),
+    ('{relu: [], name: "</script>"}', "4:22: '</script>' can't be the name of a layer (hint: letters, digits, _ and -, at most 128, not starting with -)"),
+    ('{relu: [], name: "a\\nb"}', "4:22: 'a\\nb' can't be the name of a layer (hint: letters, digits, _ and -, at most 128, not starting with -)"),
+    ("{relu: [], name: ../x}", "4:22: '../x' can't be the name of a layer (hint: letters, digits, _ and -, at most 128, not starting with -)"),
+    ("{relu: [], name: a b}", "4:22: 'a b' can't be the name of a layer (hint: letters, digits, _ and -, at most 128, not starting with -)"),
+    ("{relu: [], name: a.b}", "4:22: 'a.b' can't be the name of a layer (hint: letters, digits, _ and -, at most 128, not starting with -)"),
+    ("{relu: [], name: é}", "4:22: '\\xe9' can't be the name of a layer (hint: letters, digits, _ and -, at most 128, not starting with -)"),
+    ("{relu: [], name: -a}", "4:22: '-a' can't be the name of a layer (hint: letters, digits, _ and -, at most 128, not starting with -)"),
+    ("{relu: [], name: input}", "4:22: the name 'input' is taken by the language"),
+    ("{relu: [], name: [a]}", "4:22: name must be a word, not a list"),
+    ("{relu: [], name: a$x}", "4:23: unknown variable $x (hint: variables stand under vars:)"),
+    ("{relu: [], name: a-$in/2}", "4:22: 'a-3/2' can't be the name of a layer (hint: letters, digits, _ and -, at most 128, not starting with -)"),
+    # from
+    ("{relu: [], from: sten}", "4:22: no earlier layer is named 'sten' (hint: one of: prev)"),
+    ("{relu: [], from: me, name: me}", "4:22: no earlier layer is named 'me': it stands on line 4 (hint: a layer can only take what stands before it)"),
+    ("{relu: [], from: []}", "4:22: from names no layer"),
+    ("{relu: [], from: [input, prev]}", "4:5: relu 'relu1': takes 1 input, but got 2"),
+    ("{relu: [], from: a b}", "4:22: 'a b' is not the name of a layer"),
+    ("{relu: [], from: {a: 1}}", "4:22: from must be a word, not a mapping"),
+    ("{relu: [], from: prev2}", "4:22: prev2 names the value before the last one, but here is only one"),
+    ("{relu: [], from: $in_d}", "4:22: $in_d has no value here: the input has no such axis"),
+    ("{add: [prev, input], from: input}", "4:26: a join of names has its inputs already"),
+    ("{add: {a: [], b: []}, from: [input, prev]}", "4:41: only blocks and joins take several inputs, but here are 2"),
+    ("{layers: [relu], from: [input, prev]}", "4:36: only blocks and joins take several inputs, but here are 2"),
+    # when, repeat, first
+    ("{relu: [], when: 3}", "4:22: when must be true or false, not 3"),
+    ("{relu: [], when: yes}", "4:22: unknown word 'yes' in an expression (hint: true and false are the only spellings)"),
+    ("{relu: [], repeat: -1}", "4:24: repeat must be a whole number of at least 0, not -1"),
+    ("{relu: [], repeat: 1.5}", "4:24: repeat must be a whole number of at least 0, not 1.5"),
+    ("{relu: [], repeat: true}", "4:24: repeat must be a whole number of at least 0, not true"),
+    ("{relu: [], repeat: three}", "4:24: unknown word 'three' in an expression (hint: a variable is written $three)"),
+    ("{relu: [], repeat: [2]}", "4:24: repeat must be a number or an expression, not a list"),
+    ("{relu: [], repeat: 1000000000}", "4:24: more than 200,000 expansion steps"),
+    ("{relu: [], first: {from: input}}", "4:16: first needs repeat"),
+    ("{conv: 3, kernel: 3, repeat: 2, first: 3}", "4:44: first is a mapping of the arguments that differ in the first repeat"),
+    ("{conv: [3, 3], repeat: 2, first: {kernel: 1}}", "4:39: first can't change kernel, which is given by position (hint: give kernel by name)"),
+    ("{conv: 3, kernel: 3, repeat: 2, first: {kernl: 1}}", "4:45: conv has no argument 'kernl' (hint: did you mean kernel?)"),
+    ("{conv: 3, kernel: 3, repeat: 2, first: {name: a}}", "4:45: first can't change name (hint: it takes arguments and from)"),
+    # shared, inplace
+    ("{conv: 3, kernel: 1, shared: prev}", "4:34: shared takes the name of a layer (hint: give that layer a name)"),
+    ("{conv: 3, kernel: 1, shared: zz}", "4:34: no earlier layer is named 'zz' (hint: one of: prev)"),
+    ("{conv: 3, kernel: 1, shared: [a, b]}", "4:38: shared names one layer"),
+    ("{layers: [relu], shared: a}", "4:22: shared is for an operator or a block"),
+    ("{relu: [], inplace: maybe}", "4:25: inplace must be true or false, not 'maybe'"),
+    ("{relu: [], inplace: [true]}", "4:25: inplace must be true or false, not a list"),
+    ("{conv: 3, kernel: 1, inplace: true}", "4:35: conv can't run in place"),
+    ("{layers: [relu], inplace: true}", "4:22: inplace is for an operator or a join"),
+    # joins
+    ("{add: 3}", "4:11: add joins branches: give a mapping of branches or a list of names (hint: as in 'add: [prev, conv1]' or 'add: {main: [...], shortcut: identity}')"),
+    ("{add: []}", "4:11: add names no layer"),
+    ("{add: [prev]}", "4:11: add joins at least 2 values, but here is only one"),
+    ("{add: {}}", "4:11: add joins at least 2 branches, but here is none"),
+    ("{add: {a: identity}}", "4:11: add joins at least 2 branches, but here is only one"),
+    ("{add: {a: [], b: []}, axis: 1}", "4:27: add has no argument 'axis'"),
+    ("{add: {a: {when: false, layers: []}, b: {when: false, layers: []}}}", "4:5: add 'add1' has no branch left (hint: an empty branch, [], is the identity)"),
+    ("{add: {a.b: identity, b: []}}", "4:12: 'a.b' can't be the name of a branch (hint: letters, digits, _ and -, at most 128, not starting with -)"),
+    ("{add: {a: idenity, b: []}}", "4:15: unknown operator 'idenity' (hint: did you mean identity?)"),
+    ("{add: {a: {layers: [], wen: true}, b: []}}", "4:28: layers has no argument 'wen' (hint: did you mean when?)"),
+    ("{add: {a: [{conv: 8, kernel: 3}], b: identity}}", "4:5: add 'add1': inputs must have the same shape (or 1 to broadcast), but they are 8x30x30 and 3x32x32"),
+    ("{concat: {a: [{conv: 8, kernel: 3}], b: identity}}", "4:5: concat 'concat1': inputs must have the same spatial size, but they are 8x30x30 and 3x32x32"),
+    # stages
+    ("{stages: {w: [1, 2]}}", "4:6: stages needs each (hint: each: is the list of layers of one stage)"),
+    ("{stages: 3, each: [relu]}", "4:14: stages takes columns or a table (hint: as in 'stages: {width: [64, 128], blocks: [2, 2]}')"),
+    ("{stages: {}, each: [relu]}", "4:14: stages has no column"),
+    ("{stages: {w: [1, 2], b: [1]}, each: [relu]}", "4:30: the column b has 1 value, but w has 2"),
+    ("{stages: {w: [1, 2], b: []}, each: [relu]}", "4:5: the column b has 0 values, but w has 2"),
+    ("{stages: {w: 3}, each: [relu]}", "4:18: the column w must be a list, not 3"),
+    ("{stages: {w: [1], in: [2]}, each: [relu]}", "4:23: the variable $in is set by the language"),
+    ("{stages: {a-b: [1]}, each: [relu]}", "4:15: 'a-b' can't be the name of a variable (hint: letters, digits and _)"),
+    ("{stages: [[w, b], [1]], each: [relu]}", "4:23: the row has 1 value, but the header has 2 columns"),
+    ("{stages: [[w, w], [1, 2]], each: [relu]}", "4:19: the column 'w' stands twice"),
+    ("{stages: [[w]], each: [relu]}", "4:14: a stages table needs a header and at least one row"),
+    ("{stages: [w, 1], each: [relu]}", "4:15: a row of a stages table is a list, not text"),
+    ("{stages: [[[w]], [1]], each: [relu]}", "4:16: the first row of a stages table holds the names of the columns"),
+    ("{stages: {w: {a: 1}}, each: [relu]}", "4:18: expected a value or a list, not a mapping"),
+    ("{stages: {w: [1]}, each: [relu], repat: 2}", "4:38: stages has no argument 'repat' (hint: did you mean repeat?)"),
+    ("{stages: {w: [1]}, each: [relu], repeat: 2}", "4:38: stages does not take repeat (hint: put the stages under layers:, which does)"),
+    ("{stages: {w: [1]}, each: [relu], from: input}", "4:38: stages does not take from (hint: put the stages under layers:, which does)"),
+    ("{stages: {w: [1]}, each: [relu], shared: a}", "4:38: shared is for an operator or a block"),
+    # shapes, from the graph
+    ("{conv: 3, kernel: 99}", "4:5: conv 'conv1': the window does not fit: (32 + 2*0 - 99)/1 + 1 = -66"),
+    ("{conv: 3, kernel: 1, groups: 2}", "4:5: conv 'conv1': groups must divide the input channels, but 2 does not divide 3"),
+    ("{conv: 3, kernel: 2, pad: same}", "4:5: conv 'conv1': pad 'same' is symmetric and needs an odd window, but the kernel is 2 (hint: give pad as a number, or pad: same_tf for TensorFlow's rule)"),
+    ("{conv: 3, kernel: [1, 2, 3]}", "4:5: conv 'conv1': kernel has 3 values, but the input has 2 spatial axes"),
+    ("{conv: $in_d, kernel: 1}", "4:12: $in_d has no value here: the input has no such axis"),
+    ("{conv: 2000000000, kernel: 2000000000, pad: 2000000000}", "4:5: conv 'conv1': more than 2^63 - 1 elements: 2000000000x2000000033x2000000033"),
+    ("{linear: 3}", "4:5: linear 'linear1': needs [features] or [tokens, features], but the input is a map 3x32x32 (hint: put flatten or global_avgpool and flatten before it)"),
+]  # fmt: skip
+
+SPECS = [
+    # version
+    ('cnncalc: 99\nlayers: [relu]', "1:10: version '99' of the language is not known, this cnncalc reads version 1 (hint: pip install --upgrade cnncalc)"),
+    ("cnncalc: 0", "1:10: version '0' of the language is not known, this cnncalc reads version 1 (hint: write cnncalc: 1)"),
+    ("cnncalc: 1.0", "1:10: version '1.0' of the language is not known, this cnncalc reads version 1 (hint: write cnncalc: 1)"),
+    ("cnncalc: ²", "1:10: version '\\xb2' of the language is not known, this cnncalc reads version 1 (hint: write cnncalc: 1)"),
+    ("cnncalc: [1]", "1:10: version a list of the language is not known, this cnncalc reads version 1 (hint: write cnncalc: 1)"),
+    ("name: a", "1:1: the first key must be 'cnncalc: 1', not 'name'"),
+    ("{}", "1:1: a spec is a mapping of keys, but this is empty (hint: the first key is 'cnncalc: 1')"),
+    ("name: a\ncnncalc: 1\ninput: [3, 32, 32]\nlayers: [relu]", "2:1: cnncalc must be the first key"),
+    # top level
+    ('cnncalc: 1\nlayer: [relu]', "2:1: unknown key 'layer' (hint: did you mean layers?)"),
+    ('cnncalc: 1\nzebra: [relu]', "2:1: unknown key 'zebra'"),
+    ('cnncalc: 1\nname: a', "1:1: 'a' has no layers: it is a library of blocks (hint: a network takes it in with uses:)"),
+    ('cnncalc: 1\nlayers: [relu]', "2:1: a spec with layers needs input (hint: as in 'input: [3, 224, 224]')"),
+    (NET + "layers: []", "3:9: layers is empty"),
+    (NET + "layers: {a: 1}", "3:10: unknown operator 'a'"),
+    (NET + 'name: a b\nlayers: [relu]', "3:7: 'a b' can't be the name of a spec (hint: letters, digits, _ and -, at most 128, not starting with -)"),
+    (NET + 'title: [a]\nlayers: [relu]', "3:8: title must be text, not a list"),
+    ('cnncalc: 1\nextends: [vgg16]', "2:10: extends must be text, not a list"),
+    # input
+    ('cnncalc: 1\ninput: \nlayers: [relu]', "2:1: the value of 'input' is empty (hint: write a value, [] for none, or remove the key)"),
+    ('cnncalc: 1\ninput: []\nlayers: [relu]', "2:8: input is a list of the channels and up to 3 spatial sizes, not 0 values (hint: as in 'input: [3, 224, 224]', without a batch axis)"),
+    ('cnncalc: 1\ninput: [3, 4, 5, 6, 7]\nlayers: [relu]', "2:8: input is a list of the channels and up to 3 spatial sizes, not 5 values (hint: as in 'input: [3, 224, 224]', without a batch axis)"),
+    ('cnncalc: 1\ninput: 3\nlayers: [relu]', "2:8: input is a list of the channels and up to 3 spatial sizes, not text (hint: as in 'input: [3, 224, 224]', without a batch axis)"),
+    ('cnncalc: 1\ninput: 3x224x224\nlayers: [relu]', "2:8: input is a list of the channels and up to 3 spatial sizes, not text (hint: as in 'input: [3, 224, 224]', without a batch axis)"),
+    ('cnncalc: 1\ninput: {c: 3}\nlayers: [relu]', "2:8: input is a list of the channels and up to 3 spatial sizes, not a mapping (hint: as in 'input: [3, 224, 224]', without a batch axis)"),
+    ('cnncalc: 1\ninput: [3, 0, 3]\nlayers: [relu]', "2:12: a size of the input must be a whole number from 1 to 2147483647, not 0"),
+    ('cnncalc: 1\ninput: [3, -1, 3]\nlayers: [relu]', "2:12: a size of the input must be a whole number from 1 to 2147483647, not -1"),
+    ('cnncalc: 1\ninput: [3, x, 3]\nlayers: [relu]', "2:12: unknown word 'x' in an expression (hint: a variable is written $x)"),
+    ('cnncalc: 1\ninput: [3, 1.5, 3]\nlayers: [relu]', "2:12: a size of the input must be a whole number from 1 to 2147483647, not 1.5"),
+    ('cnncalc: 1\ninput: [3, true, 3]\nlayers: [relu]', "2:12: a size of the input must be a whole number from 1 to 2147483647, not true"),
+    ('cnncalc: 1\ninput: [3, [4], 3]\nlayers: [relu]', "2:12: a size must be a number or an expression, not a list"),
+    ('cnncalc: 1\ninput: [3, $n, 4]\nlayers: [relu]', "2:12: unknown variable $n (hint: variables stand under vars:)"),
+    ('cnncalc: 1\ninput: [3000000000, 1, 1]\nlayers: [relu]', "2:9: a size of the input must be a whole number from 1 to 2147483647, not 3000000000"),
+    ('cnncalc: 1\ninput: [1000000000, 1000000000, 1000000000]\nlayers: [relu]', "2:8: input: more than 2^63 - 1 elements: 1000000000x1000000000x1000000000"),
+    # vars
+    (NET + 'vars: {a: $b, b: $c, c: $a}\nlayers: [{conv: $a, kernel: 1}]', "3:25: the variable needs itself: $a -> $b -> $c -> $a"),
+    (NET + 'vars: {a: $zz}\nlayers: [{conv: $a, kernel: 1}]', "3:11: unknown variable $zz (hint: one of: a)"),
+    (NET + 'vars: {a: {b: 1}}\nlayers: [{conv: $a, kernel: 1}]', "3:11: expected a value or a list, not a mapping"),
+    (NET + 'vars: [a]\nlayers: [{conv: $a, kernel: 1}]', ["3:7: vars must be a mapping, not a list", "4:17: unknown variable $a (hint: variables stand under vars:)"]),
+    (NET + 'vars: {in: 3, a: 1}\nlayers: [{conv: $a, kernel: 1}]', "3:8: the variable $in is set by the language"),
+    (NET + 'vars: {a-b: 3, a: 1}\nlayers: [{conv: $a, kernel: 1}]', "3:8: 'a-b' can't be the name of a variable (hint: letters, digits and _)"),
+    (NET + "vars: {a: ''}\nlayers: [{conv: $a, kernel: 1}]", "3:12: the expression is empty"),
+    (NET + 'vars: {ab: 3}\nlayers: [{conv: $a, kernel: 1}]', "4:17: unknown variable $a (hint: did you mean ab?)"),
+    (NET + 'vars: {a: $in}\nlayers: [{conv: $a, kernel: 1}]', "3:11: unknown variable $in (hint: one of: a)"),
+    (NET + 'vars: {a: word}\nlayers: [{conv: $a, kernel: 1}]', "4:17: out must be a whole number, not 'word'"),
+    (NET + 'vars: {a: [1, 2]}\nlayers: [{conv: $a, kernel: 1}]', "4:17: out must be a whole number, not [1, 2]"),
+    (NET + 'vars: {a: 1/0}\nlayers: [{conv: $a, kernel: 1}]', "3:12: division by zero: 1 / 0"),
+    # defaults
+    (NET + 'defaults: {conv: {kernel: three}}\nlayers: [{conv: 3}]', "3:27: kernel must be a whole number or one per axis, not 'three'"),
+    (NET + 'defaults: {conv: {kernel: 3}, bn: {affine: no}}\nlayers: [{conv: 3}]', "3:44: affine must be true or false, not 'no' (hint: true and false are the only spellings)"),
+    (NET + 'defaults: {conv: {kernel: 3}, add: {a: 1}}\nlayers: [{conv: 3}]', "3:31: defaults are for operators, not 'add'"),
+    (NET + 'defaults: {conv: [3]}\nlayers: [{conv: 3}]', ["3:18: the defaults of conv must be a mapping, not a list", "4:11: conv needs kernel (hint: add kernel:)"]),
+    (NET + 'defaults: {conv: {kernal: 3}}\nlayers: [{conv: 3}]', ["3:19: conv has no argument 'kernal' (hint: did you mean kernel?)", "4:11: conv needs kernel (hint: add kernel:)"]),
+    (NET + 'defaults: [conv]\nlayers: [{conv: 3}]', ["3:11: defaults must be a mapping, not a list", "4:11: conv needs kernel (hint: add kernel:)"]),
+    (NET + 'defaults: {conv: {kernel: 3, act: rleu}}\nlayers: [{conv: 3}]', "3:35: unknown act 'rleu' (hint: did you mean relu, relu6 or prelu?)"),
+    (NET + 'defaults: {conv: {kernel: 0}}\nlayers: [{conv: 3}]', "3:27: kernel must be from 1 to 2147483647, not 0"),
+    # blocks
+    (NET + 'blocks: {A: {args: [w], layers: [{conv: $w, kernel: 1}]}}\nlayers: [A]', "4:10: block A needs w (hint: add w:)"),
+    (NET + 'blocks: {A: {args: [w], layers: [{conv: $w, kernel: 1}]}}\nlayers: [{A: [1, 2]}]', "4:18: A takes 1 value, but here are 2 (hint: for its arguments: w)"),
+    (NET + 'blocks: {A: {args: [w], layers: [{conv: $w, kernel: 1}]}}\nlayers: [{A: 3, w: 4}]', "4:17: A gets w twice: as its own value, and by name"),
+    (NET + 'blocks: {A: {args: [width], layers: [relu]}}\nlayers: [{A: 3, widht: 4}]', "4:17: A has no argument 'widht' (hint: did you mean width?)"),
+    (NET + 'blocks: {A: {args: [w], layers: [{conv: $w, kernel: 1}]}}\nlayers: [{A: b}]', "3:41: out must be a whole number, not 'b'"),
+    (NET + 'blocks: {A: {layers: [relu]}}\nlayers: [{A: 3}]', "4:14: A takes no value (hint: write A alone, or A: [])"),
+    (NET + 'blocks: {A: {args: [width], layers: [relu]}}\nlayers: [{A: {b: 1}}]', "4:14: expected a value or a list, not a mapping"),
+    (NET + 'blocks: {Bottleneck: {layers: [relu]}}\nlayers: [Bottelneck]', "4:10: unknown block 'Bottelneck' (hint: did you mean Bottleneck?)"),
+    (NET + 'blocks: [A]\nlayers: [relu]', "3:9: blocks must be a mapping, not a list"),
+    (NET + 'blocks: {A: [relu]}\nlayers: [A]', "3:13: block A must be a mapping with layers, not a list"),
+    (NET + 'blocks: {A: {layer: [relu]}}\nlayers: [A]', "3:14: a block has no key 'layer' (hint: did you mean layers?)"),
+    (NET + 'blocks: {A: {args: [a=1]}}\nlayers: [A]', "3:13: block A needs layers"),
+    (NET + 'blocks: {a: {layers: [relu]}}\nlayers: [a]', "3:10: 'a' can't be the name of a block (hint: a block starts with a capital letter)"),
+    (NET + 'blocks: {conv: {layers: [relu]}}\nlayers: [{conv: 3}]', "3:10: 'conv' can't be the name of a block (hint: a block starts with a capital letter)"),
+    (NET + 'blocks: {A: {args: [a=1, b], layers: [relu]}}\nlayers: [A, A]', "3:26: the argument 'b' needs a default, because one before it has one"),
+    (NET + 'blocks: {A: {args: [a, a], layers: [relu]}}\nlayers: [relu]', "3:24: the argument 'a' stands twice"),
+    (NET + 'blocks: {A: {args: [name], layers: [relu]}}\nlayers: [relu]', "3:21: the argument 'name' would hide the modifier of that name"),
+    (NET + 'blocks: {A: {args: {a: 1}, layers: [relu]}}\nlayers: [relu]', "3:20: args is a list of words (hint: as in 'args: [width, stride=1]')"),
+    (NET + 'blocks: {A: {args: [[a]], layers: [relu]}}\nlayers: [relu]', "3:21: args is a list of words (hint: as in 'args: [width, stride=1]')"),
+    (NET + 'blocks: {A: {args: [in], layers: [relu]}}\nlayers: [relu]', "3:21: the variable $in is set by the language"),
+    (NET + 'blocks: {A: {args: [a=$b], layers: [relu]}}\nlayers: [relu]', "3:23: unknown variable $b (hint: variables stand under vars:)"),
+    (NET + 'blocks: {A: {args: [a=max(1, 2)], layers: [relu]}}\nlayers: [relu]', "3:23: '(' is not closed in the expression 'max(1' (hint: inside { } and [ ] a comma ends the value: put the expression in quotes)"),
+    (NET + 'blocks: {A: {args: [a=], layers: [relu]}}\nlayers: [relu]', "3:23: the expression is empty"),
+    (NET + 'blocks: {A: {args: [a=1/0], layers: [relu]}}\nlayers: [A]', "3:24: division by zero: 1 / 0"),
+    (NET + 'blocks: {A: {inputs: [x, x], layers: [relu]}}\nlayers: [relu]', "3:26: the input 'x' stands twice"),
+    (NET + 'blocks: {A: {inputs: [prev], layers: [relu]}}\nlayers: [relu]', "3:23: the name 'prev' is taken by the language"),
+    (NET + 'blocks: {A: {inputs: [[x]], layers: [relu]}}\nlayers: [relu]', "3:23: inputs is a list of words"),
+    (NET + 'blocks: {A: {inputs: [x, y], layers: [relu]}}\nlayers: [A]', "4:10: block A takes 2 inputs, but got 1 (hint: its inputs: x, y)"),
+    (NET + 'blocks: {A: {layers: [relu]}}\nlayers: [{A: [], from: [prev, input]}]', "4:10: block A takes 1 input, but got 2"),
+    (NET + 'blocks: {A: {layers: [A]}}\nlayers: [A]', "3:23: more than 48 nested block calls: ... -> A -> A -> A -> A -> A"),
+    (NET + 'blocks: {A: {layers: [B]}, B: {layers: [A]}}\nlayers: [A]', "3:41: more than 48 nested block calls: ... -> A -> B -> A -> B -> A"),
+    (NET + 'blocks: {A: {inputs: [x], layers: [{relu: [], name: x}]}}\nlayers: [A]', "3:36: two layers are named 'x', first on line 3 (hint: give one of them another name)"),
+    (NET + 'blocks: {A: {layers: [{conv: $w, kernel: 1}]}}\nlayers: [{stages: {w: [1]}, each: [A]}]', "3:30: unknown variable $w (hint: variables stand under vars:)"),
+    # names across layers
+    (NET + 'layers:\n  - {conv: 3, kernel: 1, name: a}\n  - {conv: 3, kernel: 1, name: a}', "5:5: two layers are named 'a', first on line 4 (hint: give one of them another name)"),
+    (NET + 'layers:\n  - {name: stage1, layers: [relu]}\n  - {stages: {w: [1]}, each: [relu]}', "5:5: two layers are named 'stage1', first on line 4 (hint: give the stages another name)"),
+    (NET + 'layers:\n  - {relu: [], name: r_1}\n  - {relu: [], name: r, repeat: 1}', "5:5: two layers are named 'r_1', first on line 4 (hint: give one of them another name)"),
+    (NET + 'layers:\n  - {conv: 3, kernel: 1, name: stem}\n  - {relu: [], from: sten}', "5:22: no earlier layer is named 'sten' (hint: did you mean stem?)"),
+    (NET + 'layers:\n  - {relu: [], from: later}\n  - {conv: 3, kernel: 1, name: later}', "4:22: no earlier layer is named 'later': it stands on line 5 (hint: a layer can only take what stands before it)"),
+    (NET + 'layers:\n  - {add: [prev, up.conv1]}\n  - {name: up, layers: [relu]}', "4:18: no earlier layer is named 'up.conv1': it stands on line 5 (hint: a layer can only take what stands before it)"),
+    (NET + 'layers:\n  - {conv: 3, kernel: 1, name: a}\n  - {relu: [], from: a.bn}', "5:22: no layer is named 'a.bn'"),
+    (NET + 'layers:\n  - {name: g, layers: [{conv: 3, kernel: 1}]}\n  - {relu: [], from: g.conv2}', "5:22: no layer is named 'g.conv2' (hint: did you mean g.conv1?)"),
+    (NET + 'layers:\n  - {name: g, layers: [{relu: [], name: inner}]}\n  - {relu: [], from: inner}', "5:22: no earlier layer is named 'inner' (hint: did you mean g.inner?)"),
+    (NET + 'layers:\n  - {conv: 3, kernel: 1, name: a}\n  - {conv: 4, kernel: 1, shared: a}', "5:5: conv 'conv1': its weights (weight 4x3x1x1, bias 4) are not those of 'a' (weight 3x3x1x1, bias 3)"),
+    (NET + 'layers:\n  - {name: g, layers: [{conv: 3, kernel: 1}]}\n  - {conv: 3, kernel: 1, shared: g}', "5:5: conv 'conv1' shares the weights of 'g', but there is none"),
+    (NET + 'layers:\n  - {conv: 8, kernel: 1, name: a}\n  - {add: [a, input]}', "5:5: add 'add1': inputs must have the same shape (or 1 to broadcast), but they are 8x32x32 and 3x32x32"),
+    # side, outputs
+    (NET + 'layers: [{conv: 3, kernel: 1, name: a}]\nside: {aux: {from: a}}', "4:13: a side output is a mapping of from and layers (hint: as in '{from: 4a, layers: [...]}')"),
+    (NET + 'layers: [{conv: 3, kernel: 1, name: a}]\nside: {aux: [relu]}', "4:13: a side output is a mapping of from and layers (hint: as in '{from: 4a, layers: [...]}')"),
+    (NET + 'layers: [{conv: 3, kernel: 1, name: a}]\nside: {a: {from: a, layers: [relu]}}', "4:18: the side output 'a' has the name of a layer"),
+    (NET + 'layers: [{conv: 3, kernel: 1, name: a}]\nside: {aux: {from: [a, a], layers: [relu]}}', "4:20: a side output leaves from one layer"),
+    (NET + 'layers: [{conv: 3, kernel: 1, name: a}]\nside: {aux: {from: b, layers: [relu]}}', "4:20: no earlier layer is named 'b' (hint: one of: a, prev)"),
+    (NET + 'layers: [{conv: 3, kernel: 1, name: a}]\nside: [a]', "4:7: side must be a mapping, not a list"),
+    (NET + 'layers: [{conv: 3, kernel: 1, name: a}]\nside: {a.b: {from: prev, layers: [relu]}}', "4:8: 'a.b' can't be the name of a side output (hint: letters, digits, _ and -, at most 128, not starting with -)"),
+    (NET + 'layers: [{conv: 3, kernel: 1, name: a}]\noutputs: [b]', "4:11: no earlier layer is named 'b' (hint: one of: a, prev)"),
+    (NET + 'layers: [{conv: 3, kernel: 1, name: a}]\noutputs: {a: 1}', "4:10: outputs must be a word, not a mapping"),
+    (NET + 'layers: [{conv: 3, kernel: 1, name: a}]\noutputs: []', "4:10: outputs names no layer"),
+    # uses
+    ('cnncalc: 1\nuses: {a: 1}\ninput: [3, 32, 32]\nlayers: [relu]', "2:7: uses is a list of names"),
+    ('cnncalc: 1\nuses: [blocks_es]\ninput: [3, 32, 32]\nlayers: [relu]', "2:8: no spec is named 'blocks_es' (hint: did you mean blocks_se?)"),
+    ('cnncalc: 1\nuses: vgg16\ninput: [3, 32, 32]\nlayers: [relu]', "2:7: 'vgg16' has layers, so it is a network and no library of blocks (hint: move the blocks to a file without layers, or use extends)"),
+    ('cnncalc: 1\nextends: vgg15', "2:10: no spec is named 'vgg15' (hint: did you mean vgg19 or vgg16?)"),
+    # claims, facts, budget, lint
+    (NET + 'layers: [relu]\nclaims: 3', "4:9: claims is a list, not text"),
+    (NET + 'layers: [relu]\nclaims: [3]', "4:10: an item of claims is a mapping, not text"),
+    (NET + 'layers: [relu]\nclaims: [{source: x}]', "4:10: a claim states one quantity, but this has none (hint: as in '{params: 138M, source: ...}')"),
+    (NET + 'layers: [relu]\nclaims: [{params: 1, macs: 2}]', "4:10: a claim states one quantity, but this has 2: params, macs (hint: as in '{params: 138M, source: ...}')"),
+    (NET + 'layers: [relu]\nclaims: [{parms: 1}]', "4:11: a claim has no quantity or key 'parms' (hint: did you mean params or norm_params?)"),
+    (NET + 'layers: [relu]\nclaims: [{params: many}]', "4:19: params must be a figure like 138M, 4.1G, 96MB or 1/12, not 'many'"),
+    (NET + 'layers: [relu]\nclaims: [{params: [1]}]', "4:19: params must be text, not a list"),
+    (NET + 'layers: [relu]\nclaims: [{shape: x}]', "4:18: shape is a list of whole numbers, not 'x'"),
+    (NET + 'layers: [relu]\nclaims: [{shape: [3, [4]]}]', "4:22: shape is a list of whole numbers, not a list"),
+    (NET + 'layers: [relu]\nclaims: [{params: 1, holds: no}]', "4:29: holds must be true or false, not 'no'"),
+    (NET + 'layers: [relu]\nclaims: [{params: 1, holds: [1]}]', "4:29: holds must be true or false, not a list"),
+    (NET + 'layers: [relu]\nclaims: [{params: 1, holds: false}]', "4:11: a claim that does not hold needs because (hint: say what the figure should be and why)"),
+    (NET + 'layers: [relu]\nclaims: [{params: 1, tol: 2}]', "4:27: tol must be a percentage like 2%, not '2'"),
+    (NET + 'layers: [relu]\nclaims: [{params: 1, source: [a]}]', "4:30: source must be text, not a list"),
+    (NET + 'layers: [relu]\nclaims: [{params: 1, input: 3x4}]', "4:29: input is a list of whole numbers, not '3x4'"),
+    (NET + 'layers: [relu]\nfacts: [{top1: 3}]', "4:9: a fact needs a source"),
+    (NET + 'layers: [relu]\nfacts: [{top1: [3], source: x}]', "4:16: top1 must be text, not a list"),
+    (NET + 'layers: [relu]\nfacts: {a: 1}', "4:8: facts is a list, not a mapping"),
+    (NET + 'layers: [relu]\nbudget: [1]', "4:9: budget is a mapping of quantities, not a list"),
+    (NET + 'layers: [relu]\nbudget: {parms: {max: 1}}', "4:10: a budget has no quantity 'parms' (hint: did you mean params or norm_params?)"),
+    (NET + 'layers: [relu]\nbudget: {params: 3}', "4:18: the budget of params is a mapping with warn or max (hint: as in '{max: 26M}')"),
+    (NET + 'layers: [relu]\nbudget: {params: {mx: 3}}', "4:19: a budget has no key 'mx' (hint: did you mean max?)"),
+    (NET + 'layers: [relu]\nbudget: {params: {max: x}}', "4:24: max must be a figure like 26M, not 'x'"),
+    (NET + 'layers: [relu]\nbudget: {params: {batch: 3}}', "4:18: the budget of params needs warn or max (hint: as in '{max: 26M}')"),
+    (NET + 'layers: [relu]\nlint: [a]', "4:7: lint is a mapping with ignore (hint: as in 'lint: {ignore: [CN003]}')"),
+    (NET + 'layers: [relu]\nlint: {ignore: CN1}', "4:16: a lint code is CN and three digits, not 'CN1'"),
+    (NET + 'layers: [relu]\nlint: {ignore: [[a]]}', "4:17: a lint code is CN and three digits, not a list"),
+    # several problems
+    (NET + 'layer: []\nlayers:\n  - rleu\n  - {conv: 3, kernel: 0}\nclaims: [{parms: 1}]', ["3:1: unknown key 'layer' (hint: did you mean layers?)", "5:5: unknown operator 'rleu' (hint: did you mean relu, relu6 or prelu?)", "6:23: kernel must be from 1 to 2147483647, not 0", "7:11: a claim has no quantity or key 'parms' (hint: did you mean params or norm_params?)"]),
+    (NET + 'defaults: {conv: {kernel: three}}\nlayers: [{conv: 3}, {conv: 4}]', "3:27: kernel must be a whole number or one per axis, not 'three'"),
+]  # fmt: skip
+
+#: what the reader refuses; the words are libyaml's where it knows more than we do
+TEXTS = [
+    ("a: *x", "1:4: the alias *x is not allowed: aliases expand without limit (hint: write the value out, or use vars and blocks)"),
+    ("a: &x 1", "1:4: the anchor &x is not allowed (hint: write the value out, or use vars and blocks)"),
+    ("a: {<<: {b: 1}}", "1:5: the merge key << is not allowed (hint: use extends, uses or defaults)"),
+    ("a: !!int 3", "1:4: the tag '!!int' is not allowed (hint: remove the tag)"),
+    ('a: 1\na: 2', "2:1: the key 'a' stands twice, first on line 1"),
+    ('a:\n  - \n', "2:4: an item of the list is empty"),
+    ('a:\n\nb: 1', "1:1: the value of 'a' is empty (hint: write a value, [] for none, or remove the key)"),
+    ("- 1", "1:1: a spec is a mapping of keys, but this is a list"),
+    ("? a", "1:3: the value of 'a' is empty (hint: write a value, [] for none, or remove the key)"),
+    ('? [1]\n: 2', "1:3: a key must be a word, but this is a list"),
+    ('a: 1\n---\nb: 1', "2:1: a second document starts here (hint: one spec per file)"),
+    ('a: 1\n...\nb: 2', "3:1: the indentation or the brackets don't fit here"),
+    ('%FOO x\n---\na: 1', "1:5: an unknown directive (hint: remove the line)"),
+    ('%YAML 2.0\n---\na: 1', "1:1: this YAML version is not known"),
+    ('%TAG ! x:\n---\na: 1', "1:1: a %TAG directive is not allowed (hint: remove the tag directive)"),
+    ('a: \t1', "1:4: a tab is not allowed (hint: use spaces)"),
+    ('\ta: 1', "1:1: a tab is not allowed (hint: use spaces)"),
+    ("a: 'x", "1:6: a quotation mark is not closed; it was opened at line 1, column 4"),
+    ('a: "x', "1:6: a quotation mark is not closed; it was opened at line 1, column 4"),
+    ("a: [1", "2:1: expected ',' or ']'; the bracket was opened at line 1, column 4"),
+    ("a: {b: 1", "2:1: expected ',' or '}'; the bracket was opened at line 1, column 4"),
+    ("a: }", "1:4: the indentation or the brackets don't fit here"),
+    ('a: "\\q"', "1:5: an escape in quotes can't be read: found unknown escape character"),
+    ('a: "\\x"', "1:7: an escape in quotes can't be read: did not find expected hexdecimal number"),
+    ('a: "\\ud800"', "1:7: an escape in quotes can't be read: found invalid Unicode character escape code"),
+    ('a: "\\U00110000"', "1:7: an escape in quotes can't be read: found invalid Unicode character escape code"),
+    ("a: @x", "1:4: a value can't start with '@' (hint: put it in quotes)"),
+    ("a: `x", "1:4: a value can't start with '`' (hint: put it in quotes)"),
+    ("a: %x", "1:4: a value can't start with '%' (hint: put it in quotes)"),
+    ("a: b: c", "1:5: a ':' where no key can stand (hint: check the indentation, or put the text in quotes)"),
+    ("a: - b", "1:4: a '-' where no list can start (hint: put the list on lines of its own, or in [ ])"),
+    ('a: 1\n b: 2', "2:3: a ':' where no key can stand (hint: check the indentation, or put the text in quotes)"),
+    ('a\nb: 1', "2:2: a ':' where no key can stand (hint: check the indentation, or put the text in quotes)"),
+    ("x" * 1100 + ": 1", "1:1101: the key is too long"),
+    ("x" * 200 + ": 1", "1:1: the key is too long: 200 characters, at most 128"),
+    ('<<<<<<< HEAD\na: 1', "1:1: a merge conflict is not resolved (hint: this is a merge conflict marker)"),
+    ('a: 1\n=======\nb: 2', "2:1: a merge conflict is not resolved (hint: this is a merge conflict marker)"),
+    ('{"a": 1, "a": 2}', "1:10: the key 'a' stands twice, first on line 1"),
+    ('<!DOCTYPE html>\n<html>', "1:1: a spec is a mapping of keys, but this is the text '<!DOCTYPE html> <html>'"),
+    ("import os\nprint('x')", "1:1: a spec is a mapping of keys, but this is the text 'import os print('x')'"),
+    ('a: \x1b', "1:4: the character U+001B is not allowed"),
+    ('a: "\\e"', "1:4: the escaped character U+001B is not allowed"),
+    ('a: \u202e', "1:4: the character U+202E is not allowed"),
+    ("", "1:1: the file is empty (hint: cnncalc new NAME writes a first spec)"),
+    ("# c", "1:1: the file is empty (hint: cnncalc new NAME writes a first spec)"),
+    ("~", "1:1: a spec is a mapping of keys, but this is the text '~'"),
+    ("null", "1:1: a spec is a mapping of keys, but this is the text 'null'"),
+    ("[]", "1:1: a spec is a mapping of keys, but this is a list"),
+    ("3", "1:1: a spec is a mapping of keys, but this is the text '3'"),
+    ('a: x\ufeff', "1:5: the character U+FEFF is not allowed"),
+    ("'': 1", "1:1: a key is empty"),
+    ("a: &x [*x]", "1:8: the alias *x is not allowed: aliases expand without limit (hint: write the value out, or use vars and blocks)"),
+    ('a: 1 # \t', "1:8: a tab is not allowed (hint: use spaces)"),
+    ("*x : 1", "1:1: a key must be a word, but this is an alias"),
+    ("&a a: 1", "1:1: the anchor &a is not allowed (hint: write the value out, or use vars and blocks)"),
+    ('a: *\xe9', "1:5: the indentation or the brackets don't fit here"),
+    ('? - a\n: b', "1:3: a key must be a word, but this is a list"),
+    ("[a: 1]", "1:1: a spec is a mapping of keys, but this is a list"),
+    ("!!map {a: 1}", "1:1: the tag '!!map' is not allowed (hint: remove the tag)"),
+    ("a: !", "1:4: the tag '!' is not allowed (hint: remove the tag)"),
+    ('--- !x\na: 1', "1:5: the tag '!x' is not allowed (hint: remove the tag)"),
+    ('---\n---\n', "2:1: a second document starts here (hint: one spec per file)"),
+    ('...\n', "1:1: the indentation or the brackets don't fit here"),
+    ('--- |\n  text', "1:1: a spec is a mapping of keys, but this is the text 'text'"),
+    ('--- >\n text', "1:1: a spec is a mapping of keys, but this is the text 'text'"),
+    ("a: [1,,2]", "1:7: the indentation or the brackets don't fit here"),
+    ("a: [,1]", "1:5: the indentation or the brackets don't fit here"),
+    ("{a, b}", "1:2: the value of 'a' is empty (hint: write a value, [] for none, or remove the key)"),
+    ("{a}", "1:2: the value of 'a' is empty (hint: write a value, [] for none, or remove the key)"),
+    ("{,}", "1:2: the indentation or the brackets don't fit here"),
+    ("a: {b: ,c: 1}", "1:5: the value of 'b' is empty (hint: write a value, [] for none, or remove the key)"),
+    ("a: -", "1:4: a '-' where no list can start (hint: put the list on lines of its own, or in [ ])"),
+    ("a:1", "1:1: a spec is a mapping of keys, but this is the text 'a:1'"),
+    ('a: "b" c', "1:8: the indentation or the brackets don't fit here"),
+    ("'a' b: 1", "1:1: the value of 'a' is empty (hint: write a value, [] for none, or remove the key)"),
+    ("a: [1, 2]]", "1:10: the indentation or the brackets don't fit here"),
+    ("{a: 1}}", "1:7: the indentation or the brackets don't fit here"),
+    ("a: ? b", "1:4: a '?' where no key can stand"),
+    ('- a\nb: 1', "2:1: the indentation or the brackets don't fit here"),
+    ('a: 1\nb', "3:1: a key without ':'"),
+    ('a: 1\rb: 2', "1:5: the character U+000D is not allowed"),
+]  # fmt: skip
+
+
+def shown(line: str, column_and_message: str) -> str:
+    place, _, message = column_and_message.partition(": ")
+    return f"{line}:{place}: error: {message}"
+
+
+@pytest.mark.parametrize(("layer", "message"), LAYERS)
+def test_layers(refusal: Refusal, layer: str, message: str) -> None:
+    assert refusal(f"{NET}layers:\n  - {layer}\n") == [shown("net.yaml", message)]
+
+
+@pytest.mark.parametrize(("text", "messages"), SPECS)
+def test_specs(refusal: Refusal, text: str, messages: str | list[str]) -> None:
+    expected = [messages] if isinstance(messages, str) else messages
+    assert refusal(text + "\n") == [shown("net.yaml", message) for message in expected]
+
+
+@pytest.mark.skipif(not hasattr(yaml, "CSafeLoader"), reason="PyYAML without libyaml has other words")
+@pytest.mark.parametrize(("text", "message"), TEXTS)
+def test_texts(text: str, message: str) -> None:
+    with pytest.raises(SpecError) as caught:
+        reader.read(text.encode(), "net.yaml")
+    assert format_error(caught.value) == shown("net.yaml", message)
+
+
+BASE = "cnncalc: 1\ninput: [3, 8, 8]\nvars: {width: 4}\nlayers: [{conv: $width, kernel: 1}]\n"
+OUTSIDE = "'{}' is outside the folder of this spec and the zoo"
+
+#: what main.yaml extends, beside base.yaml, and the message at 2:10
+EXTENDS = [
+    ("../../etc/passwd", OUTSIDE.format("../../etc/passwd")),
+    ("../nothing.yaml", OUTSIDE.format("../nothing.yaml")),
+    ("/etc/passwd", OUTSIDE.format("/etc/passwd")),
+    ("~/x", OUTSIDE.format("~/x")),
+    ("C:\\x", OUTSIDE.format("C:\\x")),
+    ("file:///x", OUTSIDE.format("file:///x")),
+    ("https://x", OUTSIDE.format("https://x")),
+    ('"a\\0b"', "the escaped character U+0000 is not allowed"),
+    ("''", "no spec is named ''"),
+    ("..", "no spec is named '..'"),
+    ("bse", "no spec is named 'bse' (hint: did you mean base?)"),
+    ("bse.yaml", "can't open 'bse.yaml': No such file or directory (hint: did you mean base.yaml?)"),
+    ("link.yaml", OUTSIDE.format("link.yaml")),
+    ("link", OUTSIDE.format("link")),
+    ("zero.yaml", OUTSIDE.format("zero.yaml")),
+    ("loop.yaml", "can't open 'loop.yaml': Too many levels of symbolic links"),
+    ("pipe.yaml", "can't open 'pipe.yaml': this is no regular file"),
+    ("pipe", "no spec is named 'pipe'"),
+    ("folder.yaml", "can't open 'folder.yaml': this is a directory, not a spec"),
+    ("main", "a spec can't extend or use itself: main.yaml -> main.yaml"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("name", "message"), EXTENDS)
+def test_extends(folder: Folder, tmp_path: Path, name: str, message: str) -> None:
+    load = folder(base=BASE, main=f"cnncalc: 1\nextends: {name}\n")
+    Path("link.yaml").symlink_to("/etc/passwd")
+    Path("zero.yaml").symlink_to("/dev/zero")
+    Path("loop.yaml").symlink_to("loop.yaml")
+    Path("folder.yaml").mkdir()
+    os.mkfifo("pipe.yaml")
+    with pytest.raises(SpecError) as caught:
+        load("main.yaml")
+    # nothing of a file outside, and no word on whether there is one
+    assert format_errors(caught.value) == [shown("main.yaml", f"2:10: {message}")]
+
+
+def test_a_link_inside_the_folder_is_followed(folder: Folder) -> None:
+    load = folder(base=BASE, main="cnncalc: 1\nextends: link.yaml\n")
+    Path("link.yaml").symlink_to("base.yaml")
+    assert load("main.yaml").graph.nodes[-1].shape == (4, 8, 8)
+
+
+#: files, and the lines that refuse main.yaml
+FILES = [
+    (
+        {"main": "cnncalc: 1\nextends: inner\n", "inner": "cnncalc: 1\nlayers: [relu\n"},
+        ["inner.yaml:3:1: error: expected ',' or ']'; the bracket was opened at line 2, column 9, included from main.yaml:2:10"],
+    ),
+    (
+        {"main": "cnncalc: 1\nextends: inner\n", "inner": "cnncalc: 9\n"},
+        ["inner.yaml:1:10: error: version '9' of the language is not known, this cnncalc reads version 1, included from main.yaml:2:10 (hint: pip install --upgrade cnncalc)"],
+    ),
+    (
+        {"main": "cnncalc: 1\nextends: inner\n", "inner": NET + "layer: []\nlayers: [rleu]\n"},
+        ["inner.yaml:3:1: error: unknown key 'layer' (hint: did you mean layers?)",
+         "inner.yaml:4:10: error: unknown operator 'rleu' (hint: did you mean relu, relu6 or prelu?)"],
+    ),
+    (
+        {"main": "cnncalc: 1\nextends: a\n", "a": "cnncalc: 1\nextends: b\n", "b": "cnncalc: 1\nextends: main\n"},
+        ["b.yaml:2:10: error: a spec can't extend or use itself: main.yaml -> a.yaml -> b.yaml -> main.yaml"],
+    ),
+    (
+        {"main": "cnncalc: 1\nuses: [a]\n" + NET[11:] + "layers: [A]\n",
+         "a": "cnncalc: 1\nuses: [b]\nblocks: {A: {layers: [B]}}\n", "b": "cnncalc: 1\nuses: [a]\nblocks: {B: {layers: [A]}}\n"},
+        ["b.yaml:2:8: error: a spec can't extend or use itself: a.yaml -> b.yaml -> a.yaml"],
+    ),
+    (
+        {"main": "cnncalc: 1\nextends: base\nvars: {widht: 8, zzz: 3}\n", "base": BASE},
+        ["main.yaml:3:8: error: the base has no variable 'widht' to set (hint: did you mean width?)",
+         "main.yaml:3:18: error: the base has no variable 'zzz' to set (hint: one of: width)"],
+    ),
+    (
+        {"main": "cnncalc: 1\nuses: base\n" + NET[11:] + "layers: [relu]\n", "base": BASE},
+        ["main.yaml:2:7: error: 'base' has layers, so it is a network and no library of blocks (hint: move the blocks to a file without layers, or use extends)"],
+    ),
+    (
+        {"main": "cnncalc: 1\nuses: a\nblocks: {A: {layers: [bn]}}\n" + NET[11:] + "layers: [A]\n", "a": "cnncalc: 1\nblocks: {A: {layers: [relu]}}\n"},
+        ["main.yaml:3:10: error: block A is already defined in a.yaml:2:10"],
+    ),
+    (
+        {"main": "cnncalc: 1\nuses: [a, b]\n" + NET[11:] + "layers: [A]\n", "a": "cnncalc: 1\nblocks: {A: {layers: [relu]}}\n", "b": "cnncalc: 1\nblocks: {A: {layers: [bn]}}\n"},
+        ["main.yaml:2:11: error: block A of 'b' is already defined in a.yaml:2:10"],
+    ),
+    (  # a library that can't be read is said once, not at each of its blocks
+        {"main": "cnncalc: 1\nuses: [a]\n" + NET[11:] + "layers: [A, B, C]\n", "a": "cnncalc: 1\nblocks: {\n"},
+        ["a.yaml:3:1: error: the indentation or the brackets don't fit here, included from main.yaml:2:8"],
+    ),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("files", "lines"), FILES, ids=lambda value: " ".join(value) if isinstance(value, dict) else ""
+)
+def test_files(folder: Folder, files: dict[str, str], lines: list[str]) -> None:
+    load = folder(**files)
+    with pytest.raises(SpecError) as caught:
+        load("main.yaml")
+    assert format_errors(caught.value) == lines
+
+
+#: what a user names, and the message
+NOT_FOUND = [
+    ("vgg61", "error: no spec is named 'vgg61' (hint: did you mean vgg19 or vgg16?)"),
+    ("nothing", "error: no spec is named 'nothing' (hint: cnncalc list shows every spec)"),
+    ("", "error: no spec is named '' (hint: cnncalc list shows every spec)"),
+    ("plain", "error: no spec is named 'plain' (hint: a path needs a suffix or a slash: ./plain)"),
+    ("a\nb", "error: no spec is named 'a\\nb' (hint: cnncalc list shows every spec)"),
+    ("\x1b[31m", "error: no spec is named '\\x1b[31m' (hint: cnncalc list shows every spec)"),
+    ("x" * 300, f"error: no spec is named '{'x' * 57}...' (hint: cnncalc list shows every spec)"),
+    ("nett.yaml", "nett.yaml:1:1: error: can't read the spec: No such file or directory (hint: did you mean net.yaml?)"),
+    ("./net", "./net:1:1: error: can't read the spec: No such file or directory (hint: did you mean net.yaml?)"),
+    ("folder.yaml", "folder.yaml:1:1: error: this is a directory, not a spec"),
+    ("f\0.yaml", "f\\x00.yaml:1:1: error: can't read the spec: not a path"),
+    ("\udcff/\udcff.yaml", "\\udcff/\\udcff.yaml:1:1: error: can't read the spec: No such file or directory"),
+    ("::error::x.yaml", "./::error::x.yaml:1:1: error: can't read the spec: No such file or directory"),
+    ("=cmd.yaml", "=cmd.yaml:1:1: error: can't read the spec: No such file or directory"),
+    ("##[error]x.yaml", "##[error]x.yaml:1:1: error: can't read the spec: No such file or directory"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("name", "line"), NOT_FOUND)
+def test_not_found(folder: Folder, name: str, line: str) -> None:
+    folder(net=BASE)
+    Path("plain").write_text(BASE)
+    Path("folder.yaml").mkdir()
+    with pytest.raises(CnncalcError) as caught:
+        zoo.find(name)
+    assert caught.value.exit_code == 2
+    assert format_errors(caught.value) == [line]
+
+
+#: --set, and the message for BASE
+ASSIGNMENTS = [
+    ("width", "error: --set takes NAME=VALUE, not 'width'"),
+    ("widht=3", "error: the spec has no variable 'widht' (hint: did you mean width?)"),
+    ("zzz=3", "error: the spec has no variable 'zzz' (hint: one of: width)"),
+    ("width=[1", "--set width:2:1: error: expected ',' or ']'; the bracket was opened at line 1, column 1"),
+    ("width=", "--set width:1:1: error: the file is empty (hint: cnncalc new NAME writes a first spec)"),
+    ("width=1/0", "--set width:1:2: error: division by zero: 1 / 0"),
+    ("width=$z", "--set width:1:1: error: unknown variable $z (hint: one of: width)"),
+    ("width={a: 1}", "--set width:1:1: error: expected a value or a list, not a mapping"),
+    ("width=x", "net.yaml:4:17: error: out must be a whole number, not 'x'"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("assignment", "line"), ASSIGNMENTS)
+def test_assignments(network: Callable[..., Any], assignment: str, line: str) -> None:
+    name, equals, value = assignment.partition("=")
+    call = partial(network, BASE, {name: value}) if equals else partial(document.parse_assignment, assignment, {})
+    with pytest.raises(CnncalcError) as caught:
+        call()
+    assert format_errors(caught.value) == [line]
+
+
+def test_a_thousand_problems_are_twenty_lines_and_a_number(capsys: pytest.CaptureFixture[str], folder: Folder) -> None:
+    folder(net=f"{NET}layers:\n" + "  - {conv: 3, kernal: 3}\n" * 1000)
+    assert run(["params", "net.yaml"]) == 2
+    lines = capsys.readouterr().err.splitlines()
+    assert len(lines) == 21
+    assert lines[0] == "net.yaml:4:15: error: conv has no argument 'kernal' (hint: did you mean kernel?)"
+    assert lines[19].startswith("net.yaml:23:15: ")
+    assert lines[20] == "and 980 more"
+
+
+def test_standard_input_without_end() -> None:
+    command = [sys.executable, "-m", "cnncalc", "params", "-"]
+    with subprocess.Popen(["yes"], stdout=subprocess.PIPE) as endless:
+        result = subprocess.run(command, stdin=endless.stdout, capture_output=True, timeout=20, check=False, text=True)
+        endless.kill()
+    assert result.returncode == 2
+    assert result.stdout == ""
+    assert result.stderr == "<stdin>:1:1: error: the file has more than 1,048,576 bytes\n"
+
+
+def test_problems_come_in_the_order_of_the_text_and_once(network: Callable[..., Any]) -> None:
+    text = "claims: [{parms: 1}]\nblocks: {A: {layers: [rleu]}}\nlayers: [{conv: 0, kernel: 1}, rleu]\n"
+    with pytest.raises(SpecErrors) as caught:
+        network(NET + text)
+    assert [error.location[1:] for error in caught.value.errors if error.location] == [
+        (3, 11),
+        (4, 23),
+        (5, 17),
+        (5, 32),
+    ]
+
+
+def test_hints_that_name_a_cure_cure(refusal: Refusal, network: Callable[..., Any]) -> None:
+    for layer, cured in (
+        ("{conv2: 3, kernel: 3}", "{conv: 3, kernel: 3}"),
+        ("{conv: 3, kernal: 3}", "{conv: 3, kernel: 3}"),
+        ("{conv: 1e3, kernel: 3}", "{conv: 1000, kernel: 3}"),
+        ("{conv: 010, kernel: 3}", "{conv: 10, kernel: 3}"),
+        ("{relu: 3}", "{relu: []}"),
+        ("{conv: max(1, 2), kernel: 3}", "{conv: 'max(1, 2)', kernel: 3}"),
+        ("{conv: 3, kernel: 2, pad: same}", "{conv: 3, kernel: 2, pad: same_tf}"),
+    ):
+        assert refusal(f"{NET}layers:\n  - {layer}\n")
+        network(f"{NET}layers:\n  - {cured}\n")
