@@ -54,7 +54,7 @@ class CnncalcError(Exception):
         return (self,)
 
     def __str__(self) -> str:
-        return "\n".join(format_error(error) for error in self.errors)
+        return "\n".join(format_errors(self))
 
 
 class SpecError(CnncalcError):

@@ -22,7 +22,7 @@ def raw(kind: Kind) -> Work:
 def price(work: Work, convention: Convention) -> int:
     """The work under a convention."""
     weights = convention.weights
-    return sum(weights.get(kind, 0) * count for kind, count in work.counts.items())
+    return sum([weights[kind] * count for kind, count in work.counts.items() if kind in weights])
 
 
 def measure(graph: Graph, assumptions: Assumptions) -> dict[str, list[int]]:

@@ -67,6 +67,10 @@ class Axis(NamedTuple):
         shown = self.shown[1] - self.shown[0] if self.shown else 0
         return _whole(max(self.size, shown))
 
+    def row(self) -> tuple[Any, Any, Any, Any]:
+        """What the columns say of the axis."""
+        return (self.widest(), _whole(self.least), _plain(self.stride), _plain(self.centre()))
+
     def centre(self) -> Any:
         """The middle of value 0's field: a whole number, or a Fraction."""
         doubled = 2 * self.first + self.size - 1
@@ -87,14 +91,12 @@ class Field:
 
     def __init__(self, axes: tuple[Axis, ...]) -> None:
         self.axes = axes
-        self.row = (
-            [axis.widest() for axis in axes],
-            [_whole(axis.least) for axis in axes],
-            [_plain(axis.stride) for axis in axes],
-            [_plain(axis.centre()) for axis in axes],
-        )
+        rows = [axis.row() for axis in axes] if axes.count(axes[0]) < len(axes) else [axes[0].row()] * len(axes)
+        self.row = tuple(map(list, zip(*rows, strict=True)))
 
 
+_SAME_PIXEL = Tap(1, 1, 0)
+_UNCHANGED = (_SAME_PIXEL,)
 _NO_FIELD = (None,) * len(COLUMNS)
 
 
@@ -102,13 +104,21 @@ def measure(graph: Graph, assumptions: Assumptions) -> dict[str, list[Any]]:
     """The columns, a list per axis for every node, None where no spatial axis is left."""
     fields: list[Field | None] = []
     for node, taps in zip(graph.nodes, graph.per_node(_reach), strict=True):
-        fields.append(_field(node, graph.kinds[node.kind].inputs, taps, fields))
+        if taps is _UNCHANGED:
+            fields.append(fields[node.inputs[0]])
+        else:
+            fields.append(_field(node, graph.kinds[node.kind].inputs, taps, fields))
     rows = [_NO_FIELD if field is None else field.row for field in fields]
     return {column.name: list(values) for column, values in zip(COLUMNS, zip(*rows, strict=True), strict=True)}
 
 
 def _reach(kind: Kind) -> tuple[Tap, ...] | None:
-    return kind.op.reach(*kind.inputs)
+    """The taps of a kind; ``_UNCHANGED`` where each value sees what the same value of the only input sees."""
+    taps = kind.op.reach(*kind.inputs)
+    if taps is None or len(kind.inputs) != 1 or taps.count(_SAME_PIXEL) < len(taps):
+        return taps
+    (shape,) = kind.inputs
+    return taps if 1 in shape[1:] and shape[1:] != kind.output[1:] else _UNCHANGED
 
 
 def _field(
@@ -123,19 +133,21 @@ def _field(
         field = fields[index]
         if field is None:
             return None
-        seen.append(_spread(field, shape, node.shape))
+        seen.append(_spread(field, shape, node.shape) if 1 in shape[1:] else field)
     met = seen[0]
     if len(seen) > 1:
-        along = zip(*[field.axes for field in seen], strict=True)
-        met = Field(tuple(map(_meet, along)))
+        met = Field(tuple(map(_meet, zip(*[field.axes for field in seen], strict=True))))
     if not taps:
         return met
-    return Field(tuple([axis.through(tap) for axis, tap in zip(met.axes, taps, strict=True)]))
+    axes = met.axes
+    if taps.count(taps[0]) == len(taps) and axes.count(axes[0]) == len(axes):
+        return Field((axes[0].through(taps[0]),) * len(axes))
+    return Field(tuple([axis.through(tap) for axis, tap in zip(axes, taps, strict=True)]))
 
 
 def _spread(field: Field, shape: Shape, output: Shape) -> Field:
     """The field of a map of one pixel that fills a larger one: it does not move."""
-    if 1 not in shape[1:] or shape[1:] == output[1:]:
+    if shape[1:] == output[1:]:
         return field
     sizes = zip(field.axes, shape[1:], output[1:], strict=True)
     return Field(tuple([axis._replace(step=0, shown=axis.over(0)) if n == 1 < m else axis for axis, n, m in sizes]))
@@ -163,7 +175,7 @@ def _meet(branches: tuple[Axis, ...]) -> Axis:
 
 def _whole(value: Any) -> int:
     """The value rounded up."""
-    return int(-(-value // 1))
+    return value if type(value) is int else int(-(-value // 1))
 
 
 def _plain(value: Any) -> Any:

@@ -19,7 +19,9 @@ COUNTS = (
 BYTES = ("activation_bytes", "inference_memory", "training_memory")
 LISTS = ("shape", "receptive_field")
 QUANTITIES = (*COUNTS, *BYTES, *LISTS)
-CLAIM_KEYS = ("source", "at", "convention", "tol", "input", "of", "holds", "because", "batch", "dtype", "optimizer")
+CLAIM_KEYS = (
+    "source", "at", "convention", "tol", "input", "of", "with_side", "holds", "because", "batch", "dtype", "optimizer",
+)  # fmt: skip
 BUDGET_KEYS = ("warn", "max", "batch", "dtype", "optimizer")
 
 _MULTIPLES = {
@@ -132,7 +134,9 @@ def _claim(item: MappingNode) -> Claim:
     holds = True
     for name, (_, option) in item.entries.items():
         if name == "holds":
-            holds = _flag(option)
+            holds = _flag(option, name)
+        elif name == "with_side":
+            options[name] = _flag(option, name)
         elif name == "input":
             options[name] = list(_sizes(option, name))
         elif name != quantity:
@@ -150,10 +154,10 @@ def _text(node: Node, what: str) -> str:
     return node.text
 
 
-def _flag(node: Node) -> bool:
+def _flag(node: Node, what: str) -> bool:
     text = node.text if isinstance(node, Scalar) else ""
     if text not in ("true", "false"):
-        raise node.error(f"holds must be true or false, not {quote(text) if text else node.kind}")
+        raise node.error(f"{what} must be true or false, not {quote(text) if text else node.kind}")
     return text == "true"
 
 

@@ -11,16 +11,8 @@ from typing import Any, NamedTuple
 from cnncalc.errors import CnncalcError, LimitError, SpecError, SpecErrors, UsageError, quote, suggest
 from cnncalc.ops import OPS
 from cnncalc.spec import claims, reader, zoo
-from cnncalc.spec.layers import (
-    Block,
-    Branch,
-    Compiler,
-    Layer,
-    Slot,
-    _check_identifier,
-    check_name,
-    compile_library,
-)
+from cnncalc.spec.compiler import Compiler, check_identifier, compile_library
+from cnncalc.spec.layers import Block, Layer, SideLayers, Slot, check_name
 from cnncalc.spec.reader import MappingNode, Node, Scalar, SequenceNode
 from cnncalc.spec.zoo import Found
 
@@ -67,7 +59,7 @@ class SpecDocument:
         self.vars: dict[str, Node] = {}
         self.input: SequenceNode | None = None
         self.layers: list[Layer] = []
-        self.sides: list[Branch] = []
+        self.sides: list[SideLayers] = []
         self.outputs: tuple[Slot, ...] = ()
         self.blocks: dict[str, Block] = {}
         self.libraries: list[SpecDocument] = []
@@ -257,7 +249,7 @@ class _Loader:
                 raise LimitError(f"more than {VARIABLE_LIMIT} variables", part.root.entries["vars"][1].location)
             for name, (key, value) in entries.items():
                 if part is chain[-1]:
-                    self.guard(partial(_check_identifier, name, key), None)
+                    self.guard(partial(check_identifier, name, key), None)
                 elif name not in variables:
                     message = f"the base has no variable {quote(name)} to set"
                     self.errors.append(key.error(message, partial(suggest, name, variables)))
@@ -337,7 +329,7 @@ class _Loader:
                 if len(source) != 1:
                     raise value.entries["from"][1].error("a side output leaves from one layer")
                 layers = document.compiler.sequence(value.entries["layers"][1], known)
-                document.sides.append(Branch(name, layers, source[0]))
+                document.sides.append(SideLayers(name, source[0], layers))
             except CnncalcError as error:
                 self.errors.append(error)
 

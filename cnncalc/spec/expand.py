@@ -7,21 +7,20 @@ from collections.abc import Mapping, Sequence
 from cnncalc.errors import ExpressionError, LimitError, SpecError, listing, quote, suggest
 from cnncalc.graph import Graph, GraphBuilder, Side
 from cnncalc.ops.base import ArgumentError, Op
+from cnncalc.spec.compiler import Compiler, counted
 from cnncalc.spec.document import SpecDocument
 from cnncalc.spec.expressions import Value, describe
 from cnncalc.spec.layers import (
     Block,
     BlockLayer,
-    Branch,
-    Compiler,
     GroupLayer,
     JoinLayer,
     Layer,
     OpLayer,
+    SideLayers,
     Slot,
     StagesLayer,
     check_name,
-    counted,
 )
 from cnncalc.spec.reader import Node
 from cnncalc.values import Shape
@@ -136,6 +135,7 @@ class _Expander:
         self.steps = 0
         self.characters = 0
         self.calls: list[str] = []
+        self.made: dict[OpLayer, Op] = {}
         self.variables: dict[Compiler, dict[str, Value]] = {}
         self._add_variables(document, nodes)
 
@@ -173,18 +173,17 @@ class _Expander:
             sizes.append(size)
         return tuple(sizes)
 
-    def side(self, side: Branch, scope: _Scope) -> None:
+    def side(self, side: SideLayers, scope: _Scope) -> None:
         """Expands a side output after the main path."""
-        assert side.when is not None, "a side always leaves from somewhere"
-        _, source = self.resolve(side.when, scope)
+        _, source = self.resolve(side.source, scope)
         if side.name in scope.names:
-            raise side.when.node.error(f"the side output '{side.name}' has the name of a layer")
+            raise side.source.node.error(f"the side output '{side.name}' has the name of a layer")
         self.builder.side = side.name
         inner = _Scope(self.builder, scope.values, side.name, [source], scope)
         self.run(side.layers, inner)
         self.builder.side = None
         self.builder.sides.append(Side(side.name, source, inner.history[-1]))
-        scope.names[side.name] = (side.name, inner.history[-1], side.when.node)
+        scope.names[side.name] = (side.name, inner.history[-1], side.source.node)
         self.builder.paths[side.name] = inner.history[-1]
 
     def run(self, layers: Sequence[Layer], scope: _Scope) -> None:
@@ -202,15 +201,17 @@ class _Expander:
         if isinstance(layer, StagesLayer):
             self.stages(layer, scope)
             return
-        name = self.name(layer, scope)
         if layer.repeat is None:
-            self.once(layer, scope, name)
+            self.once(layer, scope, self.name(layer, scope))
             return
         count = layer.repeat.value(scope)
         if isinstance(count, bool) or not isinstance(count, int) or count < 0:
             raise layer.repeat.node.error(f"repeat must be a whole number of at least 0, not {describe(count)}")
         if count > STEP_LIMIT:
             raise LimitError(f"more than {STEP_LIMIT:,} expansion steps", layer.repeat.node.location)
+        if not count:
+            return
+        name = self.name(layer, scope)
         outer = scope.values
         for i in range(1, count + 1):
             if i > 1:
@@ -270,10 +271,10 @@ class _Expander:
         elif isinstance(layer, BlockLayer):
             value = self.call(layer, scope, path, shared)
         else:
-            assert isinstance(layer, GroupLayer), "stages have been handled"
+            group: GroupLayer = layer  # type: ignore[assignment]  # stages have been handled
             (start,) = self.single(layer, scope)
-            inner = _Scope(self.builder, scope.values, path, [*scope.history[:-1], start], scope, shared)
-            self.run(layer.layers, inner)
+            inner = _Scope(self.builder, scope.values, path, [*scope.history[-2:-1], start], scope, shared)
+            self.run(group.layers, inner)
             value = inner.history[-1]
         scope.names[name] = (path, value, layer.node)
         self.builder.paths[path] = value
@@ -348,11 +349,17 @@ class _Expander:
 
     def make(self, layer: OpLayer, scope: _Scope, place: Node) -> Op:
         """The operator with its arguments in this scope."""
+        known = self.made.get(layer)
+        if known is not None:
+            return known
         arguments = layer.ready
         if arguments is None:
             arguments = {name: slot.value(scope) for name, slot in layer.arguments.items()}
         try:
-            return self.builder.op(layer.op, arguments)
+            op = self.builder.op(layer.op, arguments)
+            if layer.ready is not None:
+                self.made[layer] = op
+            return op
         except ArgumentError as error:
             slot = layer.arguments.get(error.field)
             raise SpecError(error.message, (slot.node if slot else place).location, error.hint) from None
@@ -400,7 +407,7 @@ class _Expander:
             inputs = [self.resolve(slot, scope)[1] for slot in layer.names]
         else:
             (start,) = self.single(layer, scope)
-            history = [*scope.history[:-1], start]
+            history = [*scope.history[-2:-1], start]
             inputs = []
             for branch in layer.branches:
                 if branch.when is None or self.condition(branch.when, scope):
@@ -447,8 +454,7 @@ class _Expander:
             given = layer.arguments.get(name)
             if given is not None:
                 values[name] = given.value(scope)
-            else:
-                assert default is not None, "the compiler has refused missing arguments"
+            elif default is not None:  # the compiler has refused missing arguments
                 values[name] = default.value(inner)
         return values
 

@@ -479,8 +479,8 @@ def div8(x: Exact) -> int:
 
 #: name: (function, fewest arguments, most arguments)
 FUNCTIONS: dict[str, tuple[Callable[..., Any], int, int]] = {
-    "min": (min, 1, 16),
-    "max": (max, 1, 16),
+    "min": (lambda *values: min(values), 1, 16),
+    "max": (lambda *values: max(values), 1, 16),
     "floor": (_floor, 1, 1),
     "ceil": (_ceil, 1, 1),
     "round": (_round, 1, 1),

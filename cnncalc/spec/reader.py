@@ -285,8 +285,6 @@ class _Events:
         place = Location(self.source.name, mark.line + 1, mark.column + 1)
         if documents > 1:
             raise SpecSyntaxError("a second document starts here", place, "one spec per file")
-        if event.version and event.version[0] != 1:
-            raise SpecSyntaxError(f"YAML version {event.version[0]}.{event.version[1]} is not known", place, "use 1.2")
         if event.tags:
             raise SpecSyntaxError("a %TAG directive is not allowed", place, "remove the tag directive")
 

@@ -18,6 +18,7 @@ import yaml
 
 from cnncalc.cli.main import run
 from cnncalc.errors import CnncalcError, SpecError, SpecErrors, format_error, format_errors
+from cnncalc.ops import OPS, base
 from cnncalc.spec import document, reader, zoo
 
 Refusal = Callable[[str | bytes], list[str]]
@@ -303,6 +304,15 @@ SPECS = [
     (NET + 'layers:\n  - {conv: 3, kernel: 1, name: a}\n  - {conv: 4, kernel: 1, shared: a}', "5:5: conv 'conv1': its weights (weight 4x3x1x1, bias 4) are not those of 'a' (weight 3x3x1x1, bias 3)"),
     (NET + 'layers:\n  - {name: g, layers: [{conv: 3, kernel: 1}]}\n  - {conv: 3, kernel: 1, shared: g}', "5:5: conv 'conv1' shares the weights of 'g', but there is none"),
     (NET + 'layers:\n  - {conv: 8, kernel: 1, name: a}\n  - {add: [a, input]}', "5:5: add 'add1': inputs must have the same shape (or 1 to broadcast), but they are 8x32x32 and 3x32x32"),
+    # in the values
+    (NET + "vars: {a: zzz}\nlayers: [{conv: 3, kernel: 1, act: $a}]", "4:36: unknown act 'zzz'"),
+    (NET + "vars: {a: [1]}\nlayers: [{relu: [], name: $a}]", "4:27: a word or whole number is needed, but this is a list"),
+    (NET + "vars: {a: yes}\nlayers: [{dropout: $a}]", "4:20: p must be a number, not 'yes'"),
+    (NET + "layers:\n  - conv: >-\n      1 +\n      1/0\n    kernel: 1", "4:11: division by zero: 1 / 0"),
+    (NET + "layers:\n  - conv: 1 +\n      1/0\n    kernel: 1", "4:11: division by zero: 1 / 0"),
+    (NET + "layers: [{conv: '1/0', kernel: 1}]", "3:19: division by zero: 1 / 0"),
+    (NET + "layers: [{layers: [relu], conv: 3}]", "3:10: a layer has one operation, but this has 2: layers, conv (hint: write each as a layer of its own)"),
+    (NET + "layers: [{stages: {w: [1]}, each: [relu], relu: []}]", "3:10: a layer has one operation, but this has 2: stages, relu (hint: write each as a layer of its own)"),
     # side, outputs
     (NET + 'layers: [{conv: 3, kernel: 1, name: a}]\nside: {aux: {from: a}}', "4:13: a side output is a mapping of from and layers (hint: as in '{from: 4a, layers: [...]}')"),
     (NET + 'layers: [{conv: 3, kernel: 1, name: a}]\nside: {aux: [relu]}', "4:13: a side output is a mapping of from and layers (hint: as in '{from: 4a, layers: [...]}')"),
@@ -604,7 +614,7 @@ ASSIGNMENTS = [
     ("width", "error: --set takes NAME=VALUE, not 'width'"),
     ("widht=3", "error: the spec has no variable 'widht' (hint: did you mean width?)"),
     ("zzz=3", "error: the spec has no variable 'zzz' (hint: one of: width)"),
-    ("width=[1", "--set width:2:1: error: expected ',' or ']'; the bracket was opened at line 1, column 1"),
+    ("width=]", "--set width:1:1: error: the indentation or the brackets don't fit here"),
     ("width=", "--set width:1:1: error: the file is empty (hint: cnncalc new NAME writes a first spec)"),
     ("width=1/0", "--set width:1:2: error: division by zero: 1 / 0"),
     ("width=$z", "--set width:1:1: error: unknown variable $z (hint: one of: width)"),
@@ -652,6 +662,24 @@ def test_problems_come_in_the_order_of_the_text_and_once(network: Callable[..., 
         (5, 17),
         (5, 32),
     ]
+
+
+def test_an_act_that_needs_an_argument(refusal: Refusal, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Pieces(OPS["relu"]):  # type: ignore[misc]
+        name = "pieces"
+        fields = OPS["shuffle"].fields
+
+    monkeypatch.setitem(base._REGISTRY, "pieces", Pieces)
+    assert refusal(NET + "layers: [{conv: 3, kernel: 1, act: pieces}]") == [
+        "net.yaml:3:36: error: pieces needs groups (hint: set it under defaults, as in 'pieces: {groups: ...}')"
+    ]
+
+
+def test_closed_standard_input(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "stdin", None)
+    with pytest.raises(CnncalcError) as caught:
+        zoo.find("-")
+    assert format_errors(caught.value) == ["<stdin>:1:1: error: standard input is closed"]
 
 
 def test_hints_that_name_a_cure_cure(refusal: Refusal, network: Callable[..., Any]) -> None:

@@ -50,7 +50,10 @@ def measured(name: str, claim: Claim) -> Any:
         return graph.nodes[graph.paths[at] if at else graph.outputs[0]].shape
     convention = options.get("convention")
     report = network.analyze(
-        batch=int(options.get("batch", 1)), dtype=options.get("dtype", "float32"), convention=convention or "macs"
+        batch=int(options.get("batch", 1)),
+        dtype=options.get("dtype", "float32"),
+        convention=convention or "macs",
+        with_side=options.get("with_side", False),
     )
     column = "work" if convention else claim.quantity
     if at is None:
