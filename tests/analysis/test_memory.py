@@ -61,7 +61,10 @@ ROWS = {
         "[{conv: 2, kernel: 1, name: c}, {dropout: [], name: d}, {relu: [], name: r}]",
         {"d", "r"},
     ),
-    "relu may not write over the input that it sees through a view": ("[{dropout: [], name: d}, {relu: [], name: r}]", {"d"}),
+    "relu may not write over the input that it sees through a view": (
+        "[{dropout: [], name: d}, {relu: [], name: r}]",
+        {"d"},
+    ),
     "relu leaves a value that is read again behind a view": (
         "[{conv: 2, kernel: 1, name: c}, {dropout: [], name: d}, {relu: [], name: r}, {add: [c, r], name: a}]",
         {"d"},  # c is read by d as well, and r keeps its result
@@ -77,8 +80,6 @@ ROWS = {
         set(),
     ),
 }
-
-
 
 
 @pytest.mark.parametrize(("text", "expected"), ROWS.values(), ids=ROWS)

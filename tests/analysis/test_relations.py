@@ -183,7 +183,16 @@ def test_relation(relation: Callable[[Analyze], tuple[object, object]], analyze:
     assert left == right
 
 
-APPENDED = [UNIT, "relu", "{conv: 8, kernel: 1, bias: false}", "{maxpool: 2}", "bn", "{upsample: 2}", "global_avgpool", "flatten"]
+APPENDED = [
+    UNIT,
+    "relu",
+    "{conv: 8, kernel: 1, bias: false}",
+    "{maxpool: 2}",
+    "bn",
+    "{upsample: 2}",
+    "global_avgpool",
+    "flatten",
+]
 
 
 def test_appending_a_layer_never_lowers_a_total(analyze: Analyze) -> None:
