@@ -125,7 +125,19 @@ class Compiler:
         if isinstance(node, SequenceNode) and kind in ("window", "margin", "pad"):
             slots = [self.single(field, item, known) for item in node.items]
             return Slot(node, lambda scope: tuple(slot.value(scope) for slot in slots), all(s.constant for s in slots))
+        if kind == "table":
+            return self.lists(field, node, known)
         return self.single(field, node, known)
+
+    def lists(self, field: Field, node: Node, known: frozenset[str]) -> Slot:
+        """A slot for a list of lists."""
+        rows: list[list[Slot]] = []
+        for row in node.items if isinstance(node, SequenceNode) else [node]:
+            if not isinstance(row, SequenceNode):
+                raise row.error(f"{field.name} must be {_EXPECTED[field.kind]}, not {row.kind}")
+            rows.append([self.single(field, item, known) for item in row.items])
+        constant = all(slot.constant for row in rows for slot in row)
+        return Slot(node, lambda scope: tuple([tuple([slot.value(scope) for slot in row]) for row in rows]), constant)
 
     def single(self, field: Field, node: Node, known: frozenset[str]) -> Slot:
         """A slot for one value of an operator's field."""
@@ -541,9 +553,11 @@ class Compiler:
 
 _EXPECTED = {
     "count": "a whole number",
+    "index": "a whole number",
     "window": "a whole number or one per axis",
     "margin": "a whole number or one per axis",
     "pad": "a whole number, one per axis, same or same_tf",
+    "table": "a list of lists of whole numbers",
     "flag": "true or false",
     "number": "a number",
 }

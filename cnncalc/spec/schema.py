@@ -24,9 +24,11 @@ _LAYERS: Schema = {"$ref": "#/definitions/layers"}
 _EXPRESSION: Schema = {"type": ["integer", "string"]}
 _KINDS: dict[str, Schema] = {
     "count": _EXPRESSION,
+    "index": _EXPRESSION,
     "window": {"$ref": "#/definitions/per_axis"},
     "margin": {"$ref": "#/definitions/per_axis"},
     "pad": {"$ref": "#/definitions/per_axis"},
+    "table": {"type": "array", "items": {"type": "array", "items": _EXPRESSION, "minItems": 1}, "minItems": 1},
     "flag": {"anyOf": [{"type": "boolean"}, {"type": "string", "pattern": "\\$"}]},
     "number": {"type": ["number", "string"]},
 }
@@ -61,7 +63,8 @@ def _top_level() -> dict[str, Schema]:
     side = _closed({"from": _TEXT, "layers": _LAYERS}, ["from", "layers"])
     figure: Schema = {"type": ["number", "string", "array"]}
     budgets = {quantity: _closed(dict.fromkeys(BUDGET_KEYS, figure)) for quantity in (*COUNTS, *BYTES)}
-    claim = _closed({**dict.fromkeys((*QUANTITIES, *CLAIM_KEYS), figure), "holds": {"type": "boolean"}})
+    flag: Schema = {"type": "boolean"}
+    claim = _closed({**dict.fromkeys((*QUANTITIES, *CLAIM_KEYS), figure), "holds": flag, "with_side": flag})
     return {
         "cnncalc": {"const": LANGUAGE_VERSION, "description": "version of the language"},
         "name": {"type": ["string", "integer"]},
@@ -150,7 +153,7 @@ def _layer_mapping() -> Schema:
     forms["layers"] = {"layers": _LAYERS}
     forms["stages"] = {"stages": {"type": ["object", "array"]}, "each": _LAYERS}
     cases = [
-        {"if": {"required": [name]}, "then": _closed({**_modifiers(), **properties})}
+        {"if": _is_operation(name, forms), "then": _closed({**_modifiers(), **properties})}
         for name, properties in forms.items()
     ]
     is_block = {"not": {"propertyNames": {"pattern": "^[^A-Z]"}}}
@@ -160,6 +163,12 @@ def _layer_mapping() -> Schema:
         "then": {"$ref": "#/definitions/modifiers"},
         "else": {"anyOf": [{"required": [name]} for name in forms], "allOf": cases},
     }
+
+
+def _is_operation(name: str, forms: dict[str, dict[str, Schema]]) -> Schema:
+    """The key is there, and not as an argument of another operation: ``pad`` and ``affine`` are both."""
+    others = [{"required": [other]} for other, properties in forms.items() if other != name and name in properties]
+    return {"required": [name], **({"not": {"anyOf": others}} if others else {})}
 
 
 def _branches() -> Schema:
