@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from cnncalc import analysis
@@ -57,18 +57,18 @@ class Network:
         assumptions = Assumptions(batch, dtype, convention, with_side)
         nodes = self.graph.nodes
         kinds = self.graph.kinds
-        columns: dict[str, Sequence[Any]] = {
-            "path": [node.path for node in nodes],
-            "op": [node.op.name for node in nodes],
-            "inputs": [[nodes[index].path for index in node.inputs] for node in nodes],
-            "in": [kinds[node.kind].inputs for node in nodes],
-            "out": [node.shape for node in nodes],
-            "count": [node.count for node in nodes],
-            "shared_with": [None if node.shared is None else nodes[node.shared].path for node in nodes],
-            "file": _Origin(nodes, "file"),
-            "line": _Origin(nodes, "line"),
-            **analysis.measure(self.graph, assumptions),
+        described: dict[str, Callable[[], Sequence[Any]]] = {
+            "path": lambda: [node.path for node in nodes],
+            "op": lambda: [node.op.name for node in nodes],
+            "inputs": lambda: [[nodes[index].path for index in node.inputs] for node in nodes],
+            "in": lambda: [kinds[node.kind].inputs for node in nodes],
+            "out": lambda: [node.shape for node in nodes],
+            "count": lambda: [node.count for node in nodes],
+            "shared_with": lambda: [None if node.shared is None else nodes[node.shared].path for node in nodes],
+            "file": lambda: [node.place.location.file for node in nodes],
+            "line": lambda: [node.place.location.line for node in nodes],
         }
+        columns = analysis.Columns(self.graph, assumptions, described)
         counted = [node.index for node in nodes if with_side or node.side is None]
         given = {"input": list(self.input), **assumptions._asdict()}
         return Report(
@@ -92,20 +92,6 @@ class Network:
             "totals": totals(columns, members),
             "layers": members,
         }
-
-
-class _Origin(Sequence[Any]):
-    """File or line of every node, looked up when asked."""
-
-    def __init__(self, nodes: Sequence[Any], part: str) -> None:
-        self._nodes = nodes
-        self._part = part
-
-    def __len__(self) -> int:
-        return len(self._nodes)
-
-    def __getitem__(self, index: Any) -> Any:
-        return getattr(self._nodes[index].place.location, self._part)
 
 
 class _Spec(Mapping[str, Any]):

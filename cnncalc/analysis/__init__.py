@@ -6,6 +6,8 @@ JSON key and a total by standing in the list.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any
 
 from cnncalc.analysis import compute, depth, memory, params, receptive_field
@@ -14,11 +16,34 @@ from cnncalc.graph import Graph
 
 METRICS = (params, compute, memory, receptive_field, depth)
 COLUMNS: tuple[Column, ...] = tuple(column for metric in METRICS for column in metric.COLUMNS)
+_METRIC_OF = MappingProxyType({column.name: metric for metric in METRICS for column in metric.COLUMNS})
 
 
-def measure(graph: Graph, assumptions: Assumptions) -> dict[str, list[Any]]:
-    """Every column by name, a value for every node."""
-    columns: dict[str, list[Any]] = {}
-    for metric in METRICS:
-        columns.update(metric.measure(graph, assumptions))
-    return columns
+class Columns(Mapping[str, Sequence[Any]]):
+    """Every column by name, a value for every node; a metric is measured when one of its columns is first asked for.
+
+    ``given`` makes the columns that stand beside the measured ones.
+    """
+
+    def __init__(
+        self, graph: Graph, assumptions: Assumptions, given: Mapping[str, Callable[[], Sequence[Any]]]
+    ) -> None:
+        self._graph = graph
+        self._assumptions = assumptions
+        self._given = given
+        self._known: dict[str, Sequence[Any]] = {}
+        self._names = (*given, *_METRIC_OF)
+
+    def __getitem__(self, name: str) -> Sequence[Any]:
+        if name not in self._known:
+            if name in _METRIC_OF:
+                self._known.update(_METRIC_OF[name].measure(self._graph, self._assumptions))
+            else:
+                self._known[name] = self._given[name]()
+        return self._known[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._names)
+
+    def __len__(self) -> int:
+        return len(self._names)

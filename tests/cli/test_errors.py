@@ -101,7 +101,7 @@ def test_an_internal_error_is_one_line(cnncalc, monkeypatch):
     def fail(*_: object) -> None:
         raise RuntimeError("a fault\nin the engine")
 
-    monkeypatch.setattr("cnncalc.analysis.measure", fail)
+    monkeypatch.setattr("cnncalc.analysis.params.measure", fail)
     result = cnncalc("params", "vgg16")
     assert (result.code, result.out) == (4, "")
     assert (
