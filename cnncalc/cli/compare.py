@@ -27,7 +27,10 @@ from cnncalc.errors import UsageError
 @click.option("--top", type=click.IntRange(0), metavar="N", help="The first N parts.")
 @output_options
 def command(networks: tuple[str, ...], **given: Any) -> None:
-    """Totals side by side, ratios to the first, and the parts whose names match."""
+    """Networks side by side.
+
+    Totals, ratios to the first network, and the parts whose names match.
+    """
     from cnncalc import analysis
     from cnncalc.cli.output import emit
     from cnncalc.report import comparison

@@ -14,7 +14,10 @@ from cnncalc.cli.options import SpecName, debug_option, load, spec_options
 @spec_options
 @debug_option
 def command(network: str, **given: Any) -> None:
-    """The spec with every default, block and repeat written out: a spec that counts the same."""
+    """A spec with everything written out.
+
+    Every default, block and repeat; the result is a spec that counts the same.
+    """
     from cnncalc.cli.output import write_stdout
     from cnncalc.spec import write
 

@@ -19,7 +19,9 @@ from cnncalc.errors import CnncalcError, ExpressionError, UsageError, format_err
 @click.option("--with-side", is_flag=True, help="Count the side outputs (auxiliary heads) too.")
 @output_options
 def command(**given: Any) -> int:
-    """Every network of ./specs and the zoo, with its totals.
+    """Every network, with its totals.
+
+    Those of ./specs, then those of the zoo.
 
     A spec with mistakes is named on standard error; the others are listed, and the exit code is 2.
     """

@@ -14,7 +14,10 @@ from cnncalc.errors import UsageError, escape
 @click.argument("name")
 @debug_option
 def command(name: str) -> None:
-    """Write NAME.yaml, a commented spec to start from (- prints it)."""
+    """Write a commented first spec.
+
+    It is NAME.yaml, which must not exist yet; - prints it.
+    """
     from cnncalc.cli.output import write_file, write_stdout
     from cnncalc.spec import document, write
     from cnncalc.spec.zoo import Found

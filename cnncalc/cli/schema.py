@@ -13,7 +13,10 @@ OUTPUTS = ("summary", "compare", "list", "error")
 @click.argument("what", type=click.Choice(("spec", *OUTPUTS)), default="spec")
 @debug_option
 def command(what: str) -> None:
-    """The JSON Schema of specs for editors, or of a command's JSON."""
+    """The JSON Schema of specs, or of the output.
+
+    Editors check a spec while it is typed; a program checks what it reads.
+    """
     from json import dumps
 
     from cnncalc.cli.output import write_stdout

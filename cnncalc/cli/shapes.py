@@ -5,4 +5,4 @@ from cnncalc.cli.tables import table_command
 
 @table_command("shapes", ("in", "out", "receptive_field", "effective_stride"), "")
 def command() -> None:
-    """Sizes into and out of every layer, receptive field and effective stride."""
+    """Sizes and receptive field, layer by layer."""
