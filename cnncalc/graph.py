@@ -127,6 +127,10 @@ def _named(kind: Kind) -> str:
     return ", ".join(f"{name} {format_shape(tensor)}" for name, tensor in kind.weights.items()) or "none"
 
 
+def _list(numbers: list[int]) -> str:
+    return f"{', '.join(map(str, numbers[:-1]))} and {numbers[-1]}"
+
+
 def _check_elements(tensor: Shape) -> None:
     if elements(tensor) > ELEMENT_LIMIT:
         raise ShapeError(f"more than 2^63 - 1 elements: {format_shape(tensor)}")
@@ -176,25 +180,38 @@ class GraphBuilder:
         """Types a node and appends it; its index.
 
         Raises:
-            SpecError: the shape rule refuses, a tensor has more than 2**63 - 1 values, or the weights to share differ.
+            SpecError: the shape rule refuses, a tensor has more than 2**63 - 1 values, the weights to share differ, or
+                the inputs come in different numbers.
             LimitError: past 100,000 layers.
         """
         nodes = self.nodes
         shapes = tuple([nodes[index].shape for index in inputs])
         key = (id(op), shapes)
         kind = self._kinds.get(key)
-        if kind is None:
-            try:
+        try:
+            if kind is None:
                 typed = self._typed(op, shapes)
-            except ShapeError as error:
-                raise SpecError(f"{op.name} '{path}': {error.message}", place.location, error.hint) from None
-            kind = self._kinds[key] = len(self._kind_list)
-            self._kind_list.append(typed)
+                kind = self._kinds[key] = len(self._kind_list)
+                self._kind_list.append(typed)
+            count = self._count(op, inputs, self._kind_list[kind].output)
+        except ShapeError as error:
+            raise SpecError(f"{op.name} '{path}': {error.message}", place.location, error.hint) from None
         if len(nodes) > LAYER_LIMIT:
             raise LimitError(f"more than {LAYER_LIMIT:,} layers", place.location)
         if shared is not None:
             self._check_shared(kind, nodes[shared], path, place)
-        return self._append(path, inputs, nodes[inputs[0]].count, place, shared, inplace, kind)
+        return self._append(path, inputs, count, place, shared, inplace, kind)
+
+    def _count(self, op: Op, inputs: tuple[int, ...], output: Shape) -> int:
+        """How many values of its shape a node makes."""
+        counts = [self.nodes[index].count for index in inputs]
+        count = counts[0]
+        if counts.count(count) < len(counts):
+            raise ShapeError(f"inputs must come in the same number, but there are {_list(counts)} of them")
+        count *= op.count()
+        if count > 1:
+            _check_elements((count, *output))
+        return count
 
     def _typed(self, op: Op, shapes: tuple[Shape, ...]) -> Kind:
         least, most = op.arity

@@ -53,6 +53,7 @@ def test_batch_dtype_convention_side():
     assert network.analyze(with_side=True).totals["params"] == one.totals["params"] + heads
 
 
+@pytest.mark.usefixtures("small_zoo")
 @pytest.mark.parametrize(
     ("call", "error", "message"),
     [

@@ -45,14 +45,9 @@ def operator_table() -> str:
 def _argument(field: Field) -> str:
     if field.required:
         return f"**{field.name}**"
-    default = (
-        field.default
-        if isinstance(field.default, str)
-        else "the window"
-        if field.default is None
-        else show(field.default)
-    )
-    return f"{field.name}={default}"
+    if field.default is None:
+        return f"{field.name}=the window" if field.name == "stride" else field.name
+    return f"{field.name}={field.default if isinstance(field.default, str) else show(field.default)}"
 
 
 def test_the_operator_table_is_the_operators():

@@ -107,6 +107,36 @@ def test_counts_pass_from_node_to_node() -> None:
     assert [node.count for node in build.nodes] == [5, 5, 5]
 
 
+def test_regions_multiply_the_count() -> None:
+    build = builder()
+    add(build, "roi_align", regions=100, size=7)
+    add(build, "roi_align", regions=2, size=3)
+    add(build, "flatten")
+    assert [node.count for node in build.nodes] == [1, 100, 200, 200]
+    assert build.nodes[2].shape == (3, 3, 3)
+
+
+def test_values_that_come_in_different_numbers_do_not_join() -> None:
+    build = builder(3, 7, 7)
+    add(build, "roi_align", regions=100, size=7)
+    with pytest.raises(SpecError) as caught:
+        add(build, "add", (0, 1, 1), "a.b")
+    assert (
+        caught.value.message == "add 'a.b': inputs must come in the same number, but there are 1, 100 and 100 of them"
+    )
+    assert caught.value.location == HERE.location
+    add(build, "add", (1, 1))
+    assert build.nodes[-1].count == 100
+
+
+def test_regions_of_more_elements_are_refused() -> None:
+    build = builder(3, 7, 7)
+    add(build, "roi_align", regions=2**31 - 1, size=1)
+    with pytest.raises(SpecError) as caught:
+        add(build, "roi_align", regions=2**31 - 1, size=2, path="a.b")
+    assert caught.value.message == "roi_align 'a.b': more than 2^63 - 1 elements: 4611686014132420609x3x2x2"
+
+
 #: operator, arguments, inputs, shape of the network's input, message
 MESSAGES = [
     ("conv", {"out": 8, "kernel": 3, "groups": 2}, (0,), (3, 8, 8),

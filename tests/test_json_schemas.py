@@ -93,6 +93,13 @@ def test_every_spec_fits_the_schema_of_the_language(path):
     jsonschema.Draft7Validator(spec_schema.schema()).validate(yaml.load(path.read_text("utf-8"), yaml.CSafeLoader))
 
 
+def test_the_schema_of_the_language_tells_operators_from_arguments_of_the_same_name():
+    layers = "[{conv: 3, kernel: 3, pad: 1, connections: [[0, 1], [2]]}, {pad: 1, after: 0}, {bn: [], affine: false}, {affine: true, scale: false}, {scale: -1, shift: 1}]"
+    jsonschema.Draft7Validator(spec_schema.schema()).validate(
+        yaml.load(f"{{cnncalc: 1, layers: {layers}}}", yaml.CSafeLoader)
+    )
+
+
 @pytest.mark.parametrize(
     "text",
     [
@@ -102,6 +109,9 @@ def test_every_spec_fits_the_schema_of_the_language(path):
         "{cnncalc: 1, layers: [{convv: 3, kernel: 3}]}",
         "{cnncalc: 1, layers: [{conv: 3, kernal: 3}]}",
         "{cnncalc: 1, layers: [{conv: 3, kernel: 3, nome: x}]}",
+        "{cnncalc: 1, layers: [{conv: 3, kernal: 3, pad: 1}]}",
+        "{cnncalc: 1, layers: [{pad: 1, channel: 3}]}",
+        "{cnncalc: 1, layers: [{conv: 3, kernel: 3, connections: [0, 1]}]}",
         "{cnncalc: 1, layers: [{conv: 3, kernel: 3, act: rellu}]}",
         "{cnncalc: 1, layers: [{conv: 3, kernel: 3, bias: 'no'}]}",
         "{cnncalc: 1, layers: [{add: {a: identity}}]}",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from cnncalc.analysis.columns import Assumptions, Column
 from cnncalc.graph import Graph, Kind
+from cnncalc.ops.base import Op
 from cnncalc.values import elements
 
 COLUMNS = (
@@ -30,8 +31,13 @@ def _parameters(kind: Kind) -> tuple[int, ...]:
     op = kind.op
     counts = {"weights": 0, "biases": 0, "norm_params": 0, "other_params": 0}
     for name, shape in kind.weights.items():
-        bias = op.parameter_kind == "weights" and name == "bias"
-        counts["biases" if bias else op.parameter_kind] += elements(shape)
+        counts[_counted_as(op, name)] += elements(shape)
     buffers = op.buffers(*kind.inputs)
     running = sum(elements(shape) for name, shape in buffers.items() if name.startswith("running_"))
     return (sum(counts.values()), *counts.values(), sum(map(elements, buffers.values())), running)
+
+
+def _counted_as(op: Op, tensor: str) -> str:
+    if tensor in op.other_parameters:
+        return "other_params"
+    return "biases" if op.parameter_kind == "weights" and tensor.endswith("bias") else op.parameter_kind

@@ -14,6 +14,8 @@ from cnncalc.values import Shape, Work
 Window = int | tuple[int, ...]
 Margin = int | tuple[int, ...]
 Pad = int | tuple[int, ...] | str
+Index = int
+Table = tuple[tuple[int, ...], ...]
 
 LARGEST_DIMENSION = 2**31 - 1
 SAME_PADS = ("same", "same_tf")
@@ -28,7 +30,7 @@ class ArgumentError(ShapeError):
 
 
 class Field(NamedTuple):
-    """One argument of an operator. ``kind`` is count, window, margin, pad, flag, number or choice."""
+    """One argument of an operator. ``kind`` is count, index, window, margin, pad, table, flag, number or choice."""
 
     name: str
     kind: str
@@ -46,8 +48,8 @@ class Field(NamedTuple):
         if value is None and self.optional:
             return
         kind = self.kind
-        least = 0 if kind in ("margin", "pad") else 1
-        if kind == "count" or (kind in ("window", "margin", "pad") and not isinstance(value, (tuple, str))):
+        least = 0 if kind in ("index", "margin", "pad") else 1
+        if kind in ("count", "index") or (kind in ("window", "margin", "pad") and not isinstance(value, (tuple, str))):
             self._check_whole(value, least)
         elif kind == "flag":
             if not isinstance(value, bool):
@@ -55,6 +57,8 @@ class Field(NamedTuple):
         elif kind == "number":
             if isinstance(value, bool) or not isinstance(value, (int, float)):
                 raise ArgumentError(self.name, f"{self.name} must be a number, not {show(value)}")
+        elif kind == "table":
+            self._check_table(value)
         elif kind == "choice" or isinstance(value, str):
             words = SAME_PADS if kind == "pad" else self.choices
             if value not in words:
@@ -66,6 +70,16 @@ class Field(NamedTuple):
                 raise ArgumentError(self.name, message)
             for single in value:
                 self._check_whole(single, least)
+
+    def _check_table(self, value: Any) -> None:
+        if not isinstance(value, tuple) or not all(isinstance(row, tuple) for row in value):
+            raise ArgumentError(self.name, f"{self.name} must be a list of lists, not {show(value)}")
+        for number, row in enumerate(value, 1):
+            for single in row:
+                self._check_whole(single, 0)
+            if not row or len(set(row)) < len(row):
+                law = "a row takes each number once, and at least one"
+                raise ArgumentError(self.name, f"{self.name}: {law}, but row {number} is {show(row)}")
 
     def _check_whole(self, value: Any, least: int) -> None:
         if isinstance(value, bool) or not isinstance(value, int):
@@ -113,7 +127,16 @@ class Tap(NamedTuple):
 #: Each output position reads the same position of its input.
 POINTWISE: tuple[Tap, ...] = ()
 
-_KINDS = {"int": "count", "Window": "window", "Margin": "margin", "Pad": "pad", "bool": "flag", "float": "number"}
+_KINDS = {
+    "int": "count",
+    "Index": "index",
+    "Window": "window",
+    "Margin": "margin",
+    "Pad": "pad",
+    "Table": "table",
+    "bool": "flag",
+    "float": "number",
+}
 _MISSING = object()
 
 
@@ -130,8 +153,10 @@ class Op(ABC):
     arity: ClassVar[tuple[int, int | None]] = (1, 1)
     #: "layer", or "norm", "activation" (may follow as ``norm:``, ``act:``), or "join"
     role: ClassVar[str] = "layer"
-    #: the kind under which the tensors of ``weights`` count; a "bias" beside "weights" counts under biases
+    #: the kind under which the tensors of ``weights`` count; beside "weights", what is called a bias counts as one
     parameter_kind: ClassVar[str] = "weights"
+    #: names of the tensors that count under other_params all the same
+    other_parameters: ClassVar[tuple[str, ...]] = ()
     #: takes ``norm:`` and ``act:``
     takes_norm_act: ClassVar[bool] = False
     #: "new" output, or a "view" of the input that occupies nothing (dropout in evaluation too)
@@ -179,6 +204,10 @@ class Op(ABC):
             ShapeError: the input breaks a law of the operator; the message has the law and both values.
         """
 
+    def count(self) -> int:
+        """Values of the output's shape that are made of each input; more than 1 where there are regions."""
+        return 1
+
     def weights(self, *inputs: Any, **_: Any) -> dict[str, Shape]:
         """Learned tensors by name."""
         return {}
@@ -192,7 +221,9 @@ class Op(ABC):
         """Raw operations for one sample."""
 
     def reach(self, *inputs: Any, **_: Any) -> tuple[Tap, ...] | None:
-        """A :class:`Tap` per spatial axis, POINTWISE, or None where no spatial axis is left."""
+        """A :class:`Tap` per spatial axis, POINTWISE, or None where no spatial axis is left, or where what a value sees
+        depends on more than its position.
+        """
         return POINTWISE
 
     @abstractmethod

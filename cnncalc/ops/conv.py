@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from math import prod
+from typing import Any
 
 from cnncalc.errors import ShapeError
 from cnncalc.ops import window
-from cnncalc.ops.base import Lowering, Margin, Op, Pad, Tap, Window, op
+from cnncalc.ops.base import Lowering, Margin, Op, Pad, Table, Tap, Window, op
 from cnncalc.values import Shape, Work, elements
 
 
@@ -52,23 +53,23 @@ class _Convolution(Op):
         return tuple(axis.tap for axis in self._axes(x))
 
     def lowering(self, x: Shape) -> Lowering:
-        out, groups = self._channels(x)
         axes = self._axes(x)
         uneven = any(axis.before != axis.after for axis in axes)
-        conv = Lowering(
-            f"torch.nn.Conv{len(axes)}d",
-            (x[0], out, tuple(axis.kernel for axis in axes)),
-            {
-                "stride": tuple(axis.stride for axis in axes),
-                "padding": 0 if uneven else tuple(axis.before for axis in axes),
-                "dilation": tuple(axis.dilation for axis in axes),
-                "groups": groups,
-                "bias": self.bias,
-            },
-        )
+        arguments = {
+            "stride": tuple(axis.stride for axis in axes),
+            "padding": (0,) * len(axes) if uneven else tuple(axis.before for axis in axes),
+            "dilation": tuple(axis.dilation for axis in axes),
+            "bias": self.bias,
+        }
+        conv = self._module(x, tuple(axis.kernel for axis in axes), arguments)
         if not uneven:
             return conv
         return Lowering("cnncalc.torch_backend.modules.Padded", (conv, window.torch_padding(axes), 0.0))
+
+    def _module(self, x: Shape, kernel: tuple[int, ...], arguments: dict[str, Any]) -> Lowering:
+        """The convolution itself."""
+        out, groups = self._channels(x)
+        return Lowering(f"torch.nn.Conv{len(kernel)}d", (x[0], out, kernel), {**arguments, "groups": groups})
 
 
 @op("conv")
@@ -76,6 +77,8 @@ class Conv(_Convolution):
     """Convolution.   [c, *hw] -> [out, *hw'];  weight [out, c/groups, *kernel], bias [out].
 
     Multiply-accumulates: ``out * c/groups * prod(kernel) * prod(hw')``, padding included as frameworks compute it.
+    ``connections`` lists for each output map the input maps that it reads, from 0, as table 1 of LeCun et al. 1998
+    does for LeNet-5: weight [pairs, 1, *kernel], and ``pairs * prod(kernel) * prod(hw')`` multiply-accumulates.
     """
 
     out: int
@@ -85,10 +88,33 @@ class Conv(_Convolution):
     dilation: Window = 1
     groups: int = 1
     bias: bool = True
+    connections: Table | None = None
 
     def _channels(self, x: Shape) -> tuple[int, int]:
         _check_groups(self.groups, x[0], self.out)
+        if self.connections is not None:
+            self._check_connections(self.connections, x[0])
         return self.out, self.groups
+
+    def _check_connections(self, rows: Table, inputs: int) -> None:
+        if self.groups > 1:
+            raise ShapeError(f"connections and groups exclude each other, but groups is {self.groups}")
+        if len(rows) != self.out:
+            raise ShapeError(f"connections must have a row for each of {self.out} outputs, but has {len(rows)}")
+        highest = max(map(max, rows))
+        if highest >= inputs:
+            raise ShapeError(f"connections counts the {inputs} input channels from 0, but names {highest}")
+
+    def weights(self, x: Shape) -> dict[str, Shape]:
+        tensors = super().weights(x)
+        if self.connections is not None:
+            tensors["weight"] = (sum(map(len, self.connections)), 1, *tensors["weight"][2:])
+        return tensors
+
+    def _module(self, x: Shape, kernel: tuple[int, ...], arguments: dict[str, Any]) -> Lowering:
+        if self.connections is None:
+            return super()._module(x, kernel, arguments)
+        return Lowering("cnncalc.torch_backend.modules.SparseConv", (self.connections, kernel), arguments)
 
     @classmethod
     def samples(cls) -> list[tuple[Op, tuple[Shape, ...]]]:
@@ -100,6 +126,8 @@ class Conv(_Convolution):
             (cls(5, 2, pad="same_tf"), ((2, 3, 4, 5),)),
             (cls(4, 3, pad=1), ((2, 12),)),
             (cls(4, (3, 1, 1), stride=(1, 2, 2)), ((2, 5, 6, 6),)),
+            (cls(3, 3, pad=1, connections=((0, 1), (2,), (0, 1, 3))), ((4, 5, 6),)),
+            (cls(2, 2, pad="same_tf", bias=False, connections=((1,), (0, 1))), ((2, 7),)),
         ]
 
 

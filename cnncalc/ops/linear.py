@@ -1,8 +1,9 @@
-"""Fully connected layers and the change of shape before them."""
+"""Fully connected layers, the change of shape before them, and units that measure a distance."""
 
 from __future__ import annotations
 
 from cnncalc.errors import ShapeError
+from cnncalc.ops import window
 from cnncalc.ops.base import Lowering, Op, op
 from cnncalc.values import NO_WORK, Shape, Work, elements, format_shape
 
@@ -64,3 +65,35 @@ class Flatten(Op):
     @classmethod
     def samples(cls) -> list[tuple[Op, tuple[Shape, ...]]]:
         return [(cls(), ((3, 4, 5),)), (cls(), ((7,),))]
+
+
+@op("rbf")
+class RadialBasis(Op):
+    """Squared distance to fixed vectors: the output units of LeNet-5 (LeCun et al. 1998).   [features] -> [out];
+    no parameters, buffer weight [out, features].
+
+    Per output: ``features`` subtractions and squares, ``features - 1`` additions.
+    """
+
+    out: int
+
+    def shape(self, x: Shape) -> Shape:
+        if len(x) != 1:
+            raise ShapeError(f"needs a vector, but the input is {window.show_input(x)}")
+        return (self.out,)
+
+    def buffers(self, x: Shape) -> dict[str, Shape]:
+        return {"weight": (self.out, x[0])}
+
+    def work(self, x: Shape, y: Shape) -> Work:
+        return Work(add=self.out * (2 * x[0] - 1), mul=self.out * x[0])
+
+    def reach(self, x: Shape) -> None:
+        return None
+
+    def lowering(self, x: Shape) -> Lowering:
+        return Lowering("cnncalc.torch_backend.modules.RadialBasis", (x[0], self.out))
+
+    @classmethod
+    def samples(cls) -> list[tuple[Op, tuple[Shape, ...]]]:
+        return [(cls(10), ((84,),)), (cls(1), ((3,),))]

@@ -162,6 +162,38 @@ class InstanceNorm(Op):
         return [(cls(), ((8, 5, 6),)), (cls(affine=True), ((4, 3),)), (cls(), ((2, 3, 4, 5),))]
 
 
+@op("pixelnorm")
+class PixelNorm(Op):
+    """Division by the root mean square of the channels of each pixel, or of the features of a vector or token
+    (Karras et al. 2017).   [c, *hw] -> [c, *hw], [t, f] -> [t, f];  no parameters.
+
+    For n values: n squares, n - 1 additions, a division, epsilon, a root, n divisions.
+    """
+
+    role = "norm"
+
+    def _features(self, x: Shape) -> int:
+        return x[0] if len(x) > 2 else x[-1]
+
+    def shape(self, x: Shape) -> Shape:
+        return x
+
+    def work(self, x: Shape, y: Shape) -> Work:
+        n = elements(x)
+        parts = n // self._features(x)
+        return Work(mul=n, add=n, div=n + parts, sqrt=parts)
+
+    def reach(self, x: Shape) -> tuple[Tap, ...]:
+        return _whole_map(x) if len(x) == 2 else POINTWISE
+
+    def lowering(self, x: Shape) -> Lowering:
+        return Lowering("cnncalc.torch_backend.modules.PixelNorm", (1 if len(x) > 2 else -1,))
+
+    @classmethod
+    def samples(cls) -> list[tuple[Op, tuple[Shape, ...]]]:
+        return [(cls(), ((4, 3, 5),)), (cls(), ((7,),)), (cls(), ((5, 4),)), (cls(), ((2, 3, 4, 5),))]
+
+
 @op("lrn")
 class LocalResponseNorm(Op):
     """Local response normalization across ``size`` neighbouring channels (Krizhevsky et al. 2012, section 3.3).

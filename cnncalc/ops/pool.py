@@ -140,6 +140,50 @@ class AvgPool(_WindowPool):
         ]
 
 
+@op("lppool")
+class LPPool(_WindowPool):
+    """Root of the sum of powers over a window.   [c, *hw] -> [c, *hw'];  no parameters. ``stride`` is the window unless
+    said.
+
+    ``(sum of x^power)^(1/power)``: per output value ``(power - 1) * prod(kernel)`` multiplications,
+    ``prod(kernel) - 1`` additions and the root: a square root, or a logarithm, a multiplication and an exponential.
+    """
+
+    pad = 0
+
+    kernel: Window
+    stride: Window | None = None
+    power: int = 2
+    ceil: bool = False
+
+    def work(self, x: Shape, y: Shape) -> Work:
+        n = elements(y)
+        window_size = prod(window.per_axis(self.kernel, len(x) - 1, "kernel"))
+        sums = Work(mul=(self.power - 1) * window_size * n, add=(window_size - 1) * n)
+        if self.power == 1:
+            return sums
+        return sums + (Work(sqrt=n) if self.power == 2 else Work(log=n, mul=n, exp=n))
+
+    def lowering(self, x: Shape) -> Lowering:
+        axes = self._axes(x)
+        kernel = tuple(axis.kernel for axis in axes)
+        stride = tuple(axis.stride for axis in axes)
+        if len(axes) == 1:  # LPPool1d takes no tuples
+            return Lowering("torch.nn.LPPool1d", (self.power, *kernel), {"stride": stride[0], "ceil_mode": self.ceil})
+        arguments = {"stride": stride, "ceil_mode": self.ceil}
+        return Lowering(f"torch.nn.LPPool{len(axes)}d", (self.power, kernel), arguments)
+
+    @classmethod
+    def samples(cls) -> list[tuple[Op, tuple[Shape, ...]]]:
+        return [
+            (cls(2), ((3, 8, 9),)),
+            (cls(3, stride=2, power=3, ceil=True), ((3, 8, 8),)),
+            (cls((2, 1), stride=(1, 2), power=1), ((3, 5, 4),)),
+            (cls(3, stride=1), ((2, 5),)),
+            (cls(2), ((2, 3, 4, 5),)),
+        ]
+
+
 class _AdaptivePool(Op):
     """A pool that is told its output; bin ``i`` of ``n`` covers ``floor(i*h/n)`` to ``ceil((i+1)*h/n)``."""
 

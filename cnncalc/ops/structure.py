@@ -1,20 +1,24 @@
-"""Operators that move values or change nothing."""
+"""Operators that change nothing in evaluation, which is what is counted."""
 
 from __future__ import annotations
 
+from abc import abstractmethod
+
 from cnncalc.errors import ShapeError
-from cnncalc.ops import window
 from cnncalc.ops.base import Lowering, Op, op, show
 from cnncalc.values import NO_WORK, Shape, Work
 
 
-@op("dropout")
-class Dropout(Op):
-    """Dropout with probability ``p``.   [*any] -> [*any];  nothing in evaluation, which is what is counted."""
+class _Dropped(Op):
+    """What training leaves out with probability ``p``."""
 
     result = "view"
 
-    p: float = 0.5
+    p: float
+
+    @abstractmethod
+    def _module(self) -> str:
+        """The module that leaves it out."""
 
     def shape(self, x: Shape) -> Shape:
         if not 0 <= self.p <= 1:
@@ -25,31 +29,30 @@ class Dropout(Op):
         return NO_WORK
 
     def lowering(self, x: Shape) -> Lowering:
-        return Lowering("torch.nn.Dropout", (self.p,))
+        return Lowering(self._module(), (self.p,))
 
     @classmethod
     def samples(cls) -> list[tuple[Op, tuple[Shape, ...]]]:
         return [(cls(), ((3, 4, 5),)), (cls(0.2), ((7,),))]
 
 
-@op("shuffle")
-class ChannelShuffle(Op):
-    """Channel shuffle (Zhang et al. 2017, figure 1).   [c, *hw] -> [c, *hw];  a copy, no arithmetic."""
+@op("dropout")
+class Dropout(_Dropped):
+    """Dropout with probability ``p``.   [*any] -> [*any];  nothing in evaluation, which is what is counted."""
 
-    groups: int
+    p: float = 0.5
 
-    def shape(self, x: Shape) -> Shape:
-        window.spatial(x)
-        if x[0] % self.groups:
-            raise ShapeError(f"groups must divide the channels, but {self.groups} does not divide {x[0]}")
-        return x
+    def _module(self) -> str:
+        return "torch.nn.Dropout"
 
-    def work(self, x: Shape, y: Shape) -> Work:
-        return NO_WORK
 
-    def lowering(self, x: Shape) -> Lowering:
-        return Lowering("torch.nn.ChannelShuffle", (self.groups,))
+@op("stochastic_depth")
+class StochasticDepth(_Dropped):
+    """Drops the whole branch with probability ``p`` (Huang et al. 2016).   [*any] -> [*any];  nothing in evaluation,
+    which is what is counted.
+    """
 
-    @classmethod
-    def samples(cls) -> list[tuple[Op, tuple[Shape, ...]]]:
-        return [(cls(3), ((6, 4, 5),)), (cls(2), ((4, 7),)), (cls(1), ((2, 3, 4, 5),))]
+    p: float = 0.5
+
+    def _module(self) -> str:
+        return "cnncalc.torch_backend.modules.StochasticDepth"

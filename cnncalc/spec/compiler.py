@@ -211,11 +211,11 @@ class Compiler:
         return layer
 
     def find_operation(self, node: MappingNode) -> str:
-        """The key that is the operation: the one known word whose arguments the other keys can be."""
+        """The key that is the operation: the one known word that is no argument of another (``pad`` is both)."""
         keys = [key for key in node.entries if key not in MODIFIERS]
         found = [key for key in keys if key in OPS or key in self.blocks or key in ("layers", "stages")]
         if len(found) > 1:
-            found = [k for k in found if all(other in self.argument_names(k) for other in keys if other != k)] or found
+            found = [k for k in found if not any(k in self.argument_names(o) for o in found if o != k)] or found
         if len(found) == 1:
             return found[0]
         if found:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import reduce
+from math import log
 
 import torch
 from torch import Tensor, nn
@@ -80,3 +81,378 @@ class ChannelLayerNorm(nn.LayerNorm):
 
     def forward(self, x: Tensor) -> Tensor:
         return super().forward(x.movedim(1, -1)).movedim(-1, 1)
+
+
+class StochasticDepth(nn.Module):
+    """Nothing in evaluation; in training every sample is dropped with probability ``p``, or scaled by 1/(1 - p)."""
+
+    def __init__(self, p: float) -> None:
+        super().__init__()
+        self.p = p
+
+    def forward(self, x: Tensor) -> Tensor:
+        if not self.training or not self.p:
+            return x
+        kept = torch.rand(x.shape[0], *(1 for _ in x.shape[1:]), device=x.device) >= self.p
+        return x * kept / (1 - self.p) if self.p < 1 else x * 0
+
+
+class SparseConv(nn.Module):
+    """Convolution in which each output channel reads the input channels of its row of ``connections``."""
+
+    def __init__(
+        self,
+        connections: tuple[tuple[int, ...], ...],
+        kernel: tuple[int, ...],
+        stride: tuple[int, ...],
+        padding: tuple[int, ...],
+        dilation: tuple[int, ...],
+        bias: bool,
+    ) -> None:
+        super().__init__()
+        self.conv = {1: functional.conv1d, 2: functional.conv2d, 3: functional.conv3d}[len(kernel)]
+        self.connections = connections
+        self.stride = stride
+        self.padding = padding
+        self.dilation = dilation
+        self.weight = nn.Parameter(torch.empty(sum(map(len, connections)), 1, *kernel))
+        self.bias = nn.Parameter(torch.zeros(len(connections))) if bias else None
+        nn.init.kaiming_uniform_(self.weight)
+
+    def forward(self, x: Tensor) -> Tensor:
+        outputs = []
+        first = 0
+        for number, row in enumerate(self.connections):
+            weight = self.weight[first : first + len(row)].transpose(0, 1)
+            bias = None if self.bias is None else self.bias[number : number + 1]
+            outputs.append(self.conv(x[:, list(row)], weight, bias, self.stride, self.padding, self.dilation))
+            first += len(row)
+        return torch.cat(outputs, dim=1)
+
+
+class Slice(nn.Module):
+    """A view of ``ranges`` (start, stop, step) of the axes from ``first`` on."""
+
+    def __init__(self, first: int, ranges: tuple[tuple[int, int, int], ...]) -> None:
+        super().__init__()
+        self.taken = (slice(None),) * first + tuple(slice(*taken) for taken in ranges)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x[self.taken]
+
+
+class ZeroPad(nn.Module):
+    """Zeros around the spatial axes and the channels; ``padding`` as in ``functional.pad``."""
+
+    def __init__(self, padding: tuple[int, ...]) -> None:
+        super().__init__()
+        self.padding = padding
+
+    def forward(self, x: Tensor) -> Tensor:
+        return functional.pad(x, self.padding)
+
+
+class Tokens(nn.Module):
+    """The pixels of a map as a sequence."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x.flatten(2).transpose(1, 2)
+
+
+class FeatureMap(nn.Module):
+    """A sequence as a map of ``size``."""
+
+    def __init__(self, size: tuple[int, ...]) -> None:
+        super().__init__()
+        self.size = size
+
+    def forward(self, x: Tensor) -> Tensor:
+        return torch.unflatten(x.transpose(1, 2), 2, self.size)
+
+
+class Select(nn.Module):
+    """One token of a sequence."""
+
+    def __init__(self, token: int) -> None:
+        super().__init__()
+        self.token = token
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x[:, self.token]
+
+
+class Scale(nn.Module):
+    """factor*x + shift."""
+
+    def __init__(self, factor: float, shift: float) -> None:
+        super().__init__()
+        self.factor = factor
+        self.shift = shift
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x * self.factor + self.shift
+
+
+class Affine(nn.Module):
+    """A learned scale and bias of each channel, with ``axes`` spatial axes after it."""
+
+    def __init__(self, channels: int, axes: int, scale: bool, bias: bool) -> None:
+        super().__init__()
+        self.shape = (channels, *(1,) * axes)
+        self.weight = nn.Parameter(torch.ones(channels)) if scale else None
+        self.bias = nn.Parameter(torch.zeros(channels)) if bias else None
+
+    def forward(self, x: Tensor) -> Tensor:
+        if self.weight is not None:
+            x = x * self.weight.view(self.shape)
+        return x if self.bias is None else x + self.bias.view(self.shape)
+
+
+class ClassToken(nn.Module):
+    """A learned token before the others."""
+
+    def __init__(self, features: int) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.zeros(1, features))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return torch.cat([self.weight.expand(x.shape[0], -1, -1), x], dim=1)
+
+
+class PositionEmbedding(nn.Module):
+    """A learned value added to each."""
+
+    def __init__(self, shape: tuple[int, ...]) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.randn(shape) * 0.02)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x + self.weight
+
+
+class Constant(nn.Module):
+    """A learned constant, whatever the input."""
+
+    def __init__(self, shape: tuple[int, ...]) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.randn(shape))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.weight.repeat(x.shape[0], *(1 for _ in self.weight.shape))
+
+
+class Noise(nn.Module):
+    """Noise that all channels share, times a learned strength."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.zeros(channels))
+
+    def forward(self, x: Tensor) -> Tensor:
+        noise = torch.randn_like(x[:, :1])
+        return x + self.weight.view(-1, *(1 for _ in x.shape[2:])) * noise
+
+
+class PixelNorm(nn.Module):
+    """Division by the root mean square along one axis."""
+
+    def __init__(self, axis: int) -> None:
+        super().__init__()
+        self.axis = axis
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x / torch.sqrt((x * x).mean(self.axis, keepdim=True) + 1e-8)
+
+
+class ChannelMean(nn.Module):
+    """Mean over the channels."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x.mean(1, keepdim=True)
+
+
+class ChannelMax(nn.Module):
+    """Maximum over the channels."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x.amax(1, keepdim=True)
+
+
+class MaxOut(nn.Module):
+    """Maximum of each ``pieces`` neighbouring channels."""
+
+    def __init__(self, pieces: int) -> None:
+        super().__init__()
+        self.pieces = pieces
+
+    def forward(self, x: Tensor) -> Tensor:
+        return torch.unflatten(x, 1, (-1, self.pieces)).amax(2)
+
+
+class ChannelConv(nn.Conv1d):
+    """Convolution along the channels of a map of one pixel."""
+
+    def __init__(self, kernel: int, bias: bool) -> None:
+        super().__init__(1, 1, kernel, padding=kernel // 2, bias=bias)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return super().forward(x.flatten(1).unsqueeze(1)).view(x.shape)
+
+
+class RadialBasis(nn.Module):
+    """Squared distance to fixed vectors."""
+
+    weight: Tensor
+
+    def __init__(self, features: int, out: int) -> None:
+        super().__init__()
+        self.register_buffer("weight", torch.randn(out, features).sign())
+
+    def forward(self, x: Tensor) -> Tensor:
+        return (x.unsqueeze(1) - self.weight).square().sum(2)
+
+
+class RoiAlign(nn.Module):
+    """Regions of a map, sampled to ``size``; every region is the whole map, which costs what any other does.
+
+    The regions of all samples come out one after the other, along the batch.
+    """
+
+    def __init__(self, regions: int, size: int, samples_per_axis: int) -> None:
+        super().__init__()
+        self.regions = regions
+        self.size = size
+        self.samples_per_axis = samples_per_axis
+
+    def forward(self, x: Tensor) -> Tensor:
+        count = self.size * self.samples_per_axis
+        along = (torch.arange(count, dtype=x.dtype, device=x.device) * 2 + 1) / count - 1
+        rows = along.repeat(self.regions)
+        grid = torch.stack([along.expand(len(rows), -1), rows[:, None].expand(-1, count)], dim=2)
+        sampled = functional.grid_sample(x, grid.expand(x.shape[0], -1, -1, -1), align_corners=False)
+        pooled = functional.avg_pool2d(sampled, self.samples_per_axis)
+        return torch.unflatten(pooled, 2, (self.regions, self.size)).transpose(1, 2).flatten(0, 1)
+
+
+class SelfAttention(nn.MultiheadAttention):
+    """Self-attention with both products written out: the fused kernels hide them from counters."""
+
+    def __init__(self, features: int, heads: int, bias: bool) -> None:
+        super().__init__(features, heads, bias=bias, batch_first=True)
+
+    def forward(self, x: Tensor) -> Tensor:  # type: ignore[override]
+        projected = functional.linear(x, self.in_proj_weight, self.in_proj_bias)
+        q, k, v = torch.unflatten(projected, 2, (3, self.num_heads, self.head_dim)).permute(2, 0, 3, 1, 4)
+        scores = (q * self.head_dim**-0.5) @ k.transpose(2, 3)
+        mixed = (scores.softmax(3) @ v).transpose(1, 2).flatten(2)
+        y: Tensor = self.out_proj(mixed)
+        return y
+
+
+class WindowAttention(nn.Module):
+    """Self-attention inside windows of a map, or among the pixels of a grid; tensors are named as torchvision's are."""
+
+    relative_position_index: Tensor
+    relative_coords_table: Tensor
+
+    def __init__(
+        self,
+        channels: int,
+        heads: int,
+        window: int,
+        shifts: tuple[int, int],
+        grid: bool,
+        position: str,
+        cosine: bool,
+        bias: bool,
+    ) -> None:
+        super().__init__()
+        self.heads = heads
+        self.window = window
+        self.shifts = shifts
+        self.grid = grid
+        self.position = position
+        self.qkv = nn.Linear(channels, 3 * channels, bias=bias)
+        self.proj = nn.Linear(channels, channels, bias=bias)
+        self.logit_scale = nn.Parameter(torch.full((heads, 1, 1), 10.0).log()) if cosine else None
+        if position == "table":
+            self.relative_position_bias_table = nn.Parameter(torch.randn((2 * window - 1) ** 2, heads) * 0.02)
+        if position == "mlp":
+            self.cpb_mlp = nn.Sequential(nn.Linear(2, 512), nn.ReLU(), nn.Linear(512, heads, bias=False))
+            offset = torch.arange(1.0 - window, window) * 8 / max(window - 1, 1)
+            offset = offset.sign() * (offset.abs() + 1).log2() / 3
+            table = torch.stack(torch.meshgrid(offset, offset, indexing="ij"), dim=2)
+            self.register_buffer("relative_coords_table", table.unsqueeze(0))
+        if position != "none":
+            pixel = torch.arange(window**2)
+            rows = pixel.div(window, rounding_mode="floor")
+            columns = pixel % window
+            down = rows[:, None] - rows + window - 1
+            right = columns[:, None] - columns + window - 1
+            self.register_buffer("relative_position_index", (down * (2 * window - 1) + right).flatten())
+
+    def forward(self, x: Tensor) -> Tensor:
+        height, width = x.shape[2:]
+        size = self.window
+        x = functional.pad(x, (0, -width % size, 0, -height % size)).roll([-shift for shift in self.shifts], (2, 3))
+        parts = self.partition(x)
+        q, k, v = torch.unflatten(self.project(parts), 3, (3, self.heads, -1)).permute(3, 0, 1, 4, 2, 5)
+        scores = self.compare(q, k) + self.position_bias()
+        if any(self.shifts):
+            area = self.partition(self.areas(x))
+            scores = scores + (area != area.transpose(2, 3)).unsqueeze(2) * -100.0
+        y = self.proj((scores.softmax(4) @ v).transpose(2, 3).flatten(3))
+        y = self.join(y, x).roll(self.shifts, (2, 3))
+        return y[:, :, :height, :width].contiguous()
+
+    def partition(self, x: Tensor) -> Tensor:
+        """[batch, channels, height, width] to [batch, windows, tokens, channels]."""
+        inner = (self.window, -1) if self.grid else (-1, self.window)
+        cut = torch.unflatten(torch.unflatten(x, 3, inner), 2, inner)
+        cut = cut.permute((0, 3, 5, 2, 4, 1) if self.grid else (0, 2, 4, 3, 5, 1))
+        return cut.flatten(3, 4).flatten(1, 2)
+
+    def join(self, parts: Tensor, x: Tensor) -> Tensor:
+        """What ``partition`` does, undone."""
+        rows, columns = (n // self.window for n in x.shape[2:])
+        cut = torch.unflatten(torch.unflatten(parts, 2, (self.window, self.window)), 1, (rows, columns))
+        order = (0, 5, 3, 1, 4, 2) if self.grid else (0, 5, 1, 3, 2, 4)
+        return cut.permute(order).flatten(4, 5).flatten(2, 3)
+
+    def areas(self, x: Tensor) -> Tensor:
+        """A number for each part of the map that the shift did not bring beside another."""
+        axes = []
+        for n, shift in zip(x.shape[2:], self.shifts, strict=True):
+            position = torch.arange(n, device=x.device)
+            axes.append((position >= n - self.window).int() + (position >= n - shift).int())
+        return (axes[0][:, None] * 3 + axes[1])[None, None]
+
+    def project(self, parts: Tensor) -> Tensor:
+        """Queries, keys and values; the cosine takes no bias on its keys."""
+        bias = self.qkv.bias
+        if bias is not None and self.logit_scale is not None:
+            q, k, v = bias.chunk(3)
+            return functional.linear(parts, self.qkv.weight, torch.cat([q, k * 0, v]))
+        return functional.linear(parts, self.qkv.weight, bias)
+
+    def compare(self, q: Tensor, k: Tensor) -> Tensor:
+        """The scores of all pairs."""
+        if self.logit_scale is None:
+            scaled: Tensor = q * q.shape[-1] ** -0.5
+            return scaled @ k.transpose(3, 4)
+        angles: Tensor = functional.normalize(q, dim=-1) @ functional.normalize(k, dim=-1).transpose(3, 4)
+        scale: Tensor = self.logit_scale.clamp(max=log(100)).exp()
+        return angles * scale
+
+    def position_bias(self) -> Tensor | float:
+        """[heads, tokens, tokens], or nothing."""
+        if self.position == "none":
+            return 0.0
+        table: Tensor = self.relative_position_bias_table if self.position == "table" else self.made_table()
+        bias = torch.unflatten(table[self.relative_position_index], 0, (self.window**2, -1)).permute(2, 0, 1)
+        return bias if self.position == "table" else 16 * bias.sigmoid()
+
+    def made_table(self) -> Tensor:
+        """The table that the network makes."""
+        table: Tensor = self.cpb_mlp(self.relative_coords_table)
+        return table.flatten(0, 2)

@@ -70,3 +70,24 @@ def test_conventions_are_well_formed(convention) -> None:
 
 def test_flops_leave_no_kind_of_work_out() -> None:
     assert set(CONVENTIONS["flops"].weights) == set(WORK_KINDS)
+
+
+REGIONS = """
+input: [4, 20, 20]
+layers:
+  - {roi_align: 100, size: 7, name: regions}
+  - {conv: 8, kernel: 3, name: head}
+  - flatten
+  - {linear: 2, name: out}
+"""
+
+
+def test_what_follows_regions_is_done_for_each(analyze: Callable[..., Report]) -> None:
+    report = analyze(REGIONS, batch=3)
+    rows = {row.path: row for row in report.layers}
+    # 100 regions of 4*7*7 = 196 values, 4 samples each: 16 multiplications, 15 additions, a division
+    assert rows["regions"].flops == 3 * 100 * 196 * 32
+    assert rows["head"].macs == 3 * 100 * 7_200  # 3*3*4*8 = 288, * 5*5
+    assert rows["out"].macs == 3 * 100 * 400  # 200*2
+    assert [row.activations for row in report.layers] == [3 * n for n in (1_600, 19_600, 20_000, 0, 200)]
+    assert report.totals["params"] == 288 + 8 + 400 + 2  # once

@@ -25,6 +25,20 @@ ROWS = [
     ("{groupnorm: 3}", (6, 0, 0, 6, 0, 0, 0)),
     ("instancenorm", (0, 0, 0, 0, 0, 0, 0)),
     ("relu", (0, 0, 0, 0, 0, 0, 0)),
+    ("{conv: 2, kernel: 3, connections: [[0], [1, 2]]}", (29, 27, 2, 0, 0, 0, 0)),  # 3 pairs of 3*3, and 2
+    ("{affine: true}", (6, 0, 0, 0, 6, 0, 0)),  # 3 scales and 3 biases, which belong to no weights
+    ("{affine: true, bias: false}", (3, 0, 0, 0, 3, 0, 0)),
+    ("noise", (3, 0, 0, 0, 3, 0, 0)),
+    ("{parameter: [4, 2, 2]}", (16, 0, 0, 0, 16, 0, 0)),
+    ("[tokens, class_token]", (3, 0, 0, 0, 3, 0, 0)),
+    ("[tokens, position_embedding]", (192, 0, 0, 0, 192, 0, 0)),  # 64*3
+    ("[tokens, {attention: 3}]", (48, 36, 12, 0, 0, 0, 0)),  # 4 * 3*3, and 4 * 3
+    # 36 and 12; 7*7 offsets of 3 heads; 16*16 pairs
+    ("{window_attention: 3, window: 4}", (195, 36, 12, 0, 147, 256, 0)),
+    # weights: 36, 2*512 and 512*3; biases: 12 and 512; 3 scales; 16*16 pairs, and 7*7 offsets of 2
+    ("{window_attention: 3, window: 4, position: mlp, cosine: true}", (3123, 2596, 524, 0, 3, 354, 0)),
+    ("{window_attention: 1, window: 4, position: none, bias: false}", (36, 36, 0, 0, 0, 0, 0)),
+    ("[flatten, {rbf: 10}]", (0, 0, 0, 0, 0, 1920, 0)),  # 3*8*8*10
     ("[flatten, {linear: 10}]", (1930, 1920, 10, 0, 0, 0, 0)),  # 3*8*8*10 = 1,920, and 10
 ]
 

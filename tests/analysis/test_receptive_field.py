@@ -133,6 +133,14 @@ BY_HAND = {
         "[{adaptive_avgpool: 5}]",
         (14, 14, Fraction(64, 5), Fraction(13, 2)),  # 64/5 = 12.8: bin 1 is 12 to 25
     ),
+    "a strided slice skips pixels": ("[{slice: space, start: 3, step: 2}, {conv: 2, kernel: 3}]", (5, 5, 2, 5)),
+    "a crop starts further in": ("[{conv: 2, kernel: 3}, {crop: 4}]", (3, 3, 1, 5)),
+    "padding of its own moves the first pixel before the map": (
+        "[{pad: 2, after: 1}, {conv: 2, kernel: 4}]",
+        (4, 4, 1, Fraction(-1, 2)),  # -2 to 1
+    ),
+    "padding of channels moves nothing": ("[{conv: 2, kernel: 3}, {pad: 0, channels: [3, 3]}]", (3, 3, 1, 1)),
+    "a slice of channels moves nothing": ("[{conv: 2, kernel: 3}, {slice: channels, start: 1}]", (3, 3, 1, 1)),
     "pointwise operators change nothing": ("[{conv: 2, kernel: 3, norm: bn, act: relu}, lrn, dropout]", (3, 3, 1, 1)),
 }
 
@@ -156,6 +164,31 @@ def test_bilinear_enlargement_starts_before_the_map(graph: Callable[[str], Graph
     measured = receptive_field.measure(built, Assumptions())
     # value 0 lies a quarter of a pixel before pixel 0, between -1 and 0
     assert [measured[name][-1][0] for name in NAMES] == [2, 2, Fraction(1, 2), Fraction(-1, 2)]
+
+
+def test_space_and_depth(graph: Callable[[str], Graph]) -> None:
+    built = graph("input: [2, 32, 32]\nlayers: [{space_to_depth: 4}, {conv: 4, kernel: 3}, {pixel_shuffle: 2}]")
+    measured = receptive_field.measure(built, Assumptions())
+    # 4 pixels in one; 4 + 2*4, the first in the middle of 0 to 11; every value twice
+    assert [measured["receptive_field"][i][0] for i in (1, 2, 3)] == [4, 12, 12]
+    assert [measured["effective_stride"][i][0] for i in (1, 2, 3)] == [4, 4, 2]
+    assert [measured["offset"][i][0] for i in (1, 2, 3)] == [Fraction(3, 2), Fraction(11, 2), Fraction(11, 2)]
+
+
+NO_FIELD = [
+    "{window_attention: 1, window: 4}",
+    "{roi_align: 10, size: 7}",
+    "tokens",
+    "{parameter: [2, 8, 8]}",
+]
+
+
+@pytest.mark.parametrize("layer", NO_FIELD)
+def test_no_field_is_stated_where_it_does_not_follow_from_the_position(
+    layer: str, graph: Callable[[str], Graph]
+) -> None:
+    measured = receptive_field.measure(graph(f"input: [2, 8, 8]\nlayers: [{layer}, relu]"), Assumptions())
+    assert [measured[name][-1] for name in NAMES] == [None] * 4
 
 
 def test_vectors_have_no_field(graph: Callable[[str], Graph]) -> None:
@@ -186,6 +219,10 @@ UNPADDED = {
     "enlargement by 2 and an even window": "[{conv: 2, kernel: 3}, {upsample: 2}, {conv: 2, kernel: 2}]",
     "enlargement by 3 and an even window": "[{conv: 2, kernel: 3}, {upsample: 3}, {conv: 2, kernel: 2}]",
     "enlargement by 1": "[{conv: 2, kernel: 3}, {upsample: 1}, {conv: 2, kernel: 2}]",
+    "slice": "[{conv: 2, kernel: 3}, {slice: space, start: 1, stop: 17, step: 3}, {conv: 2, kernel: 2}]",
+    "crop": "[{conv: 2, kernel: 3}, {crop: 3, after: 1}, {conv: 2, kernel: 3, stride: 2}]",
+    "channels": "[{conv: 2, kernel: 3}, channel_mean, {affine: true}, {conv: 2, kernel: 3}]",
+    "power pool": "[{conv: 2, kernel: 3}, {lppool: 3, stride: 2}, {conv: 2, kernel: 2}]",
 }
 
 
@@ -219,6 +256,7 @@ def test_unpadded_networks_see_what_the_gradient_reaches(
 
 #: networks whose borders see less; the middle of a large input shows the field whole
 PADDED = {
+    "zeros": "[{pad: 2, after: 3}, {conv: 2, kernel: 5}, {conv: 2, kernel: 3, stride: 2}]",
     "same convolutions": "[{conv: 2, kernel: 3, pad: same}, {conv: 2, kernel: 5, pad: same, stride: 2}]",
     "branches": "[{concat: {a: [{conv: 2, kernel: 7, pad: 3}], b: [{conv: 2, kernel: 3, pad: 1}], c: identity}}]",
     "bilinear enlargement by 2": "[{conv: 2, kernel: 3}, {upsample: 2, mode: bilinear}, {conv: 2, kernel: 3}]",

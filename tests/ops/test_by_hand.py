@@ -8,7 +8,21 @@ from typing import NamedTuple
 
 import pytest
 
-from cnncalc.ops import OPS, activation, conv, join, linear, norm, pool, structure
+from cnncalc.ops import (
+    OPS,
+    activation,
+    attention,
+    channel,
+    conv,
+    detection,
+    join,
+    linear,
+    norm,
+    pool,
+    rearrange,
+    scaling,
+    structure,
+)
 from cnncalc.ops.base import Op
 from cnncalc.values import NO_WORK, Shape, Work
 
@@ -395,10 +409,208 @@ OTHERS = [
     Row(join.Concat(), ((64, 28, 28), (128, 28, 28), (32, 28, 28)), (224, 28, 28), {}, NO_WORK),  # 64 + 128 + 32 = 224
     Row(join.Concat(), ((3,), (4,)), (7,), {}, NO_WORK),
     Row(structure.Dropout(), ((4096,),), (4096,), {}, NO_WORK),
-    Row(structure.ChannelShuffle(3), ((6, 4, 5),), (6, 4, 5), {}, NO_WORK),
 ]
 
-ROWS = [*CONVOLUTIONS, *POOLS, *NORMS, *OTHERS]
+#: LeNet-5's C3 (LeCun et al. 1998, table 1): 6 maps read 3 neighbours, 6 read 4, 3 read 4 in two pairs, 1 reads all
+LENET_ROWS = (
+    *(tuple(sorted((i + j) % 6 for j in range(3))) for i in range(6)),
+    *(tuple(sorted((i + j) % 6 for j in range(4))) for i in range(6)),
+    *(tuple(sorted((i + j) % 6 for j in (0, 1, 3, 4))) for i in range(3)),
+    (0, 1, 2, 3, 4, 5),
+)
+
+#: 16 windows of 49 pixels with 8 channels in 2 heads
+WINDOWED = {
+    "mac": 16 * (4 * 49 * 64 + 2 * 49 * 49 * 8),  # projections of 8 by 8; two products
+    "bias": 16 * 4 * 49 * 8,
+    "mul": 16 * 49 * 8,  # the queries are scaled
+    "cmp": 16 * 98 * 48,  # 2*49 rows of 49
+    "add": 16 * (98 * (49 + 48) + 98 * 49),  # softmax; the position bias
+    "exp": 16 * 98 * 49,
+    "div": 16 * 98 * 49,
+}
+
+SEQUENCES = [
+    Row(  # ViT-B/16
+        attention.Attention(12),
+        ((197, 768),),
+        (197, 768),
+        {
+            "in_proj_weight": (2304, 768),  # 3 * 768
+            "in_proj_bias": (2304,),
+            "out_proj.weight": (768, 768),
+            "out_proj.bias": (768,),
+        },
+        Work(
+            mac=464_781_312 + 59_610_624,  # 4 * 197 * 768^2; 2 * 197^2 * 768
+            bias=605_184,  # 4 * 768 * 197
+            mul=151_296,  # 197 * 768
+            # 12 * 197 = 2,364 rows of 197: 196; 197 + 196; 197; 197 each
+            cmp=463_344,
+            add=929_052,
+            exp=465_708,
+            div=465_708,
+        ),
+    ),
+    Row(
+        attention.Attention(1, bias=False),
+        ((2, 3),),
+        (2, 3),
+        {"in_proj_weight": (9, 3), "out_proj.weight": (3, 3)},
+        # 4*2*9 + 2*4*3 = 96; 2*3 scalings; 2 rows of 2
+        Work(mac=96, mul=6, cmp=2, add=6, exp=4, div=4),
+    ),
+    Row(  # 25 is padded to 28: 4 by 4 windows of 7
+        attention.WindowAttention(2, 7),
+        ((8, 25, 28),),
+        (8, 25, 28),
+        {
+            "qkv.weight": (24, 8),
+            "qkv.bias": (24,),
+            "proj.weight": (8, 8),
+            "proj.bias": (8,),
+            "relative_position_bias_table": (169, 2),  # (2*7 - 1)^2 offsets
+        },
+        Work(**WINDOWED),
+        {"relative_position_index": (2401,)},  # 49 * 49 pairs
+    ),
+    Row(  # shifted: a mask of 16 * 2 * 49*49 is added as well
+        attention.WindowAttention(2, 7, shift=True, bias=False),
+        ((8, 28, 28),),
+        (8, 28, 28),
+        {"qkv.weight": (24, 8), "proj.weight": (8, 8), "relative_position_bias_table": (169, 2)},
+        Work(**{**WINDOWED, "bias": 0, "add": WINDOWED["add"] + 76_832}),
+        {"relative_position_index": (2401,)},
+    ),
+    Row(  # a single window is not shifted
+        attention.WindowAttention(1, 2, shift=True, position="none"),
+        ((1, 2, 2),),
+        (1, 2, 2),
+        {"qkv.weight": (3, 1), "qkv.bias": (3,), "proj.weight": (1, 1), "proj.bias": (1,)},
+        # 4*4 + 2*16 = 48; 4*4 biases; 4 scalings; 4 rows of 4: 3; 4 + 3; 4; 4
+        Work(mac=48, bias=16, mul=4, cmp=12, add=28, exp=16, div=16),
+    ),
+    Row(  # a grid of 2 by 2 over 4 by 6: 6 groups of 4 pixels
+        attention.WindowAttention(1, 2, partition="grid"),
+        ((2, 4, 6),),
+        (2, 4, 6),
+        {
+            "qkv.weight": (6, 2),
+            "qkv.bias": (6,),
+            "proj.weight": (2, 2),
+            "proj.bias": (2,),
+            "relative_position_bias_table": (9, 1),
+        },
+        # 6 times: 4*4*4 + 2*16*2 = 128; 4*4*2; 4*2; 4 rows of 4, with 16 position biases
+        Work(mac=768, bias=192, mul=48, cmp=72, add=264, exp=96, div=96),
+        {"relative_position_index": (16,)},
+    ),
+    Row(  # Swin V2: one window of 4 pixels with 2 channels in 1 head
+        attention.WindowAttention(1, 2, position="mlp", cosine=True),
+        ((2, 2, 2),),
+        (2, 2, 2),
+        {
+            "qkv.weight": (6, 2),
+            "qkv.bias": (6,),
+            "proj.weight": (2, 2),
+            "proj.bias": (2,),
+            "cpb_mlp.0.weight": (512, 2),
+            "cpb_mlp.0.bias": (512,),
+            "cpb_mlp.2.weight": (1, 512),
+            "logit_scale": (1, 1, 1),
+        },
+        Work(
+            mac=128 + 13_824,  # as in one group above; 9 offsets * 512 * (2 + 1)
+            bias=32 + 4_608,  # 4*4*2; 9 * 512
+            # softmax 12; 8 lengths of queries and keys kept from 0; 9 * 512 rectified; 1 scale limited
+            cmp=12 + 8 + 4_608 + 1,
+            # softmax 28; position 16; 8 sums of 2 squares; 16 sigmoids
+            add=28 + 16 + 8 + 16,
+            exp=16 + 16 + 1,  # softmax; sigmoids; the scale
+            div=16 + 16 + 16,  # softmax; 8 vectors of 2 by their lengths; sigmoids
+            mul=16 + 16 + 16,  # 8 * 2 squares; 16 pairs times the scale; 16 times a sigmoid
+            sqrt=8,
+        ),
+        {"relative_position_index": (16,), "relative_coords_table": (1, 3, 3, 2)},
+    ),
+    Row(scaling.ClassToken(), ((196, 768),), (197, 768), {"weight": (1, 768)}, NO_WORK),
+    Row(scaling.PositionEmbedding(), ((197, 768),), (197, 768), {"weight": (197, 768)}, Work(add=151_296)),
+    Row(rearrange.Tokens(), ((768, 14, 14),), (196, 768), {}, NO_WORK),  # 14 * 14
+    Row(rearrange.FeatureMap(14), ((196, 768),), (768, 14, 14), {}, NO_WORK),
+    Row(rearrange.Select(0), ((197, 768),), (768,), {}, NO_WORK),
+    Row(rearrange.Slice("tokens", start=1), ((197, 768),), (196, 768), {}, NO_WORK),
+]
+
+REARRANGEMENTS = [
+    Row(rearrange.Slice("channels", stop=58), ((116, 28, 28),), (58, 28, 28), {}, NO_WORK),
+    Row(rearrange.Slice("space", step=2), ((16, 32, 31),), (16, 16, 16), {}, NO_WORK),  # 0, 2 .. 30 of both
+    Row(rearrange.Slice("space", start=(1, 0), stop=(8, 5), step=3), ((2, 9, 9),), (2, 3, 2), {}, NO_WORK),
+    Row(rearrange.ZeroPad(channels=(8, 8)), ((16, 16, 16),), (32, 16, 16), {}, NO_WORK),  # 8 + 16 + 8
+    Row(rearrange.ZeroPad((1, 2), after=0), ((3, 4, 5),), (3, 5, 7), {}, NO_WORK),
+    Row(rearrange.ZeroPad(3, channels=1), ((3, 4),), (5, 10), {}, NO_WORK),
+    Row(rearrange.Crop(4), ((64, 64, 63),), (64, 56, 55), {}, NO_WORK),
+    Row(rearrange.Crop((0, 1), after=(2, 0)), ((3, 4, 5),), (3, 2, 4), {}, NO_WORK),
+    Row(rearrange.PixelShuffle(3), ((27, 10, 20),), (3, 30, 60), {}, NO_WORK),  # 27/9
+    Row(rearrange.SpaceToDepth(2), ((64, 26, 26),), (256, 13, 13), {}, NO_WORK),  # 64*4
+    Row(rearrange.ChannelShuffle(3), ((6, 4, 5),), (6, 4, 5), {}, NO_WORK),
+]
+
+SCALES = [
+    Row(scaling.Scale(-1, 1), ((2, 3),), (2, 3), {}, Work(mul=6, add=6)),
+    Row(scaling.Scale(0.5), ((6,),), (6,), {}, Work(mul=6)),
+    Row(scaling.Scale(shift=3), ((6,),), (6,), {}, Work(add=6)),
+    Row(scaling.Scale(), ((6,),), (6,), {}, NO_WORK),
+    Row(  # LeNet-5's S2: 6 coefficients and 6 biases
+        scaling.Affine(), ((6, 14, 14),), (6, 14, 14), {"weight": (6,), "bias": (6,)}, Work(mul=1_176, add=1_176)
+    ),
+    Row(scaling.Affine(bias=False), ((5, 4),), (5, 4), {"weight": (4,)}, Work(mul=20)),
+    Row(scaling.Affine(scale=False), ((5,),), (5,), {"bias": (5,)}, Work(add=5)),
+    Row(scaling.Constant(512, 4, 4), ((512,),), (512, 4, 4), {"weight": (512, 4, 4)}, NO_WORK),
+    Row(scaling.Constant(7), ((3, 4, 5),), (7,), {"weight": (7,)}, NO_WORK),
+    Row(scaling.Noise(), ((3, 4, 5),), (3, 4, 5), {"weight": (3,)}, Work(mul=60, add=60)),
+    Row(scaling.Noise(False), ((3, 4),), (3, 4), {"weight": (1,)}, Work(mul=12, add=12)),
+    Row(norm.PixelNorm(), ((512,),), (512,), {}, Work(mul=512, add=512, div=513, sqrt=1)),  # add: 511 and epsilon
+    Row(norm.PixelNorm(), ((4, 3, 2),), (4, 3, 2), {}, Work(mul=24, add=24, div=30, sqrt=6)),  # 6 pixels of 4
+    Row(norm.PixelNorm(), ((5, 4),), (5, 4), {}, Work(mul=20, add=20, div=25, sqrt=5)),  # 5 tokens of 4
+    Row(structure.StochasticDepth(0.2), ((64, 7, 7),), (64, 7, 7), {}, NO_WORK),
+]
+
+CHANNELS = [
+    Row(channel.ChannelMean(), ((64, 7, 7),), (1, 7, 7), {}, Work(add=3_087, div=49)),  # 63 * 49
+    Row(channel.ChannelMax(), ((64, 7),), (1, 7), {}, Work(cmp=441)),  # 63 * 7
+    Row(channel.MaxOut(4), ((8, 3, 3),), (2, 3, 3), {}, Work(cmp=54)),  # 3 * 2*9
+    Row(channel.MaxOut(5), ((240,),), (48,), {}, Work(cmp=192)),  # 4 * 48
+    Row(  # ECA: 3 weights for each of 64 channels, at both ends into the padding
+        channel.ChannelConv(3), ((64, 1, 1),), (64, 1, 1), {"weight": (1, 1, 3), "bias": (1,)}, Work(mac=192, bias=64)
+    ),
+    Row(channel.ChannelConv(5, bias=False), ((64, 1),), (64, 1), {"weight": (1, 1, 5)}, Work(mac=320)),
+]
+
+PARTS = [
+    Row(  # 6*3 + 9*4 + 6 = 60 pairs of maps, 25 weights each: 1,500 and 16 biases are 1,516 parameters
+        conv.Conv(16, 5, connections=LENET_ROWS),
+        ((6, 14, 14),),
+        (16, 10, 10),
+        {"weight": (60, 1, 5, 5), "bias": (16,)},
+        Work(mac=150_000, bias=1_600),  # 151,600 connections, as the paper counts
+    ),
+    Row(
+        linear.RadialBasis(10),
+        ((84,),),
+        (10,),
+        {},
+        Work(add=1_670, mul=840),  # 10 * (84 + 83); 10 * 84
+        {"weight": (10, 84)},
+    ),
+    Row(pool.LPPool(2), ((3, 8, 9),), (3, 4, 4), {}, Work(mul=192, add=144, sqrt=48)),  # 4 and 3 for each of 48
+    Row(pool.LPPool(3, stride=2, power=3), ((1, 5),), (1, 2), {}, Work(mul=14, add=4, log=2, exp=2)),  # 2*3*2 + 2
+    Row(pool.LPPool(2, power=1, ceil=True), ((1, 5),), (1, 3), {}, Work(add=3)),
+    Row(  # per value 4 samples of 4 multiplications and 3 additions, 3 additions and a division for their mean
+        detection.RoiAlign(1000, 7), ((256, 50, 50),), (256, 7, 7), {}, Work(mul=200_704, add=188_160, div=12_544)
+    ),
+]
+
+ROWS = [*CONVOLUTIONS, *POOLS, *NORMS, *OTHERS, *SEQUENCES, *REARRANGEMENTS, *SCALES, *CHANNELS, *PARTS]
 
 
 @pytest.mark.parametrize("row", ROWS, ids=lambda row: f"{row.op!r} on {row.inputs}")

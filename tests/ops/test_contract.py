@@ -16,7 +16,21 @@ from torch.nn import functional
 from torch.utils.flop_counter import FlopCounterMode
 
 from cnncalc.errors import ShapeError
-from cnncalc.ops import OPS, activation, conv, join, norm, pool, structure
+from cnncalc.ops import (
+    OPS,
+    activation,
+    attention,
+    channel,
+    conv,
+    detection,
+    join,
+    linear,
+    norm,
+    pool,
+    rearrange,
+    scaling,
+    structure,
+)
 from cnncalc.ops.base import Op
 from cnncalc.torch_backend import modules
 from cnncalc.values import WORK_KINDS, Shape
@@ -48,16 +62,16 @@ def test_windows_are_sampled_on_one_two_and_three_axes(cls: type[Op]) -> None:
 def test_sample(op: Op, inputs: tuple[Shape, ...], module: Build) -> None:
     with torch.device("meta"):
         built = module(op, inputs)
-        values = [torch.empty(BATCH, *x) for x in inputs]
+        result = built(*[torch.empty(BATCH, *x) for x in inputs])
         with FlopCounterMode(display=False) as counter:
-            result = built(*values)
+            built(*[torch.empty(1, *x) for x in inputs])
     output = op.shape(*inputs)
     work = op.work(*inputs, output)
-    assert tuple(result.shape) == (BATCH, *output)
+    assert tuple(result.shape) == (BATCH * op.count(), *output)
     assert op.weights(*inputs) == named_shapes(built.named_parameters())
     assert op.buffers(*inputs) == named_shapes(built.named_buffers())
     # PyTorch counts 2 for each multiply-accumulate
-    assert counter.get_total_flops() == 2 * BATCH * work["mac"]
+    assert counter.get_total_flops() == 2 * op.count() * work["mac"]
     assert set(work.counts) <= set(WORK_KINDS)
     assert all(type(count) is int and count > 0 for count in work.counts.values())
 
@@ -101,7 +115,8 @@ def test_activations_run_in_place_where_pytorch_can(op: Op, module: Build) -> No
 )
 def test_views_share_memory_and_nothing_else_does(op: Op, x: Shape, module: Build) -> None:
     value = torch.rand(BATCH, *x)
-    assert (module(op, (x,))(value).data_ptr() == value.data_ptr()) == (op.result == "view")
+    result = module(op, (x,))(value)
+    assert (result.untyped_storage().data_ptr() == value.untyped_storage().data_ptr()) == (op.result == "view")
 
 
 # -- values: the modules that stand in for what PyTorch lacks ------------------------------------------------------
@@ -261,9 +276,7 @@ def test_any_convolution(case: tuple[Shape, dict[str, Shape]], groups: int) -> N
 
 
 @derandomized
-@given(
-    cases(kernel=(1, 4), stride=(1, 4), pad=(0, 2), output_pad=(0, 2), dilation=(1, 3)), st.sampled_from([1, 2, 4])
-)
+@given(cases(kernel=(1, 4), stride=(1, 4), pad=(0, 2), output_pad=(0, 2), dilation=(1, 3)), st.sampled_from([1, 2, 4]))
 def test_any_transposed_convolution(case: tuple[Shape, dict[str, Shape]], groups: int) -> None:
     x, a = case
     ours = our_shape(conv.ConvTranspose(4, **a, groups=groups), x)
@@ -314,7 +327,7 @@ def test_any_named_padding(case: tuple[Shape, dict[str, Shape]], pad: str) -> No
     target, args, kwargs = op.lowering(x)
     if target == "cnncalc.torch_backend.modules.Padded":
         (_, (inputs, out, kernel), kwargs), padding, _ = args
-        assert kwargs["padding"] == 0
+        assert not any(kwargs["padding"])
         widened = [n + before + after for n, before, after in zip(x[1:], padding[-2::-2], padding[::-2], strict=True)]
         theirs = torch_shape("Conv", (4, *widened), "meta", inputs, out, kernel, **kwargs)
     else:
@@ -323,6 +336,125 @@ def test_any_named_padding(case: tuple[Shape, dict[str, Shape]], pad: str) -> No
 
 
 @pytest.mark.parametrize("x", [(3, 4, 5), (7,)], ids=str)
-def test_dropout_does_nothing_in_evaluation(x: Shape, module: Build) -> None:
+@pytest.mark.parametrize("cls", [structure.Dropout, structure.StochasticDepth], ids=lambda cls: cls.name)
+def test_dropout_does_nothing_in_evaluation(cls: type[Op], x: Shape, module: Build) -> None:
     (value,) = values(x)
-    assert torch.equal(module(structure.Dropout(0.9), (x,))(value), value)
+    assert torch.equal(module(cls(0.9), (x,))(value), value)
+
+
+def test_stochastic_depth_drops_whole_samples_in_training(module: Build) -> None:
+    torch.manual_seed(0)
+    ones = torch.ones(64, 3, 4)
+    result = module(structure.StochasticDepth(0.25), ((3, 4),)).train()(ones)
+    kept = result[:, :1, :1]
+    assert kept.unique().tolist() == [0.0, pytest.approx(4 / 3)]
+    assert torch.equal(result, kept.expand_as(result))
+    assert not module(structure.StochasticDepth(1.0), ((3, 4),)).train()(ones).any()
+    assert torch.equal(module(structure.StochasticDepth(0.0), ((3, 4),)).train()(ones), ones)
+
+
+# -- values of rearrangements, scales and channels -----------------------------------------------------------------
+
+X = torch.arange(2 * 4 * 5 * 6.0).reshape(2, 4, 5, 6)
+V = torch.arange(2 * 6.0).reshape(2, 6)
+
+VALUES = [
+    (rearrange.Slice("channels", start=1, stop=4, step=2), X, X[:, 1:4:2]),
+    (rearrange.Slice("space", start=(1, 0), stop=(5, 4), step=(3, 2)), X, X[:, :, 1:5:3, 0:4:2]),
+    (rearrange.Slice("tokens", start=2), X[:, 0], X[:, 0, 2:]),
+    (rearrange.Crop((1, 0), after=(0, 2)), X, X[:, :, 1:, :-2]),
+    (rearrange.ZeroPad((1, 0), after=(0, 2), channels=(1, 3)), X, functional.pad(X, (0, 2, 1, 0, 1, 3))),
+    (rearrange.Tokens(), X, X.permute(0, 2, 3, 1).reshape(2, 30, 4)),
+    (rearrange.FeatureMap((5, 6)), X.permute(0, 2, 3, 1).reshape(2, 30, 4), X),
+    (rearrange.Select(3), X[:, 0], X[:, 0, 3]),
+    (scaling.Scale(-1, 1), X, 1 - X),
+    (channel.ChannelMean(), X, (X[:, :1] + X[:, 1:2] + X[:, 2:3] + X[:, 3:]) / 4),
+    (channel.ChannelMax(), -X, -X[:, :1]),
+    (channel.MaxOut(2), X, X[:, 1::2]),
+    (channel.MaxOut(3), V, V[:, 2::3]),
+    (norm.PixelNorm(), X + 1, (X + 1) / ((X + 1) ** 2).mean(1, keepdim=True).sqrt()),
+    (norm.PixelNorm(), X[:, 0] + 1, (X[:, 0] + 1) / ((X[:, 0] + 1) ** 2).mean(2, keepdim=True).sqrt()),
+    (norm.PixelNorm(), V + 1, (V + 1) / ((V + 1) ** 2).mean(1, keepdim=True).sqrt()),
+    (pool.LPPool(2, power=3, stride=1), V[:, None], (V[:, None, 1:] ** 3 + V[:, None, :-1] ** 3) ** (1 / 3)),
+]
+
+
+@pytest.mark.parametrize(("op", "x", "expected"), VALUES, ids=[repr(row[0]) for row in VALUES])
+def test_values(op: Op, x: torch.Tensor, expected: torch.Tensor, module: Build) -> None:
+    torch.testing.assert_close(module(op, (tuple(x.shape[1:]),))(x), expected)
+
+
+def test_the_rows_of_connections_are_a_convolution_with_the_rest_at_zero(module: Build) -> None:
+    rows = ((0, 2), (1,), (3, 0, 1))
+    built = module(conv.Conv(3, 3, pad=1, stride=2, connections=rows), ((4, 5, 6),))
+    nn.init.normal_(built.bias)
+    dense = torch.zeros(3, 4, 3, 3)
+    weights = iter(built.weight[:, 0])
+    for output, row in enumerate(rows):
+        for source in row:
+            dense[output, source] = next(weights)
+    (x,) = values((4, 5, 6))
+    torch.testing.assert_close(built(x), functional.conv2d(x, dense, built.bias, stride=2, padding=1))
+
+
+@pytest.mark.parametrize("x", [(3, 4, 5), (5, 3), (3,)], ids=str)
+def test_affine_scales_channels_or_features(x: Shape, module: Build) -> None:
+    built = module(scaling.Affine(), (x,))
+    nn.init.normal_(built.weight)
+    nn.init.normal_(built.bias)
+    (value,) = values(x)
+    weight, bias = (tensor[:, None, None] if len(x) == 3 else tensor for tensor in (built.weight, built.bias))
+    torch.testing.assert_close(built(value), value * weight + bias)
+
+
+def test_learned_tokens_positions_and_constants_stand_where_they_should(module: Build) -> None:
+    (x,) = values((5, 4))
+    token = module(scaling.ClassToken(), ((5, 4),))
+    nn.init.normal_(token.weight)
+    torch.testing.assert_close(token(x), torch.stack([torch.cat([token.weight, sample]) for sample in x]))
+    position = module(scaling.PositionEmbedding(), ((5, 4),))
+    torch.testing.assert_close(position(x) - x, torch.stack([position.weight] * BATCH))
+    constant = module(scaling.Constant(3, 2, 2), ((5, 4),))
+    torch.testing.assert_close(constant(x), torch.stack([constant.weight] * BATCH))
+
+
+@pytest.mark.parametrize("per_channel", [True, False])
+def test_noise_is_one_value_a_pixel_times_a_strength(per_channel: bool, module: Build) -> None:
+    built = module(scaling.Noise(per_channel), ((3, 4, 5),))
+    (x,) = values((3, 4, 5))
+    assert torch.equal(built(x), x)  # a strength of 0
+    strength = torch.tensor([1.0, 2.0, 3.0]) if per_channel else torch.tensor([2.0])
+    built.weight.data = strength
+    noise = (built(x) - x) / strength[:, None, None]
+    torch.testing.assert_close(noise, noise[:, :1].expand_as(noise))
+    assert noise.std() > 0.5
+
+
+def test_a_convolution_along_channels_reads_neighbours(module: Build) -> None:
+    built = module(channel.ChannelConv(3), ((4, 1, 1),))
+    built.weight.data = torch.tensor([[[1.0, 10.0, 100.0]]])
+    built.bias.data = torch.tensor([0.5])
+    x = torch.tensor([1.0, 2.0, 3.0, 4.0]).reshape(1, 4, 1, 1)
+    # 10*1 + 100*2; 1 + 10*2 + 100*3; 2 + 10*3 + 100*4; 3 + 10*4
+    assert built(x).flatten().tolist() == [210.5, 321.5, 432.5, 43.5]
+
+
+def test_radial_units_are_squared_distances(module: Build) -> None:
+    built = module(linear.RadialBasis(3), ((4,),))
+    (x,) = values((4,))
+    torch.testing.assert_close(built(x), torch.cdist(x, built.weight) ** 2)
+
+
+def test_regions_are_samples_of_the_map_one_after_the_other(module: Build) -> None:
+    (x,) = values((3, 8, 8))
+    result = module(detection.RoiAlign(5, 4), ((3, 8, 8),))(x)
+    # two samples a bin along an axis of 8 pixels fall on the pixels
+    torch.testing.assert_close(result, functional.avg_pool2d(x, 2).repeat_interleave(5, dim=0))
+
+
+def test_attention_is_pytorchs(module: Build) -> None:
+    for bias in (True, False):
+        built = module(attention.Attention(4, bias=bias), ((5, 8),))
+        (x,) = values((5, 8))
+        expected, _ = nn.MultiheadAttention.forward(built, x, x, x)
+        torch.testing.assert_close(built(x), expected)

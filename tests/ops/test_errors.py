@@ -11,7 +11,20 @@ import pytest
 
 import cnncalc.ops
 from cnncalc.errors import ShapeError
-from cnncalc.ops import activation, conv, join, linear, norm, pool, structure
+from cnncalc.ops import (
+    activation,
+    attention,
+    channel,
+    conv,
+    detection,
+    join,
+    linear,
+    norm,
+    pool,
+    rearrange,
+    scaling,
+    structure,
+)
 from cnncalc.ops.base import ArgumentError, Op, op, show
 
 WHOLE = "floor(), ceil(), round() or div8() makes a whole number of it"
@@ -19,7 +32,7 @@ WHOLE = "floor(), ceil(), round() or div8() makes a whole number of it"
 #: what makes the operator, the field at fault, text, hint
 ARGUMENTS = [
     (lambda: conv.Conv(8), "kernel", "conv needs kernel", None),
-    (lambda: structure.ChannelShuffle(), "groups", "shuffle needs groups", None),
+    (lambda: rearrange.ChannelShuffle(), "groups", "shuffle needs groups", None),
     (lambda: conv.Conv(0, 3), "out", "out must be from 1 to 2147483647, not 0", None),
     (lambda: conv.Conv(-4, 3), "out", "out must be from 1 to 2147483647, not -4", None),
     (lambda: conv.Conv(2**31, 3), "out", "out must be from 1 to 2147483647, not 2147483648", None),
@@ -46,6 +59,32 @@ ARGUMENTS = [
     (lambda: conv.Conv(8, 3, bias="no"), "bias", "bias must be true or false, not 'no'", None),
     (lambda: activation.LeakyReLU("steep"), "slope", "slope must be a number, not 'steep'", None),
     (lambda: activation.LeakyReLU(True), "slope", "slope must be a number, not true", None),
+    (lambda: rearrange.Select(-1), "token", "token must be from 0 to 2147483647, not -1", None),
+    (lambda: conv.Conv(1, 3, connections=3), "connections", "connections must be a list of lists, not 3", None),
+    (
+        lambda: conv.Conv(1, 3, connections=(0, 1)),
+        "connections",
+        "connections must be a list of lists, not [0, 1]",
+        None,
+    ),
+    (
+        lambda: conv.Conv(1, 3, connections=((0, -1),)),
+        "connections",
+        "connections must be from 0 to 2147483647, not -1",
+        None,
+    ),
+    (
+        lambda: conv.Conv(2, 3, connections=((0,), ())),
+        "connections",
+        "connections: a row takes each number once, and at least one, but row 2 is []",
+        None,
+    ),
+    (
+        lambda: conv.Conv(1, 3, connections=((1, 0, 1),)),
+        "connections",
+        "connections: a row takes each number once, and at least one, but row 1 is [1, 0, 1]",
+        None,
+    ),
     (lambda: pool.Upsample(2, mode="cubic"), "mode", "mode must be nearest or bilinear, not 'cubic'", None),
 ]
 
@@ -130,8 +169,76 @@ SHAPES = [
     ),
     (pool.Upsample(2, mode="bilinear"), ((3, 9),), "bilinear needs 2 spatial axes, but the input has 1", None),
     (norm.GroupNorm(32), ((48, 9, 9),), "groups must divide the channels, but 32 does not divide 48", None),
-    (structure.ChannelShuffle(3), ((8, 9, 9),), "groups must divide the channels, but 3 does not divide 8", None),
+    (rearrange.ChannelShuffle(3), ((8, 9, 9),), "groups must divide the channels, but 3 does not divide 8", None),
     (structure.Dropout(1.5), ((8,),), "p is a probability and must be from 0 to 1, not 1.5", None),
+    (structure.StochasticDepth(-0.5), ((8,),), "p is a probability and must be from 0 to 1, not -0.5", None),
+    (
+        conv.Conv(4, 3, groups=2, connections=((0,),) * 4),
+        ((2, 9, 9),),
+        "connections and groups exclude each other, but groups is 2",
+        None,
+    ),
+    (
+        conv.Conv(3, 3, connections=((0,), (1,))),
+        ((2, 9, 9),),
+        "connections must have a row for each of 3 outputs, but has 2",
+        None,
+    ),
+    (
+        conv.Conv(2, 3, connections=((0,), (1, 2))),
+        ((2, 9, 9),),
+        "connections counts the 2 input channels from 0, but names 2",
+        None,
+    ),
+    (linear.RadialBasis(10), ((84, 1),), "needs a vector, but the input is 84x1", None),
+    (rearrange.Slice("tokens"), ((5,),), "needs [tokens, features], but the input is a vector of 5", None),
+    (rearrange.Slice("channels", start=5), ((5, 4),), "takes from 5 up to 5, but the axis has 5", None),
+    (rearrange.Slice("space", stop=(2, 5)), ((3, 4, 4),), "takes from 0 up to 5, but the axis has 4", None),
+    (
+        rearrange.Slice("channels", start=(1, 2)),
+        ((5, 4),),
+        "start takes one value for channels, but has 2",
+        None,
+    ),
+    (
+        rearrange.ZeroPad(channels=(1, 2, 3)),
+        ((3, 4, 4),),
+        "channels takes one value, or before and after, but has 3 values",
+        None,
+    ),
+    (rearrange.Crop(2, after=3), ((3, 9, 5),), "nothing is left: 5 - 2 - 3 = 0", None),
+    (rearrange.PixelShuffle(2), ((8, 4),), "needs a map of 2 spatial axes, but the input is 8x4", None),
+    (rearrange.PixelShuffle(2), ((6, 4, 4),), "factor^2 must divide the channels, but 4 does not divide 6", None),
+    (
+        rearrange.SpaceToDepth(2),
+        ((6, 4, 5),),
+        "factor must divide both spatial sizes, but 2 does not divide 4x5",
+        None,
+    ),
+    (rearrange.FeatureMap(14), ((197, 768),), "size must hold every token, but 14x14 is not 197", None),
+    (rearrange.Select(5), ((5, 4),), "token must be below the number of tokens, but 5 is not below 5", None),
+    (scaling.Affine(False, False), ((5,),), "affine without scale and without bias does nothing", None),
+    (scaling.ClassToken(), ((3, 4, 4),), "needs [tokens, features], but the input is 3x4x4", None),
+    (scaling.Constant(3, width=4), ((5,),), "parameter has a width, but no height", None),
+    (channel.MaxOut(3), ((8, 4),), "pieces must divide the channels, but 3 does not divide 8", None),
+    (channel.ChannelConv(3), ((8, 1, 2),), "needs a map of one pixel, but the input is 8x1x2", None),
+    (channel.ChannelConv(4), ((8, 1, 1),), "kernel must be odd, so that it has a middle, but is 4", None),
+    (attention.Attention(2), ((8, 4, 4),), "needs [tokens, features], but the input is 8x4x4", None),
+    (attention.Attention(3), ((5, 8),), "heads must divide the features, but 3 does not divide 8", None),
+    (attention.WindowAttention(2, 7), ((49, 8),), "needs a map of 2 spatial axes, but the input is 49x8", None),
+    (
+        attention.WindowAttention(2, 2, shift=True, partition="grid"),
+        ((8, 4, 4),),
+        "shift is for windows, but partition is grid",
+        None,
+    ),
+    (
+        attention.WindowAttention(2, 4, partition="grid"),
+        ((8, 8, 6),),
+        "window must divide both spatial sizes of a grid, but 4 does not divide 8x6",
+        None,
+    ),
+    (detection.RoiAlign(100, 7), ((256,),), "needs a map of 2 spatial axes, but the input is a vector of 256", None),
     (
         linear.Linear(10),
         ((512, 7, 7),),

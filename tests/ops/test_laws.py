@@ -7,7 +7,7 @@ from itertools import product
 
 import pytest
 
-from cnncalc.ops import OPS, activation, conv, join, linear, norm, pool, structure
+from cnncalc.ops import OPS, activation, conv, join, linear, norm, pool, rearrange, structure
 from cnncalc.ops.base import Op, Tap
 from cnncalc.values import Shape, Work, elements
 
@@ -140,7 +140,7 @@ LAWS = {
         (params(norm.InstanceNorm(affine=True)), norm.InstanceNorm(affine=True).work(X, X)),
     ),
     "channel shuffle, dropout and identity joins move no shape": (
-        shape(structure.ChannelShuffle(4), structure.Dropout(), activation.ReLU()),
+        shape(rearrange.ChannelShuffle(4), structure.Dropout(), activation.ReLU()),
         X,
     ),
 }
@@ -205,8 +205,9 @@ def test_turning_height_and_width_turns_the_shapes_and_keeps_the_counts(op: Op, 
     other = type(op)(**{name: turned(value) for name, value in op.arguments()})
     sides = [turned(x) for x in inputs]
     output = op.shape(*inputs)
-    assert other.shape(*sides) == turned(output)
-    assert other.work(*sides, turned(output)) == op.work(*inputs, output)
+    turned_output = turned(output) if len(output) == 3 else output
+    assert other.shape(*sides) == turned_output
+    assert other.work(*sides, turned_output) == op.work(*inputs, output)
     weights = {name: turned(tensor) if len(tensor) == 4 else tensor for name, tensor in op.weights(*inputs).items()}
     assert other.weights(*sides) == weights
     assert (other.reach(*sides) or ())[::-1] == tuple(op.reach(*inputs) or ())

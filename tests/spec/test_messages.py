@@ -30,7 +30,7 @@ NET = "cnncalc: 1\ninput: [3, 32, 32]\n"
 LAYERS = [
     # operations
     ("{conv2: 3, kernel: 3}", "4:6: unknown operator 'conv2' (hint: did you mean conv or dwconv?)"),
-    ("{maxpol: 3}", "4:6: unknown operator 'maxpol' (hint: did you mean maxpool, max or avgpool?)"),
+    ("{maxpol: 3}", "4:6: unknown operator 'maxpol' (hint: did you mean maxpool, maxout, max or avgpool?)"),
     ("{Conv: 3, kernel: 3}", "4:6: unknown block 'Conv' (hint: did you mean conv?)"),
     ("{Bottelneck: 3}", "4:6: unknown block 'Bottelneck'"),
     ("batchnorm", "4:5: unknown operator 'batchnorm' (hint: write bn)"),
@@ -44,7 +44,8 @@ LAYERS = [
     ("stages", "4:5: stages needs a value (hint: as in 'stages: [...]')"),
     ("layers", "4:5: layers needs a value (hint: as in 'layers: [...]')"),
     ("add", "4:5: add joins branches: give a mapping of branches or a list of names (hint: as in 'add: [prev, conv1]' or 'add: {main: [...], shortcut: identity}')"),
-    ("{layers: [relu], pad: 3}", "4:22: layers has no argument 'pad'"),
+    ("{layers: [relu], pads: 3}", "4:22: layers has no argument 'pads'"),
+    ("{layers: [relu], pad: 3}", "4:5: a layer has one operation, but this has 2: layers, pad (hint: write each as a layer of its own)"),
     # arguments
     ("{conv: 3, kernal: 3}", "4:15: conv has no argument 'kernal' (hint: did you mean kernel?)"),
     ("{conv: 3}", "4:6: conv needs kernel (hint: add kernel:)"),
@@ -52,7 +53,9 @@ LAYERS = [
     ("maxpool", "4:5: maxpool needs kernel (hint: as in 'maxpool: 3')"),
     ("{maxpool: 3, act: relu}", "4:18: maxpool has no argument 'act' (hint: write it as a layer of its own)"),
     ("{relu: 3}", "4:12: relu takes no value (hint: write relu alone, or relu: [])"),
-    ("{conv: [3, 3, 1, 1, 1, 1, true, 8]}", "4:37: conv takes 7 values, but here are 8 (hint: for its arguments: out, kernel, stride, pad, dilation, groups, bias)"),
+    ("{maxpool: [2, 2, 0, 1, false, 8]}", "4:35: maxpool takes 5 values, but here are 6 (hint: for its arguments: kernel, stride, pad, dilation, ceil)"),
+    ("{conv: 2, kernel: 1, connections: 3}", "4:39: connections must be a list of lists of whole numbers, not text"),
+    ("{conv: 2, kernal: 3, pad: 1}", "4:15: conv has no argument 'kernal' (hint: did you mean kernel?)"),
     ("{conv: 3, out: 4, kernel: 1}", "4:15: conv gets out twice: as its own value, and by name"),
     ("{conv: 3, kernel: three}", "4:23: kernel must be a whole number or one per axis, not 'three'"),
     ("{conv: 3, kernel: [3, [3]]}", "4:27: kernel must be a whole number or one per axis, not a list"),
@@ -251,7 +254,7 @@ SPECS = [
     # defaults
     (NET + 'defaults: {conv: {kernel: three}}\nlayers: [{conv: 3}]', "3:27: kernel must be a whole number or one per axis, not 'three'"),
     (NET + 'defaults: {conv: {kernel: 3}, bn: {affine: no}}\nlayers: [{conv: 3}]', "3:44: affine must be true or false, not 'no' (hint: true and false are the only spellings)"),
-    (NET + 'defaults: {conv: {kernel: 3}, add: {a: 1}}\nlayers: [{conv: 3}]', "3:31: defaults are for operators, not 'add'"),
+    (NET + 'defaults: {conv: {kernel: 3}, add: {a: 1}}\nlayers: [{conv: 3}]', "3:31: defaults are for operators, not 'add' (hint: did you mean pad?)"),
     (NET + 'defaults: {conv: [3]}\nlayers: [{conv: 3}]', ["3:18: the defaults of conv must be a mapping, not a list", "4:11: conv needs kernel (hint: add kernel:)"]),
     (NET + 'defaults: {conv: {kernal: 3}}\nlayers: [{conv: 3}]', ["3:19: conv has no argument 'kernal' (hint: did you mean kernel?)", "4:11: conv needs kernel (hint: add kernel:)"]),
     (NET + 'defaults: [conv]\nlayers: [{conv: 3}]', ["3:11: defaults must be a mapping, not a list", "4:11: conv needs kernel (hint: add kernel:)"]),
@@ -458,6 +461,7 @@ def test_layers(refusal: Refusal, layer: str, message: str) -> None:
     assert refusal(f"{NET}layers:\n  - {layer}\n") == [shown("net.yaml", message)]
 
 
+@pytest.mark.usefixtures("small_zoo")
 @pytest.mark.parametrize(("text", "messages"), SPECS)
 def test_specs(refusal: Refusal, text: str, messages: str | list[str]) -> None:
     expected = [messages] if isinstance(messages, str) else messages
@@ -598,6 +602,7 @@ NOT_FOUND = [
 ]  # fmt: skip
 
 
+@pytest.mark.usefixtures("small_zoo")
 @pytest.mark.parametrize(("name", "line"), NOT_FOUND)
 def test_not_found(folder: Folder, name: str, line: str) -> None:
     folder(net=BASE)

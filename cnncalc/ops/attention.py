@@ -1,0 +1,178 @@
+"""Attention over tokens, and inside the windows of a map."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from cnncalc.errors import ShapeError
+from cnncalc.ops import window
+from cnncalc.ops.base import Lowering, Op, op
+from cnncalc.values import Shape, Work, elements, format_shape
+
+#: Width of the network that makes continuous position biases (Liu et al. 2021, "Swin Transformer V2").
+_POSITION_WIDTH = 512
+
+
+def _check_heads(heads: int, features: int) -> None:
+    if features % heads:
+        raise ShapeError(f"heads must divide the features, but {heads} does not divide {features}")
+
+
+def _projection_work(tokens: int, features: int, bias: bool) -> Work:
+    """Queries, keys, values and the output: four products with a matrix of features by features."""
+    return Work(mac=4 * tokens * features * features, bias=4 * tokens * features if bias else 0)
+
+
+def _attention_work(tokens: int, features: int, heads: int) -> Work:
+    """The two products, and a softmax over every row, without the scaling of what goes in."""
+    rows = heads * tokens
+    pairs = rows * tokens
+    return Work(mac=2 * tokens * tokens * features, cmp=pairs - rows, add=2 * pairs - rows, exp=pairs, div=pairs)
+
+
+@op("attention")
+class Attention(Op):
+    """Multi-head self-attention (Vaswani et al. 2017).   [t, f] -> [t, f];  in_proj_weight [3f, f], out_proj.weight
+    [f, f], biases [3f] and [f].
+
+    Multiply-accumulates: ``4*t*f^2`` for the projections, ``2*t^2*f`` for the two products. The queries are scaled
+    (t*f multiplications), and each of heads*t rows goes through a softmax.
+    """
+
+    heads: int
+    bias: bool = True
+
+    def shape(self, x: Shape) -> Shape:
+        if len(x) != 2:
+            raise ShapeError(f"needs [tokens, features], but the input is {window.show_input(x)}")
+        _check_heads(self.heads, x[1])
+        return x
+
+    def weights(self, x: Shape) -> dict[str, Shape]:
+        f = x[1]
+        tensors: dict[str, Shape] = {"in_proj_weight": (3 * f, f), "out_proj.weight": (f, f)}
+        return tensors | ({"in_proj_bias": (3 * f,), "out_proj.bias": (f,)} if self.bias else {})
+
+    def work(self, x: Shape, y: Shape) -> Work:
+        t, f = x
+        return _projection_work(t, f, self.bias) + Work(mul=elements(x)) + _attention_work(t, f, self.heads)
+
+    def reach(self, x: Shape) -> None:
+        return None
+
+    def lowering(self, x: Shape) -> Lowering:
+        return Lowering("cnncalc.torch_backend.modules.SelfAttention", (x[1], self.heads, self.bias))
+
+    @classmethod
+    def samples(cls) -> list[tuple[Op, tuple[Shape, ...]]]:
+        return [(cls(2), ((5, 8),)), (cls(4, bias=False), ((3, 8),))]
+
+
+@op("window_attention")
+class WindowAttention(Op):
+    """Self-attention inside each window of a map, or among the pixels of a grid over it (MaxViT).
+    [c, h, w] -> [c, h, w];  qkv.weight [3c, c], proj.weight [c, c], biases [3c] and [c].
+
+    ``shift`` moves the windows by half their size, where more than one fits. Windows that reach over the end are
+    padded and count whole, as in Swin; a grid must divide the map.
+    ``position: table`` learns a bias for every offset, [(2*window - 1)^2, heads]; ``mlp`` has a network make it from
+    the offset, 2 to 512 to heads (Swin V2), counted once for every sample. ``cosine`` compares directions, times a
+    learned scale [heads, 1, 1].
+    Multiply-accumulates, for each window of ``t = window^2`` pixels: ``4*t*c^2 + 2*t^2*c``.
+    How far a window reaches from a pixel depends on where the pixel lies: no receptive field is stated behind it.
+    """
+
+    other_parameters = ("relative_position_bias_table", "logit_scale")
+
+    heads: int
+    window: int
+    shift: bool = False
+    partition: Literal["window", "grid"] = "window"
+    position: Literal["none", "table", "mlp"] = "table"
+    cosine: bool = False
+    bias: bool = True
+
+    def shape(self, x: Shape) -> Shape:
+        if len(x) != 3:
+            raise ShapeError(f"needs a map of 2 spatial axes, but the input is {window.show_input(x)}")
+        _check_heads(self.heads, x[0])
+        if self.partition == "grid":
+            if self.shift:
+                raise ShapeError("shift is for windows, but partition is grid")
+            if x[1] % self.window or x[2] % self.window:
+                law = "window must divide both spatial sizes of a grid"
+                raise ShapeError(f"{law}, but {self.window} does not divide {format_shape(x[1:])}")
+        return x
+
+    def _shifts(self, x: Shape) -> tuple[int, int]:
+        """Pixels that the windows move along each axis: none where a single window holds it."""
+        half = self.window // 2 if self.shift else 0
+        return half if x[1] > self.window else 0, half if x[2] > self.window else 0
+
+    def weights(self, x: Shape) -> dict[str, Shape]:
+        c, heads = x[0], self.heads
+        tensors: dict[str, Shape] = {"qkv.weight": (3 * c, c), "proj.weight": (c, c)}
+        if self.bias:
+            tensors |= {"qkv.bias": (3 * c,), "proj.bias": (c,)}
+        if self.position == "table":
+            tensors["relative_position_bias_table"] = ((2 * self.window - 1) ** 2, heads)
+        elif self.position == "mlp":
+            tensors["cpb_mlp.0.weight"] = (_POSITION_WIDTH, 2)
+            tensors["cpb_mlp.0.bias"] = (_POSITION_WIDTH,)
+            tensors["cpb_mlp.2.weight"] = (heads, _POSITION_WIDTH)
+        return tensors | ({"logit_scale": (heads, 1, 1)} if self.cosine else {})
+
+    def buffers(self, x: Shape) -> dict[str, Shape]:
+        offsets = 2 * self.window - 1
+        tensors: dict[str, Shape] = {} if self.position == "none" else {"relative_position_index": (self.window**4,)}
+        return tensors | ({"relative_coords_table": (1, offsets, offsets, 2)} if self.position == "mlp" else {})
+
+    def work(self, x: Shape, y: Shape) -> Work:
+        c, h, w = x
+        windows = -(-h // self.window) * -(-w // self.window)
+        tokens = self.window**2
+        pairs = self.heads * tokens * tokens
+        added = (self.position != "none") + any(self._shifts(x))  # the position bias, and the mask of shifted windows
+        inside = _projection_work(tokens, c, self.bias) + _attention_work(tokens, c, self.heads)
+        inside += self._comparison_work(tokens, c) + Work(add=added * pairs)
+        total = inside * windows
+        if self.position == "mlp":
+            total += self._position_work(pairs)
+        return total + Work(cmp=self.heads, exp=self.heads) if self.cosine else total
+
+    def _comparison_work(self, tokens: int, c: int) -> Work:
+        """Scaling of the queries; or for the cosine, queries and keys divided by their length, and a learned scale."""
+        if not self.cosine:
+            return Work(mul=tokens * c)
+        vectors = 2 * tokens * self.heads
+        values = 2 * tokens * c
+        scaled = self.heads * tokens * tokens
+        return Work(mul=values + scaled, add=values - vectors, sqrt=vectors, cmp=vectors, div=values)
+
+    def _position_work(self, pairs: int) -> Work:
+        """The network over every offset, then 16 times a sigmoid for every pair."""
+        offsets = (2 * self.window - 1) ** 2
+        hidden = offsets * _POSITION_WIDTH
+        network = Work(mac=hidden * (2 + self.heads), bias=hidden, cmp=hidden)
+        return network + Work(exp=pairs, add=pairs, div=pairs, mul=pairs)
+
+    def reach(self, x: Shape) -> None:
+        return None
+
+    def lowering(self, x: Shape) -> Lowering:
+        return Lowering(
+            "cnncalc.torch_backend.modules.WindowAttention",
+            (x[0], self.heads, self.window, self._shifts(x)),
+            {"grid": self.partition == "grid", "position": self.position, "cosine": self.cosine, "bias": self.bias},
+        )
+
+    @classmethod
+    def samples(cls) -> list[tuple[Op, tuple[Shape, ...]]]:
+        return [
+            (cls(2, 3), ((4, 6, 9),)),
+            (cls(2, 3, shift=True), ((4, 7, 3),)),
+            (cls(1, 4, shift=True), ((4, 3, 4),)),
+            (cls(2, 2, partition="grid"), ((8, 4, 6),)),
+            (cls(2, 4, shift=True, position="mlp", cosine=True), ((4, 8, 5),)),
+            (cls(4, 2, position="none", bias=False), ((4, 4, 4),)),
+        ]
