@@ -10,11 +10,11 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any
 
-from cnncalc.analysis import compute, depth, memory, params, receptive_field
+from cnncalc.analysis import compute, depth, expected, memory, params, receptive_field
 from cnncalc.analysis.columns import Assumptions, Column
 from cnncalc.graph import Graph
 
-METRICS = (params, compute, memory, receptive_field, depth)
+METRICS = (params, compute, expected, memory, receptive_field, depth)
 COLUMNS: tuple[Column, ...] = tuple(column for metric in METRICS for column in metric.COLUMNS)
 _METRIC_OF = MappingProxyType({column.name: metric for metric in METRICS for column in metric.COLUMNS})
 

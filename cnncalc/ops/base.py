@@ -5,15 +5,21 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping
 from types import MappingProxyType
-from typing import Any, ClassVar, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, TypeVar
 
 from cnncalc.errors import ShapeError
 from cnncalc.values import Shape, Work
+
+if TYPE_CHECKING:
+    from fractions import Fraction
 
 #: Argument types. The annotation of an operator's field, as written, is the kind of its argument.
 Window = int | tuple[int, ...]
 Margin = int | tuple[int, ...]
 Pad = int | tuple[int, ...] | str
+if TYPE_CHECKING:
+    #: a number that stays exact, because a count is multiplied by it
+    Rational = int | float | Fraction
 Index = int
 Table = tuple[tuple[int, ...], ...]
 
@@ -54,8 +60,8 @@ class Field(NamedTuple):
         elif kind == "flag":
             if not isinstance(value, bool):
                 raise ArgumentError(self.name, f"{self.name} must be true or false, not {show(value)}")
-        elif kind == "number":
-            if isinstance(value, bool) or not isinstance(value, (int, float)):
+        elif kind in ("number", "rational"):
+            if isinstance(value, (bool, str, tuple)):
                 raise ArgumentError(self.name, f"{self.name} must be a number, not {show(value)}")
         elif kind == "table":
             self._check_table(value)
@@ -136,6 +142,7 @@ _KINDS = {
     "Table": "table",
     "bool": "flag",
     "float": "number",
+    "Rational": "rational",
 }
 _MISSING = object()
 
@@ -215,6 +222,10 @@ class Op(ABC):
     def buffers(self, *inputs: Any, **_: Any) -> dict[str, Shape]:
         """Tensors that are kept but not learned, by name; ``running_*`` are statistics."""
         return {}
+
+    def survival(self) -> Any:
+        """The probability that training runs what leads here, given that it needs the result: 1, or a Fraction."""
+        return 1
 
     @abstractmethod
     def work(self, *inputs_and_output: Any, **_: Any) -> Work:

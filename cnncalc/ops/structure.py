@@ -3,10 +3,16 @@
 from __future__ import annotations
 
 from abc import abstractmethod
+from typing import TYPE_CHECKING
 
 from cnncalc.errors import ShapeError
 from cnncalc.ops.base import Lowering, Op, op, show
 from cnncalc.values import NO_WORK, Shape, Work
+
+if TYPE_CHECKING:
+    from fractions import Fraction
+
+    from cnncalc.ops.base import Rational
 
 
 class _Dropped(Op):
@@ -14,7 +20,7 @@ class _Dropped(Op):
 
     result = "view"
 
-    p: float
+    p: Rational
 
     @abstractmethod
     def _module(self) -> str:
@@ -29,7 +35,7 @@ class _Dropped(Op):
         return NO_WORK
 
     def lowering(self, x: Shape) -> Lowering:
-        return Lowering(self._module(), (self.p,))
+        return Lowering(self._module(), (float(self.p),))
 
     @classmethod
     def samples(cls) -> list[tuple[Op, tuple[Shape, ...]]]:
@@ -52,7 +58,12 @@ class StochasticDepth(_Dropped):
     which is what is counted.
     """
 
-    p: float = 0.5
+    p: Rational = 0.5
+
+    def survival(self) -> Fraction:
+        from fractions import Fraction
+
+        return 1 - Fraction(self.p)
 
     def _module(self) -> str:
         return "cnncalc.torch_backend.modules.StochasticDepth"

@@ -18,7 +18,7 @@ def entry(report: Report) -> dict[str, Any]:
     """A network's description and totals."""
     spec = report.spec
     described = {"name": spec["name"], "title": spec["title"], "family": spec["family"], "file": spec["file"]}
-    return {**described, "input": plain(report.assumptions["input"]), **report.totals}
+    return {**described, "input": plain(report.assumptions["input"]), **plain(dict(report.totals))}
 
 
 def table(entries: Sequence[dict[str, Any]], columns: Sequence[str], figures: Sequence[Any]) -> Table:

@@ -7,7 +7,7 @@ from typing import Any
 
 from cnncalc.errors import listing
 from cnncalc.report import units
-from cnncalc.report.model import Report
+from cnncalc.report.model import Report, plain
 from cnncalc.report.view import Heading, Table, captions, check_column
 
 DEFAULT_QUANTITIES = ("params", "macs", "flops", "activations", "depth")
@@ -136,11 +136,11 @@ def payload(reports: Sequence[Report], compared: Sequence[Line]) -> dict[str, An
         "tool": {"name": "cnncalc", "version": __version__},
         "networks": [report.to_dict() for report in reports],
         "ratios": {
-            quantity: Line("total", quantity, [report.totals[quantity] for report in reports]).ratios
+            quantity: plain(Line("total", quantity, [report.totals[quantity] for report in reports]).ratios)
             for quantity in reports[0].totals
         },
         "parts": [
-            {"path": line.part, "quantity": line.quantity, "values": line.values, "ratios": line.ratios}
+            {"path": line.part, "quantity": line.quantity, "values": plain(line.values), "ratios": plain(line.ratios)}
             for line in compared
             if line.part != "total"
         ],

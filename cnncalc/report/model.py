@@ -10,7 +10,7 @@ IDENTITY = ("path", "op", "inputs", "in", "out", "count")
 ORIGIN = ("shared_with", "file", "line")
 #: figures of a row in the JSON; the rest of the columns is for tables
 FIGURES = (
-    "params", "weights", "biases", "norm_params", "other_params", "buffers", "macs", "flops", "work",
+    "params", "weights", "biases", "norm_params", "other_params", "buffers", "macs", "expected_macs", "flops", "work",
     "activations", "activation_bytes", "receptive_field",
 )  # fmt: skip
 
@@ -81,7 +81,7 @@ class Report:
             "tool": {"name": "cnncalc", "version": __version__},
             "spec": plain(dict(self.spec)),
             "assumptions": plain(dict(self.assumptions)),
-            "totals": dict(self.totals),
+            "totals": plain(dict(self.totals)),
             "layers": [row.to_dict() for row in self.layers],
             "side": [
                 {**plain(dict(side)), "layers": [Row(self.columns, i).to_dict() for i in side["layers"]]}

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+from numbers import Number
 from typing import Any
 
 _DECIMAL = ((10**12, "T"), (10**9, "G"), (10**6, "M"), (10**3, "K"))
 
 
-def grouped(value: int) -> str:
-    """``138,357,544``."""
-    return f"{value:,}"
+def grouped(value: Any) -> str:
+    """``138,357,544``; an expected count that is no whole number with one decimal."""
+    return f"{value:,}" if isinstance(value, int) else f"{float(value):,.1f}"
 
 
 def short(value: int) -> str:
@@ -36,19 +37,19 @@ def both_bytes(value: int) -> str:
     return f"{decimal} ({binary})" if value >= 1024 else decimal
 
 
-def percent(part: int, whole: int) -> str:
+def percent(part: Any, whole: Any) -> str:
     """``12.3%``; a part that is there and rounds to nothing is ``<0.1%``."""
     if not whole:
         return ""
-    share = 100 * part / whole
+    share = float(100 * part / whole)
     if 0 < share < 0.05:
         return "<0.1%"
     return f"{share:.1f}%"
 
 
-def ratio(value: int, base: int) -> str:
+def ratio(value: Any, base: Any) -> str:
     """``0.312x``; empty without a base."""
-    return f"{value / base:.4g}x" if base else ""
+    return f"{float(value / base):.4g}x" if base else ""
 
 
 def cell(value: Any) -> str:
@@ -57,7 +58,7 @@ def cell(value: Any) -> str:
         return ""
     if isinstance(value, bool):
         return str(value).lower()
-    if isinstance(value, int):
+    if isinstance(value, Number):
         return grouped(value)
     if isinstance(value, (tuple, list)):
         if value and isinstance(value[0], (tuple, list, str)):

@@ -171,6 +171,9 @@ def _notes(report: Report, options: Options, described: dict[str, Any]) -> list[
             notes.append(f"{name}: {units.both_bytes(totals[name])}, {report.assumptions['dtype']}")
         elif name in ("macs", "flops"):
             notes.append(f"{name}: {units.short(totals[name])}, {described[name].meaning}")
+            if name == "macs" and totals["expected_macs"] != totals["macs"]:
+                share = units.percent(totals["expected_macs"], totals["macs"])
+                notes.append(f"expected_macs: {units.grouped(totals['expected_macs'])} in training, {share} of macs")
         elif name == "work":
             notes.append(f"work: {units.short(totals[name])} under the convention {report.assumptions['convention']}")
     if report.side and not report.assumptions["with_side"]:

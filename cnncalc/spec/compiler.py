@@ -157,7 +157,12 @@ class Compiler:
             hint = hint or (f"a variable is written ${text}" if text in known else None)
             raise node.error(f"{field.name} must be {_EXPECTED[kind]}, not {quote(text)}", hint)
         slot = self.expression(node, known, field.name)
-        if slot.constant and kind not in ("number", "flag") and _DECIMAL.fullmatch(text) and not text.isdigit():
+        if (
+            slot.constant
+            and kind not in ("number", "rational", "flag")
+            and _DECIMAL.fullmatch(text)
+            and not text.isdigit()
+        ):
             value = slot.value(None)  # type: ignore[arg-type]
             whole = f"write {value}" if isinstance(value, int) else "floor(), ceil() or round() makes one"
             raise node.error(f"{field.name} must be a whole number, not {text}", whole)
@@ -560,6 +565,7 @@ _EXPECTED = {
     "table": "a list of lists of whole numbers",
     "flag": "true or false",
     "number": "a number",
+    "rational": "a number",
 }
 
 

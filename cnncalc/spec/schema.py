@@ -31,6 +31,7 @@ _KINDS: dict[str, Schema] = {
     "table": {"type": "array", "items": {"type": "array", "items": _EXPRESSION, "minItems": 1}, "minItems": 1},
     "flag": {"anyOf": [{"type": "boolean"}, {"type": "string", "pattern": "\\$"}]},
     "number": {"type": ["number", "string"]},
+    "rational": {"type": ["number", "string"]},
 }
 
 
