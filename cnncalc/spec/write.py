@@ -5,11 +5,12 @@ Blocks and stages become groups of their name, so every layer keeps its path.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 
 from cnncalc.errors import SpecError
 from cnncalc.graph import Graph, Node
-from cnncalc.ops.base import show
+from cnncalc.ops.base import Op, show
 from cnncalc.spec.document import LANGUAGE_VERSION
 
 _INDENT = "  "
@@ -31,12 +32,42 @@ class _Writer:
         for path in graph.paths:
             parent, _, last = path.rpartition(".")
             self.branches.setdefault(parent, []).append(last)
+        #: where a row that follows its operator apart is found
+        self.moved: dict[int, str] = {}
+        self.followers = self._followers()
+
+    def _followers(self) -> dict[str, Op]:
+        """For each ``norm`` and ``act`` word, the operator that it stands for most often."""
+        carriers = {node.path for node in self.graph.nodes if node.op.takes_norm_act}
+        counts: dict[str, Counter[Op]] = {}
+        for node in self.graph.nodes:
+            parent, _, last = node.path.rpartition(".")
+            if last == node.op.name and parent in carriers:
+                counts.setdefault(last, Counter())[node.op] += 1
+        return {word: ops.most_common(1)[0][0] for word, ops in counts.items()}
+
+    def path(self, index: int) -> str:
+        """Where a value is found in what is written."""
+        return self.moved.get(index, self.graph.nodes[index].path)
+
+    def defaults(self) -> list[str]:
+        """The arguments that the words need, where they are not the operator's own defaults."""
+        lines = []
+        for word, op in self.followers.items():
+            given = {
+                name: show(value)
+                for name, value in op.arguments()
+                if value is not None and value != op.fields[name].default
+            }
+            if given:
+                lines.append(f"{_INDENT}{word}: {{{', '.join(f'{name}: {value}' for name, value in given.items())}}}")
+        return ["", "defaults:", *lines] if lines else []
 
     def document(self, name: str, title: str, source: str) -> str:
         graph = self.graph
         lines = [f"cnncalc: {LANGUAGE_VERSION}", f"name: {name}"]
         lines += [f"{key}: {_text(text)}" for key, text in (("title", title), ("source", source)) if text]
-        lines += ["", f"input: {show(graph.nodes[0].shape)}", "", "layers:"]
+        lines += ["", f"input: {show(graph.nodes[0].shape)}", *self.defaults(), "", "layers:"]
         body, last = self.sequence([node for node in graph.nodes[1:] if node.side is None], (), 0)
         lines += body
         if graph.sides:
@@ -44,10 +75,10 @@ class _Writer:
         for side in graph.sides:
             members = [node for node in graph.nodes if node.side == side.name]
             inner, _ = self.sequence(members, (side.name,), side.source)
-            lines += [f"{_INDENT}{side.name}:", f"{_INDENT * 2}from: {graph.nodes[side.source].path}"]
+            lines += [f"{_INDENT}{side.name}:", f"{_INDENT * 2}from: {self.path(side.source)}"]
             lines += [f"{_INDENT * 2}layers:", *(_INDENT * 2 + line for line in inner)]
         if graph.outputs != (last,):
-            lines += ["", f"outputs: [{', '.join(graph.nodes[index].path for index in graph.outputs)}]"]
+            lines += ["", f"outputs: [{', '.join(map(self.path, graph.outputs))}]"]
         return "\n".join(lines) + "\n"
 
     def sequence(self, nodes: Sequence[Node], scope: tuple[str, ...], current: int) -> tuple[list[str], int]:
@@ -91,14 +122,13 @@ class _Writer:
         inplace = own.inplace
         apart: list[str] = []
         for node in followers:
-            if (
-                dict(node.op.arguments()) == {field.name: field.default for field in node.op.fields.values()}
-                and not apart
-            ):
+            if node.op == self.followers.get(node.op.name) and not apart:
                 entries["norm" if node.op.role == "norm" else "act"] = node.op.name
                 inplace = node.inplace
             else:
-                written, _ = self.operator(node, [], (*path[:-1], f"{path[-1]}_{node.op.name}"), value)
+                place = (*path[:-1], f"{path[-1]}_{node.op.name}")
+                self.moved[node.index] = ".".join(place)
+                written, _ = self.operator(node, [], place, value)
                 apart += written
             value = node.index
         if own.inputs != (current,):
@@ -133,7 +163,7 @@ class _Writer:
 
     def reference(self, index: int, path: tuple[str, ...], node: Node) -> str:
         """The name by which the layer at ``path`` finds a value: looked up in its own list of layers, then outwards."""
-        target = tuple(self.graph.nodes[index].path.split("."))
+        target = tuple(self.path(index).split("."))
         common = 0
         while common < len(path) - 1 and common < len(target) - 1 and path[common] == target[common]:
             common += 1

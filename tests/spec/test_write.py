@@ -1,0 +1,57 @@
+"""A graph written back as a spec: it counts the same, and is its own expansion."""
+
+from __future__ import annotations
+
+import pytest
+
+import cnncalc
+from cnncalc.errors import SpecError
+from cnncalc.spec import document, write, zoo
+from cnncalc.spec.expand import expand
+
+
+def network(text: str) -> cnncalc.Network:
+    spec = document.load(zoo.Found("<test>", text.encode(), None))
+    return cnncalc.Network(spec, *expand(spec))
+
+
+def written(given: cnncalc.Network) -> str:
+    return write.write(given.graph, "again", given.title, given.document.source)
+
+
+def networks() -> list[str]:
+    return [name for name, path in zoo.names().items() if not document.load(zoo.find(path)).is_library]
+
+
+@pytest.mark.parametrize("name", networks())
+def test_every_network_counts_the_same(name: str) -> None:
+    first = cnncalc.load(name)
+    text = written(first)
+    second = network(text)
+    one, two = first.analyze(with_side=True), network(text).analyze(with_side=True)
+    for column in one.columns:
+        if column not in ("file", "line"):
+            assert list(two.columns[column]) == list(one.columns[column]), column
+    assert two.totals == one.totals
+    assert written(second) == text
+
+
+def test_words_with_other_arguments_become_defaults_or_rows() -> None:
+    given = network(
+        "cnncalc: 1\ninput: [2, 4, 4]\ndefaults: {conv: {kernel: 1, act: leaky_relu}, leaky_relu: {slope: 0.1}}\n"
+        "layers: [{conv: 2}, {conv: 3}, {leaky_relu: 0.2, name: last}]\n"
+    )
+    text = written(given)
+    assert "defaults:\n  leaky_relu: {slope: 0.1}\n" in text
+    assert "{leaky_relu: 0.2, name: last}" in text
+    assert [node.op for node in network(text).graph.nodes] == [node.op for node in given.graph.nodes]
+
+
+def test_a_hidden_value_is_refused() -> None:
+    given = network(
+        "cnncalc: 1\ninput: [2, 4, 4]\n"
+        "blocks: {Two: {inputs: [x, skip], layers: [{conv: 2, kernel: 1}, {add: [prev, skip]}]}}\n"
+        "layers: [{conv: 2, kernel: 1}, {conv: 2, kernel: 1}, {Two: [], from: [conv2, conv1]}]\n"
+    )
+    with pytest.raises(SpecError, match=r"'Two1\.add1' reads 'conv1', which another layer named conv1 hides from it"):
+        written(given)
