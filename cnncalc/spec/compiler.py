@@ -247,6 +247,8 @@ class Compiler:
         text = key.text
         if text in ("layers", "stages"):
             return key.error(f"{text} needs a value", f"as in '{text}: [...]'")
+        if text == "base":
+            return key.error("unknown operator 'base'", "base comes first in the layers of a spec that extends another")
         what = "block" if _BLOCK_NAME.fullmatch(text) else "operator"
         known = [*OPS, *self.blocks, "layers", "stages", *words]
         return key.error(f"unknown {what} {quote(text)}", lambda: other_word(text) or suggest(text, known))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -165,28 +165,27 @@ class _Loader:
     def compile(self, file: _File) -> SpecDocument:
         self.check_top_level(file)
         chain = self.bases(file)
+        parts = [part.root.entries for part in chain]
         merged: dict[str, tuple[Scalar, Node]] = {}
-        owners: dict[str, _File] = {}
         for part in reversed(chain):
             for key, entry in part.root.entries.items():
                 if key in OWN and part is not file:
                     continue
-                merged[key] = entry
-                owners[key] = part
+                merged[key] = (entry[0], self.continued(entry[1], merged)) if key == "layers" else entry
         document = SpecDocument()
         self.texts(document, file, merged)
         document.vars = self.variables(chain)
         blocks: dict[str, Block] = {}
-        self.libraries(document, merged, owners, blocks)
+        self.libraries(document, chain, blocks)
         if self.errors and "uses" in merged:
             self.stop_on_errors()
-        compiler = Compiler(blocks, self.defaults(merged), document.vars, self.errors)
+        compiler = Compiler(blocks, self.defaults(parts), document.vars, self.errors)
         document.compiler = compiler
         compiler.check_defaults()
         names = frozenset(document.vars)
         for value in document.vars.values():
             self.guard(partial(compiler.any_value, value, names), None)
-        document.blocks = compile_library(compiler, self.mapping(merged, "blocks"), self.errors)
+        document.blocks = compile_library(compiler, self.mapping(parts, "blocks"), self.errors)
         known = compiler.variables
         document.is_library = "layers" not in merged
         if "layers" in merged:
@@ -231,20 +230,37 @@ class _Loader:
                     self.guard(partial(check_name, text, node, "a spec"), None)
                 setattr(document, key, text)
 
-    def mapping(self, merged: Entries, key: str) -> Entries:
-        if key not in merged:
-            return {}
-        node = merged[key][1]
-        if not isinstance(node, MappingNode):
-            self.errors.append(node.error(f"{key} must be a mapping, not {node.kind}"))
-            return {}
-        return node.entries
+    def mapping(self, parts: Sequence[Entries], key: str) -> Entries:
+        """A top-level mapping, merged by name over ``parts``, the last one first."""
+        entries: dict[str, tuple[Scalar, Node]] = {}
+        for part in reversed(parts):
+            node = _value(part, key)
+            if isinstance(node, MappingNode):
+                entries.update(node.entries)
+            elif node is not None:
+                self.errors.append(node.error(f"{key} must be a mapping, not {node.kind}"))
+        return entries
+
+    def continued(self, node: Node, merged: Entries) -> Node:
+        """Layers that begin with ``{base: NAME}``: in its place those of the base, as far as the one of that name."""
+        first = node.items[0] if isinstance(node, SequenceNode) and node.items else None
+        if not isinstance(first, MappingNode) or "base" not in first.entries:
+            return node
+        try:
+            items = _until(first, _value(merged, "layers"))
+        except SpecError as error:
+            self.errors.append(error)
+            items = []
+        assert isinstance(node, SequenceNode)
+        whole = SequenceNode(node.source, node.line, node.column, node.flow)
+        whole.items = [*items, *node.items[1:]]
+        return whole
 
     def variables(self, chain: list[_File]) -> dict[str, Node]:
         """Variables merged by key, the base's first; a spec can't set what its base lacks."""
         variables: dict[str, Node] = {}
         for part in reversed(chain):
-            entries = self.mapping(part.root.entries, "vars")
+            entries = self.mapping([part.root.entries], "vars")
             if len(entries) > VARIABLE_LIMIT:
                 raise LimitError(f"more than {VARIABLE_LIMIT} variables", part.root.entries["vars"][1].location)
             for name, (key, value) in entries.items():
@@ -257,19 +273,20 @@ class _Loader:
                 variables[name] = value
         return variables
 
-    def libraries(
-        self, document: SpecDocument, merged: Entries, owners: Mapping[str, _File], blocks: dict[str, Block]
-    ) -> None:
-        """Takes in the blocks of every used library."""
-        if "uses" not in merged:
-            return
-        node = merged["uses"][1]
-        for item in node.items if isinstance(node, SequenceNode) else [node]:
+    def libraries(self, document: SpecDocument, chain: list[_File], blocks: dict[str, Block]) -> None:
+        """Takes in the blocks of every library that the file or one of its bases uses."""
+        used = [
+            (item, part)
+            for part in reversed(chain)
+            if (node := _value(part.root.entries, "uses"))
+            for item in (node.items if isinstance(node, SequenceNode) else [node])
+        ]
+        for item, part in used:
             if not isinstance(item, Scalar):
                 self.errors.append(item.error("uses is a list of names"))
                 continue
             try:
-                file = self.chain_to(item, item.text, owners["uses"])
+                file = self.chain_to(item, item.text, part)
                 library = self.compile(file)
                 if not library.is_library:
                     message = f"{quote(item.text)} has layers, so it is a network and no library of blocks"
@@ -285,10 +302,10 @@ class _Loader:
             except CnncalcError as error:
                 self.errors.append(error)
 
-    def defaults(self, merged: Entries) -> dict[str, MappingNode]:
+    def defaults(self, parts: Sequence[Entries]) -> dict[str, MappingNode]:
         """Arguments per operator, each a mapping whose keys the operator has."""
         defaults: dict[str, MappingNode] = {}
-        for name, (key, value) in self.mapping(merged, "defaults").items():
+        for name, (key, value) in self.mapping(parts, "defaults").items():
             op = OPS.get(name)
             if op is None or op.role == "join":
                 operators = [known for known, cls in OPS.items() if cls.role != "join"]
@@ -318,7 +335,7 @@ class _Loader:
 
     def sides(self, document: SpecDocument, merged: Entries, known: frozenset[str]) -> None:
         """Side outputs: a branch each, whose ``when`` slot is the layer it leaves from."""
-        for name, (key, value) in self.mapping(merged, "side").items():
+        for name, (key, value) in self.mapping([merged], "side").items():
             try:
                 check_name(name, key, "a side output")
                 if not isinstance(value, MappingNode) or set(value.entries) != {"from", "layers"}:
@@ -336,6 +353,33 @@ class _Loader:
 
 def _value(merged: Entries, key: str) -> Node | None:
     return merged[key][1] if key in merged else None
+
+
+def _until(marker: MappingNode, base: Node | None) -> list[Node]:
+    """The layers of ``base`` as far as the one that ``{base: NAME}`` names: by its name, or by its operation."""
+    place, value = marker.entries["base"]
+    if not isinstance(value, Scalar) or len(marker.entries) > 1:
+        raise marker.error("base takes the name of a layer of the base, and nothing else", "as in '{base: stages}'")
+    if base is None:
+        raise place.error("base needs a spec with layers to extend", "write extends: NAME")
+    items = base.items if isinstance(base, SequenceNode) else [base]
+    names = [_called(item) for item in items]
+    if names.count(value.text) > 1:
+        raise value.error(f"the base has {names.count(value.text)} layers {quote(value.text)}", "give the one a name")
+    if value.text not in names:
+        hint = partial(suggest, value.text, [name for name in names if name])
+        raise value.error(f"the base has no layer {quote(value.text)}", hint)
+    return items[: names.index(value.text) + 1]
+
+
+def _called(item: Node) -> str:
+    """A layer's name, or the word of its operation."""
+    if isinstance(item, MappingNode):
+        name = item.entries["name"][1] if "name" in item.entries else None
+        if isinstance(name, Scalar):
+            return name.text
+        return next((key for key in item.entries if key in OPS or key in ("layers", "stages") or key[:1].isupper()), "")
+    return item.text if isinstance(item, Scalar) else ""
 
 
 def _included(error: CnncalcError, node: Node) -> CnncalcError:

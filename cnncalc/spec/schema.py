@@ -65,6 +65,11 @@ def _top_level() -> dict[str, Schema]:
     figure: Schema = {"type": ["number", "string", "array"]}
     budgets = {quantity: _closed(dict.fromkeys(BUDGET_KEYS, figure)) for quantity in (*COUNTS, *BYTES)}
     flag: Schema = {"type": "boolean"}
+    continued = {
+        "type": "array",
+        "items": [_closed({"base": _TEXT}, ["base"])],
+        "additionalItems": {"$ref": "#/definitions/layer"},
+    }
     claim = _closed({**dict.fromkeys((*QUANTITIES, *CLAIM_KEYS), figure), "holds": flag, "with_side": flag})
     return {
         "cnncalc": {"const": LANGUAGE_VERSION, "description": "version of the language"},
@@ -78,7 +83,7 @@ def _top_level() -> dict[str, Schema]:
         "vars": {"type": "object", "additionalProperties": _VALUE},
         "defaults": _closed(operators),
         "blocks": {"type": "object", "additionalProperties": False, "patternProperties": {"^[A-Z]": block}},
-        "layers": _LAYERS,
+        "layers": {"anyOf": [_LAYERS, continued]},
         "side": {"type": "object", "additionalProperties": side},
         "outputs": _NAMES,
         "claims": {"type": "array", "items": claim},

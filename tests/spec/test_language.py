@@ -278,6 +278,35 @@ def test_extends_merges_variables_and_replaces_keys(folder: Folder) -> None:
     assert shapes(load("other.yaml")) == "tanh1:3x8x8 B1.conv1:4x8x8 B1.conv1.bn:4x8x8"
 
 
+def test_extends_merges_blocks_and_defaults_by_name_and_adds_libraries(folder: Folder) -> None:
+    load = folder(
+        one="cnncalc: 1\nblocks: {One: {layers: [tanh]}}\n",
+        two="cnncalc: 1\nblocks: {Two: {layers: [sigmoid]}}\n",
+        base=INPUT + "uses: one\ndefaults: {conv: {kernel: 1}, linear: {bias: false}}\n"
+        "blocks: {A: {layers: [B, One]}, B: {layers: []}}\nlayers: [A, {conv: 4}, flatten, {linear: 2}]\n",
+        net="cnncalc: 1\nextends: base\nuses: two\ndefaults: {conv: {kernel: 3}}\nblocks: {B: {layers: [Two]}}\n",
+    )
+    assert shapes(load("base.yaml")) == "A1.One1.tanh1:3x8x8 conv1:4x8x8 flatten1:256 linear1:2"
+    net = load("net.yaml")
+    assert shapes(net) == "A1.B1.Two1.sigmoid1:3x8x8 A1.One1.tanh1:3x8x8 conv1:4x6x6 flatten1:144 linear1:2"
+    assert net.analyze().totals["params"] == (4 * 3 * 9 + 4) + 144 * 2  # linear still has no bias
+
+
+def test_layers_go_on_from_those_of_the_base(folder: Folder) -> None:
+    load = folder(
+        base=INPUT + "vars: {w: 4}\nlayers: [{kernel: 1, conv: $w}, relu, {stages: {w: [4]}, each: [tanh]},"
+        " {conv: 5, kernel: 1, name: last}, flatten]\n",
+        word="cnncalc: 1\nextends: base\nvars: {w: 6}\nlayers: [{base: conv}, sigmoid]\n",
+        stages="cnncalc: 1\nextends: base\nlayers: [{base: stages}, {maxpool: 2}]\n",
+        name="cnncalc: 1\nextends: stages\nlayers: [{base: maxpool}, {conv: 1, kernel: 1, from: stage1}]\n",
+        whole="cnncalc: 1\nextends: base\nlayers:\n  - {base: flatten}\n  - {linear: 2}\n",
+    )
+    assert shapes(load("word.yaml")) == "conv1:6x8x8 sigmoid1:6x8x8"
+    assert shapes(load("stages.yaml")) == "conv1:4x8x8 relu1:4x8x8 stage1.tanh1:4x8x8 maxpool1:4x4x4"
+    assert shapes(load("name.yaml")) == ("conv1:4x8x8 relu1:4x8x8 stage1.tanh1:4x8x8 maxpool1:4x4x4 conv2:1x8x8")
+    assert shapes(load("whole.yaml")).endswith("last:5x8x8 flatten1:320 linear1:2")
+
+
 def test_a_library_keeps_its_own_defaults_and_variables(folder: Folder) -> None:
     load = folder(
         library="cnncalc: 1\nvars: {k: 3}\ndefaults: {conv: {pad: same, norm: bn}}\nblocks: {C: {args: [w], layers: [{conv: $w, kernel: $k}]}}\n",

@@ -554,6 +554,26 @@ FILES = [
          "main.yaml:3:18: error: the base has no variable 'zzz' to set (hint: one of: width)"],
     ),
     (
+        {"main": "cnncalc: 1\nextends: base\nlayers: [{base: cnv}, relu]\n", "base": BASE},
+        ["main.yaml:3:17: error: the base has no layer 'cnv' (hint: did you mean conv?)"],
+    ),
+    (
+        {"main": "cnncalc: 1\nextends: base\nlayers: [{base: relu}]\n", "base": NET + "layers: [relu, tanh, relu]\n"},
+        ["main.yaml:3:17: error: the base has 2 layers 'relu' (hint: give the one a name)"],
+    ),
+    (
+        {"main": "cnncalc: 1\nextends: base\nlayers: [{base: conv, name: x}]\n", "base": BASE},
+        ["main.yaml:3:10: error: base takes the name of a layer of the base, and nothing else (hint: as in '{base: stages}')"],
+    ),
+    (
+        {"main": NET + "layers: [{base: conv}]\n"},
+        ["main.yaml:3:11: error: base needs a spec with layers to extend (hint: write extends: NAME)"],
+    ),
+    (
+        {"main": "cnncalc: 1\nextends: base\nlayers: [{base: conv}, relu, {base: conv}]\n", "base": BASE},
+        ["main.yaml:3:31: error: unknown operator 'base' (hint: base comes first in the layers of a spec that extends another)"],
+    ),
+    (
         {"main": "cnncalc: 1\nuses: base\n" + NET[11:] + "layers: [relu]\n", "base": BASE},
         ["main.yaml:2:7: error: 'base' has layers, so it is a network and no library of blocks (hint: move the blocks to a file without layers, or use extends)"],
     ),
