@@ -113,7 +113,7 @@ class _Spec(Mapping[str, Any]):
         if key == "sha256":
             from hashlib import sha256
 
-            return sha256(spec.text.data).hexdigest()
+            return sha256(spec.parts[0].source.data).hexdigest()
         if key == "vars":
             return self._network.vars
         if key not in self._KEYS:

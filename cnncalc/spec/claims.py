@@ -62,6 +62,16 @@ class Claim(NamedTuple):
         }
 
 
+class Budget(NamedTuple):
+    """Limits on a quantity, as printed; ``options`` are the batch, data type and optimizer they are for."""
+
+    quantity: str
+    warn: str | None
+    max: str | None
+    options: dict[str, Any]
+    location: Location
+
+
 def read_figure(text: str) -> Figure | None:
     """``138M``, ``4.089G``, ``159Ki``, ``96MB``, ``12345``, ``1/12``; None where the text is none of these.
 
@@ -139,6 +149,8 @@ def _claim(item: MappingNode) -> Claim:
             options[name] = _flag(option, name)
         elif name == "input":
             options[name] = list(_sizes(option, name))
+        elif name == "batch":
+            options[name] = _batch(option)
         elif name != quantity:
             options[name] = _text(option, name)
     if not holds and "because" not in options:
@@ -159,6 +171,13 @@ def _flag(node: Node, what: str) -> bool:
     if text not in ("true", "false"):
         raise node.error(f"{what} must be true or false, not {quote(text) if text else node.kind}")
     return text == "true"
+
+
+def _batch(node: Node) -> int:
+    text = node.text if isinstance(node, Scalar) else ""
+    if not re.fullmatch(r"[1-9]\d{0,8}", text, re.ASCII):
+        raise node.error(f"batch must be a whole number from 1 on, not {quote(text) if text else node.kind}")
+    return int(text)
 
 
 def _sizes(node: Node, what: str) -> tuple[int, ...]:
@@ -186,34 +205,43 @@ def read_facts(node: Node | None, errors: list[CnncalcError]) -> tuple[dict[str,
     return tuple(facts)
 
 
-def read_budget(node: Node | None, errors: list[CnncalcError]) -> dict[str, dict[str, str]]:
+def read_budget(node: Node | None, errors: list[CnncalcError]) -> tuple[Budget, ...]:
     """Limits by quantity: ``{params: {warn: 25M, max: 26M}}``."""
-    budget: dict[str, dict[str, str]] = {}
     if node is None:
-        return budget
+        return ()
     if not isinstance(node, MappingNode):
         errors.append(node.error(f"budget is a mapping of quantities, not {node.kind}"))
-        return budget
+        return ()
+    budgets = []
     for quantity, (key, value) in node.entries.items():
         try:
-            if quantity not in (*COUNTS, *BYTES):
-                hint = partial(suggest, quantity, (*COUNTS, *BYTES))
-                raise key.error(f"a budget has no quantity {quote(quantity)}", hint)
-            if not isinstance(value, MappingNode):
-                raise value.error(f"the budget of {quantity} is a mapping with warn or max", "as in '{max: 26M}'")
-            for name, (name_key, _) in value.entries.items():
-                if name not in BUDGET_KEYS:
-                    raise name_key.error(f"a budget has no key {quote(name)}", partial(suggest, name, BUDGET_KEYS))
-            limits = {name: _text(item, name) for name, (_, item) in value.entries.items()}
-            for name in ("warn", "max"):
-                if name in limits and read_figure(limits[name]) is None:
-                    raise value.entries[name][1].error(f"{name} must be a figure like 26M, not {quote(limits[name])}")
-            if not {"warn", "max"} & set(limits):
-                raise value.error(f"the budget of {quantity} needs warn or max", "as in '{max: 26M}'")
-            budget[quantity] = limits
+            budgets.append(_budget(quantity, key, value))
         except SpecError as error:
             errors.append(error)
-    return budget
+    return tuple(budgets)
+
+
+def _budget(quantity: str, key: Scalar, value: Node) -> Budget:
+    if quantity not in (*COUNTS, *BYTES):
+        raise key.error(f"a budget has no quantity {quote(quantity)}", partial(suggest, quantity, (*COUNTS, *BYTES)))
+    if not isinstance(value, MappingNode):
+        raise value.error(f"the budget of {quantity} is a mapping with warn or max", "as in '{max: 26M}'")
+    limits: dict[str, str] = {}
+    options: dict[str, Any] = {}
+    for name, (place, item) in value.entries.items():
+        if name not in BUDGET_KEYS:
+            raise place.error(f"a budget has no key {quote(name)}", partial(suggest, name, BUDGET_KEYS))
+        if name == "batch":
+            options[name] = _batch(item)
+        elif name in ("warn", "max"):
+            limits[name] = _text(item, name)
+            if read_figure(limits[name]) is None:
+                raise item.error(f"{name} must be a figure like 26M, not {quote(limits[name])}")
+        else:
+            options[name] = _text(item, name)
+    if not limits:
+        raise value.error(f"the budget of {quantity} needs warn or max", "as in '{max: 26M}'")
+    return Budget(quantity, limits.get("warn"), limits.get("max"), options, key.location)
 
 
 def read_lint(node: Node | None, errors: list[CnncalcError]) -> tuple[str, ...]:

@@ -43,18 +43,20 @@ class SpecDocument:
     """A spec with its base and libraries taken in, compiled and ready to expand.
 
     ``vars`` are nodes, so that the command line can replace them; ``blocks`` and the variables of libraries are
-    evaluated when the document is expanded.
+    evaluated when the document is expanded. ``parts`` are the file's own text and those of its bases, nearest first;
+    ``files`` the paths of all that was read.
     """
 
     __slots__ = (
-        "blocks", "budget", "claims", "compiler", "facts", "family", "file", "input", "is_library", "layers",
-        "libraries", "lint_ignored", "name", "notes", "outputs", "path", "sides", "source", "text", "title", "vars",
+        "blocks", "budget", "claims", "compiler", "facts", "family", "file", "files", "input", "is_library", "layers",
+        "libraries", "lint_ignored", "name", "notes", "outputs", "parts", "path", "sides", "source", "title", "vars",
     )  # fmt: skip
 
     def __init__(self) -> None:
         self.name = self.title = self.source = self.notes = self.file = self.family = ""
         self.path: str | None = None
-        self.text: reader.Source
+        self.parts: tuple[MappingNode, ...] = ()
+        self.files: tuple[str, ...] = ()
         self.is_library = False
         self.vars: dict[str, Node] = {}
         self.input: SequenceNode | None = None
@@ -66,7 +68,7 @@ class SpecDocument:
         self.compiler: Compiler
         self.claims: tuple[claims.Claim, ...] = ()
         self.facts: tuple[dict[str, str], ...] = ()
-        self.budget: dict[str, dict[str, str]] = {}
+        self.budget: tuple[claims.Budget, ...] = ()
         self.lint_ignored: tuple[str, ...] = ()
 
 
@@ -87,12 +89,13 @@ class _Loader:
     """Loads one spec: counts the files, collects the problems."""
 
     def __init__(self) -> None:
-        self.files = 0
+        self.files: list[str] = []
         self.errors: list[CnncalcError] = []
 
     def document(self, file: _File) -> SpecDocument:
         document = self.compile(file)
         self.stop_on_errors()
+        document.files = (file.path or "-", *dict.fromkeys(self.files))
         return document
 
     def stop_on_errors(self) -> None:
@@ -131,13 +134,13 @@ class _Loader:
 
     def chain_to(self, node: Node, name: str, file: _File) -> _File:
         """Opens a base or library; its own errors keep their place and say from where it was taken in."""
-        self.files += 1
-        if self.files > FILE_LIMIT:
+        if len(self.files) >= FILE_LIMIT:
             raise LimitError(f"more than {FILE_LIMIT} files are taken in", node.location)
         try:
             found = zoo.find_base(name, file.path)
         except SpecError as error:
             raise node.error(error.message, error.advice) from None
+        self.files.append(found.path or "")
         chain = (*file.chain, os.path.realpath(file.path) if file.path else file.root.source.name)
         key = os.path.realpath(found.path or "")
         if key in chain:
@@ -173,6 +176,7 @@ class _Loader:
                     continue
                 merged[key] = (entry[0], self.continued(entry[1], merged)) if key == "layers" else entry
         document = SpecDocument()
+        document.parts = tuple(part.root for part in chain)
         self.texts(document, file, merged)
         document.vars = self.variables(chain)
         blocks: dict[str, Block] = {}
@@ -215,7 +219,6 @@ class _Loader:
             return otherwise
 
     def texts(self, document: SpecDocument, file: _File, merged: Entries) -> None:
-        document.text = file.root.source
         document.file = file.root.source.name
         document.path = file.path
         stem = (file.path or "").replace("\\", "/").rsplit("/", 1)[-1].rsplit(".", 1)[0]
@@ -243,7 +246,9 @@ class _Loader:
 
     def continued(self, node: Node, merged: Entries) -> Node:
         """Layers that begin with ``{base: NAME}``: in its place those of the base, as far as the one of that name."""
-        first = node.items[0] if isinstance(node, SequenceNode) and node.items else None
+        if not isinstance(node, SequenceNode) or not node.items:
+            return node
+        first = node.items[0]
         if not isinstance(first, MappingNode) or "base" not in first.entries:
             return node
         try:
@@ -251,7 +256,6 @@ class _Loader:
         except SpecError as error:
             self.errors.append(error)
             items = []
-        assert isinstance(node, SequenceNode)
         whole = SequenceNode(node.source, node.line, node.column, node.flow)
         whole.items = [*items, *node.items[1:]]
         return whole

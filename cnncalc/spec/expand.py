@@ -120,7 +120,7 @@ def expand(
         expander = _Expander(document, {**document.vars, **(variables or {})})
         return expander.graph(input), expander.variables[document.compiler]
     except RecursionError:
-        place = (document.layers or [Layer(Node(document.text, 1, 1))])[0].location
+        place = (document.layers or [Layer(document.parts[0])])[0].location
         raise LimitError("blocks and joins are nested too deep", place) from None
 
 
@@ -149,7 +149,7 @@ class _Expander:
         node = document.input
         if node is None or document.is_library:
             message = f"{quote(document.name)} has no layers: it is a library of blocks"
-            raise Node(document.text, 1, 1).error(message, "a network takes it in with uses:")
+            raise document.parts[0].error(message, "a network takes it in with uses:")
         values = self.variables[document.compiler]
         shape = tuple(input) if input is not None else self._input_shape(node, values)
         self.builder = GraphBuilder(shape, node)

@@ -95,6 +95,7 @@ def test_what_is_kept(network: Callable[..., Network]) -> None:
         "tol": "2%", "input": [3, 9, 9], "because": "it is 768", "source": "a slide", "batch": "2", "dtype": "float16",
     }  # fmt: skip
     assert document.facts == ({"top1": "76.1%", "source": "a paper"},)
-    assert document.budget == {"params": {"warn": "10", "max": "20"}, "training_memory": {"max": "24GB", "batch": "32"}}
+    limits = [(budget.quantity, budget.warn, budget.max, budget.options) for budget in document.budget]
+    assert limits == [("params", "10", "20", {}), ("training_memory", None, "24GB", {"batch": 32})]
     assert document.lint_ignored == ("CN001", "CN003")
     assert network(SPEC.replace("[CN001, CN003]", "CN002")).document.lint_ignored == ("CN002",)

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 import yaml
 
 ROOT = Path(__file__).parents[2]
-SPECS = {path.stem: path for path in sorted((ROOT / "specs").rglob("*.yaml"))}
-LIBRARIES = [name for name in SPECS if name.startswith("blocks_")]
+FOLDER = ROOT / "specs"
+SPECS = {path.stem: path for path in sorted(FOLDER.rglob("*.yaml"))}
+NETWORKS = [name for name in SPECS if not name.startswith("blocks_")]
 
-#: the networks by family
+#: the networks by family, which is their folder
 ZOO = {
     "attention": """
         cbam_resnet50 cbam_resnet50_paper eca_resnet50 se_block se_inception se_resnet101 se_resnet152 se_resnet50
@@ -86,17 +89,50 @@ UNPUBLISHED = {
     "unet_small": "a small U-Net, to show long skips by name; no paper's network",
     "singan": "the authors' code states no count; the figure is the arithmetic of its layers",
 }
+#: runs of layers that two specs have in common, and why neither takes them from the other
+REPEATED = {
+    ("densenet121", "densenet_bc_100_12"): "extends keeps a base's first layers, and the two differ in the first",
+    (
+        "inception_resnet_v2",
+        "inception_v3",
+    ): "the same stem, by two papers; what follows differs from the fourth layer on",
+    (
+        "inception_resnet_v2",
+        "inception_v4",
+    ): "the first three convolutions of the stem, by the paper's figures 3 and 14",
+}
 
 
 def text(name: str) -> dict:
     return yaml.load(SPECS[name].read_text("utf-8"), yaml.CSafeLoader)
 
 
-@pytest.mark.parametrize("family", ZOO)
-def test_every_network_is_there(family: str) -> None:
-    for name in ZOO[family].split():
-        assert SPECS[name].parent.name == family
-        assert name not in LIBRARIES
+def misplaced(listed: dict[str, str], paths: list[str]) -> set[str]:
+    """Networks that are not listed once, under their folder, and what is listed and is none."""
+    places = Counter(f"{family}/{name}" for family, names in listed.items() for name in names.split())
+    files = Counter(paths)
+    return {place for place in places | files if places[place] != files[place]}
+
+
+def test_every_network_is_listed_once_under_its_folder() -> None:
+    paths = [SPECS[name].relative_to(FOLDER).with_suffix("").as_posix() for name in NETWORKS]
+    assert misplaced(ZOO, paths) == set()
+    assert list(ZOO) == sorted({path.rpartition("/")[0] for path in paths})
+    assert set(UNPUBLISHED) <= set(NETWORKS)
+
+
+@pytest.mark.parametrize(
+    ("listed", "expected"),
+    [
+        ({"f": "a b"}, set()),
+        ({"f": "a"}, {"f/b"}),
+        ({"f": "a b a"}, {"f/a"}),
+        ({"f": "a b c"}, {"f/c"}),
+        ({"f": "a", "g": "b"}, {"f/b", "g/b"}),
+    ],
+)
+def test_a_network_that_is_not_listed_once_is_found(listed: dict[str, str], expected: set[str]) -> None:
+    assert misplaced(listed, ["f/a", "f/b"]) == expected
 
 
 @pytest.mark.parametrize("name", SPECS)
@@ -120,7 +156,7 @@ def published(name: str) -> list[dict]:
     ]
 
 
-@pytest.mark.parametrize("name", [name for name in SPECS if name not in LIBRARIES])
+@pytest.mark.parametrize("name", NETWORKS)
 def test_a_published_total_holds(name: str) -> None:
     if name in UNPUBLISHED:
         assert not published(name), f"{name} has a published figure now and needs no exception"
@@ -151,3 +187,52 @@ def test_no_spec_repeats_another_ones_block() -> None:
 def test_a_repeated_block_is_found() -> None:
     body = {"layers": ["relu"]}
     assert repeated_blocks({"a": {"blocks": {"X": body}}, "b": {"blocks": {"Y": body}}}) == [("a.X", "b.Y")]
+
+
+def rows(layers: list) -> Iterator[dict]:
+    """The rows of a network without their names; a table of stages is one, and those of its ``each`` follow."""
+    for layer in layers:
+        words = {layer: None} if isinstance(layer, str) else layer
+        yield {word: words[word] for word in sorted(words) if word not in ("name", "each")}
+        yield from rows(words.get("each", []))
+
+
+def runs(layers: list) -> set[str]:
+    """All consecutive rows from one that is a block, a table of stages or a convolution to the next but one."""
+    row = list(rows(layers))
+    heavy = [i for i in range(len(row)) if any(re.match("[A-Z]|stages|(dw)?conv", word) for word in row[i])]
+    return {normalized(row[first : last + 1]) for first, last in zip(heavy, heavy[2:], strict=False)}
+
+
+def repeated_runs(specs: dict[str, dict]) -> set[tuple[str, str]]:
+    """Specs with three blocks, tables of stages or convolutions in a row, and all between them, as in another one.
+
+    Pools, norms and fully connected layers alone make no repeat: many papers end in the same classifier.
+    """
+    seen: dict[str, str] = {}
+    found = [(seen.setdefault(run, name), name) for name, spec in specs.items() for run in runs(spec.get("layers", []))]
+    return {(other, name) for other, name in found if other != name}
+
+
+def test_no_spec_repeats_another_ones_layers() -> None:
+    assert repeated_runs({name: text(name) for name in SPECS}) == set(REPEATED)
+
+
+STEM = ["bn", {"conv": 8, "kernel": 3, "name": "one"}, {"maxpool": 2}, {"kernel": 3, "conv": 16}]
+
+
+@pytest.mark.parametrize(
+    ("layers", "expected"),
+    [
+        ([*STEM, {"Unit": 16, "name": "first"}], True),
+        ([{"conv": 4}, *STEM[1:], {"Unit": 16, "repeat": 1}, {"Unit": 16}], False),
+        ([*STEM, {"Unit": 32}], False),
+        ([*STEM, {"maxpool": 2}, {"Unit": 16}], False),
+        ([{"stages": [["n"], [2]], "each": [*STEM, {"Unit": 16}]}], True),
+        ([{"flatten": []}, {"linear": 10}, {"dropout": 0.5}, {"linear": 10}], False),
+    ],
+)
+def test_a_repeated_run_is_found(layers: list, expected: bool) -> None:
+    one = {"layers": [{"conv": 8, "kernel": 3}, {"maxpool": 2}, {"conv": 16, "kernel": 3}, {"Unit": 16}, "flatten"]}
+    one["layers"] += [{"linear": 10}, {"dropout": 0.5}, {"linear": 10}]
+    assert repeated_runs({"a": one, "b": {"layers": layers}}) == ({("a", "b")} if expected else set())

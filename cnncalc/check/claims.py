@@ -1,0 +1,165 @@
+"""Judges published figures: integers exactly, rounded ones to their printed digits or within their tolerance."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from fractions import Fraction
+from typing import TYPE_CHECKING, Any
+
+from cnncalc.analysis import COLUMNS
+from cnncalc.check.model import Finding, JudgedClaim
+from cnncalc.errors import CnncalcError, UsageError, quote, suggest
+from cnncalc.report import units
+from cnncalc.report.model import plain
+from cnncalc.spec.claims import BYTES, Claim, Figure
+
+if TYPE_CHECKING:
+    from cnncalc.check.session import Subject
+
+_SUMMED = frozenset(column.name for column in COLUMNS if column.total == "sum")
+
+
+def judge(subject: Subject, claim: Claim) -> tuple[JudgedClaim, Finding | None]:
+    """A claim beside what the network has in its place; and a finding where they disagree with what is said of them."""
+    try:
+        computed = measure(subject, claim)
+    except CnncalcError as error:
+        judged = JudgedClaim(claim.to_dict(), None, None, None, "fails", claim.location)
+        return judged, _finding(subject, claim, error.message, error.hint)
+    if computed is None:
+        judged = JudgedClaim(claim.to_dict(), None, None, None, "not judged", claim.location)
+        message = f"{label(claim)} is not computed by this version, so the claim is not judged"
+        return judged, _finding(subject, claim, message, None, "note")
+    agrees = agree(claim, computed)
+    difference = relative = None
+    if claim.figure is not None:
+        exact = Fraction(computed) - claim.figure.value
+        difference = plain(exact if exact.denominator > 1 else exact.numerator)
+        relative = float(exact / claim.figure.value) if claim.figure.value else None
+    verdict = ("holds" if agrees else "fails") if claim.holds else ("became true" if agrees else "misprint")
+    judged = JudgedClaim(claim.to_dict(), plain(computed), difference, relative, verdict, claim.location)
+    shown = figure_text(claim.quantity, judged.computed)
+    if verdict == "fails":
+        message = f"{label(claim)}: {claim.printed} is published, but it is {shown}{difference_text(judged)}"
+        return judged, _finding(subject, claim, message, _allowed(claim))
+    if verdict == "became true":
+        message = f"{label(claim)}: {claim.printed} is said not to hold, but it does: {shown}"
+        return judged, _finding(subject, claim, message, "remove holds: false, or correct the network")
+    return judged, None
+
+
+def measure(subject: Subject, claim: Claim) -> Any:
+    """What the network has: an int, a Fraction for a ratio or a mean, a tuple of sizes; None if it is not computed.
+
+    Raises:
+        UsageError: no such layer, convention, data type or network, or a quantity that a part does not have.
+    """
+    options = claim.options
+    at = options.get("at")
+    if at is not None and at not in subject.paths:
+        raise UsageError(f"no layer, block or stage is at {quote(at)}", hint=suggest(at, subject.paths))
+    if claim.quantity == "shape":
+        graph = subject.network(options.get("input")).graph
+        return graph.nodes[graph.paths[at] if at else graph.outputs[0]].shape
+    report = subject.report(options)
+    if claim.quantity == "receptive_field":
+        return _field(subject, claim, report)
+    if claim.quantity not in (*_SUMMED, "depth") or "optimizer" in options:
+        return None
+    column = "work" if "convention" in options and claim.quantity in ("macs", "flops") else claim.quantity
+    if at is None:
+        value = report.totals[column]
+    elif claim.quantity == "depth":
+        raise UsageError("depth is counted for whole networks, not at a layer")
+    else:
+        rows = subject.rows(report, at)
+        value = sum(report.columns[column][index] for index in rows)
+    if "of" not in options:
+        return value
+    whole = claim._replace(options={key: item for key, item in options.items() if key not in ("of", "at", "input")})
+    other = measure(subject.other(options["of"]), whole)
+    if not other:
+        raise UsageError(f"{options['of']} has no {claim.quantity} to compare with")
+    return Fraction(value, other)
+
+
+def _field(subject: Subject, claim: Claim, report: Any) -> tuple[int, ...]:
+    """The receptive field, a size per axis: at a layer, or of the last one that has a field."""
+    fields: Sequence[Any] = report.columns["receptive_field"]
+    at = claim.options.get("at")
+    if at is None:
+        found = next((fields[index] for index in reversed(report.counted) if fields[index]), None)
+    else:
+        found = fields[subject.network(claim.options.get("input")).graph.paths[at]]
+    if not found:
+        raise UsageError(f"no receptive field is known {f'at {quote(at)}' if at else 'in this network'}")
+    return tuple(found)
+
+
+def agree(claim: Claim, computed: Any) -> bool:
+    """Whether a computed value is what was printed: within half of its last digit, or its tolerance if that is wider.
+
+    One size stands for all axes.
+    """
+    if claim.figure is None:
+        sizes = claim.sizes or ()
+        return tuple(computed) == sizes or (len(sizes) == 1 and set(computed) == set(sizes))
+    return bool(abs(computed - claim.figure.value) <= _slack(claim, claim.figure))
+
+
+def _slack(claim: Claim, figure: Figure) -> Fraction:
+    return max(figure.half_digit, figure.value * Fraction(claim.options.get("tol", "0%").rstrip("%")) / 100)
+
+
+def label(claim: Claim) -> str:
+    """``params of fc6``, ``flops (fvcore)``: what a claim is about."""
+    options = claim.options
+    text = claim.quantity
+    if "at" in options:
+        text += f" of {options['at']}"
+    if "of" in options:
+        text += f" over that of {options['of']}"
+    given = [options["convention"]] if "convention" in options else []
+    if "input" in options:
+        given.append("x".join(map(str, options["input"])))
+    given += [f"{key} {options[key]}" for key in ("batch", "dtype", "optimizer") if key in options]
+    if options.get("with_side"):
+        given.append("with side outputs")
+    return f"{text} ({', '.join(given)})" if given else text
+
+
+def figure_text(quantity: str, value: Any) -> str:
+    """A computed value in full: grouped, bytes in both units too, a ratio with four digits."""
+    if value is None:
+        return ""
+    if isinstance(value, list):
+        return "x".join(map(str, value))
+    if isinstance(value, float):
+        return f"{value:.4g}"
+    return units.cell(value) + (f" = {units.both_bytes(value)}" if quantity in BYTES and value >= 1000 else "")
+
+
+def difference_text(judged: JudgedClaim) -> str:
+    """`` (+64, +3.7%)``: by how much the computed value is more; nothing for sizes."""
+    if judged.relative is None:
+        return ""
+    share = f"{100 * judged.relative:+.2g}%"
+    if isinstance(judged.difference, float):
+        return f" ({share})"
+    return f" ({judged.difference:+,}, {share})"
+
+
+def _allowed(claim: Claim) -> str | None:
+    """What the printed digits, or the tolerance, allow."""
+    slack = _slack(claim, claim.figure) if claim.figure else Fraction(0)
+    if not claim.figure or not slack:
+        return None
+    low, high = claim.figure.value - slack, claim.figure.value + slack
+    if "of" in claim.options:
+        return f"it holds from {float(low):.4g} to {float(high):.4g}"
+    return f"it holds from {units.grouped(-(-low // 1))} to {units.grouped(high // 1)}"
+
+
+def _finding(subject: Subject, claim: Claim, message: str, hint: str | None, severity: str = "error") -> Finding:
+    about = f"{label(claim)} {claim.printed}"
+    return Finding("claim", severity, message, claim.location, subject.name, about, hint)

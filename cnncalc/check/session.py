@@ -1,0 +1,149 @@
+"""Reads specs and judges them, one after another or in several processes."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from functools import cached_property
+from typing import Any
+
+from cnncalc.check import budgets, claims, lint
+from cnncalc.check.model import Checked, Finding, spec_findings
+from cnncalc.errors import CnncalcError, UsageError
+from cnncalc.network import Network
+from cnncalc.report.model import Report
+from cnncalc.spec import document, zoo
+from cnncalc.spec.document import SpecDocument
+from cnncalc.spec.expand import expand
+
+
+class Subject:
+    """A network under judgement: its spec, and its graph and figures under whatever assumptions a claim names."""
+
+    def __init__(self, spec: SpecDocument, session: Session) -> None:
+        self.spec = spec
+        self.name = spec.name
+        self._session = session
+        self._networks: dict[tuple[int, ...] | None, Network] = {}
+        self._reports: dict[tuple[Any, ...], Report] = {}
+
+    def network(self, input: Sequence[int] | None = None) -> Network:
+        """The network on its own input, or on another.
+
+        Raises:
+            SpecError: it can't be expanded on that input.
+        """
+        key = None if input is None else tuple(input)
+        if key not in self._networks:
+            self._networks[key] = Network(self.spec, *expand(self.spec, input=key))
+        return self._networks[key]
+
+    def report(self, options: Mapping[str, Any]) -> Report:
+        """The figures under ``input``, ``batch``, ``dtype``, ``convention``, ``with_side`` of a claim or budget."""
+        given = {key: options[key] for key in ("batch", "dtype", "convention", "with_side") if key in options}
+        key = (tuple(options.get("input") or ()), *sorted(given.items()))
+        if key not in self._reports:
+            self._reports[key] = self.network(options.get("input")).analyze(**given)
+        return self._reports[key]
+
+    @cached_property
+    def paths(self) -> Mapping[str, int]:
+        """Every path of the network and the value it stands for."""
+        return self.network().graph.paths
+
+    def rows(self, report: Report, at: str) -> list[int]:
+        """The indices of what lies at a path: a layer with its norm and act, a block, a stage, a side output."""
+        paths = report.columns["path"]
+        return [index for index, path in enumerate(paths) if path == at or path.startswith(f"{at}.")]
+
+    def other(self, name: str) -> Subject:
+        """Another network, that a ratio is taken of.
+
+        Raises:
+            UsageError: it can't be read, or has mistakes.
+        """
+        return self._session.subject(name, self.spec.path)
+
+
+class Session:
+    """Checks specs under one configuration; networks that several claims compare with are read once."""
+
+    def __init__(self, limits: Sequence[budgets.Limits] = (), ignored: Sequence[str] = ()) -> None:
+        self._limits = limits
+        self._ignored = frozenset(ignored)
+        self._others: dict[str, Subject] = {}
+
+    def subject(self, name: str, path: str | None) -> Subject:
+        """The network that the spec at ``path`` compares itself with."""
+        try:
+            found = zoo.find_base(name, path)
+            key = found.path or name
+            if key not in self._others:
+                self._others[key] = Subject(document.load(found), self)
+            return self._others[key]
+        except CnncalcError as error:
+            raise UsageError(f"of: {error.errors[0].message}", hint=error.errors[0].hint) from None
+
+    def check(self, path: str) -> Checked:
+        """Everything that is found in the spec at ``path``; mistakes of the spec are findings too."""
+        name = os.path.splitext(os.path.basename(path))[0]
+        file = path
+        files: tuple[str, ...] = (path,)
+        try:
+            found = zoo.find(path)
+            file = found.name
+            spec = document.load(found)
+            name, files = spec.name, spec.files
+            subject = Subject(spec, self)
+            if not spec.is_library:
+                subject.network()
+        except CnncalcError as error:
+            return Checked(name, file, "broken", (), (), tuple(spec_findings(error, name, file)), files)
+        return self._judge(subject, file)
+
+    def _judge(self, subject: Subject, file: str) -> Checked:
+        spec = subject.spec
+        findings: list[Finding] = []
+        judged, held = [], []
+        if not spec.is_library:
+            for claim in spec.claims:
+                verdict, finding = claims.judge(subject, claim)
+                judged.append(verdict)
+                findings += [finding] if finding else []
+            for budget in budgets.applying(spec, self._limits):
+                kept, finding = budgets.judge(subject, budget)
+                held.append(kept)
+                findings += [finding] if finding else []
+        findings += lint.run(subject, self._ignored | set(spec.lint_ignored))
+        kind = "library" if spec.is_library else "network"
+        findings.sort(key=lambda finding: finding.location)
+        return Checked(spec.name, file, kind, tuple(judged), tuple(held), tuple(findings), spec.files)
+
+
+def specs_in(places: Sequence[str]) -> list[str]:
+    """The paths of every spec that ``places`` name: files, folders (searched through), names of the zoo.
+
+    Raises:
+        SpecNotFoundError: a name or file that is not there.
+        UsageError: a folder without specs.
+    """
+    paths: list[str] = []
+    for place in places:
+        if os.path.isdir(place):
+            inside = list(_walk(place))
+            if not inside:
+                raise UsageError(f"no specs are in the folder '{place}'", hint="a spec ends in .yaml or .yml")
+            paths += inside
+        elif place == "-":
+            paths.append(place)
+        else:
+            paths.append(zoo.find(place).path or place)
+    return list(dict.fromkeys(paths))
+
+
+def _walk(folder: str) -> Iterator[str]:
+    for base, folders, files in os.walk(folder):
+        folders[:] = sorted(name for name in folders if not name.startswith("."))
+        for file in sorted(files):
+            if file.endswith(zoo.SUFFIXES):
+                yield os.path.join(base, file)
