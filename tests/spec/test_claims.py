@@ -92,7 +92,7 @@ def test_what_is_kept(network: Callable[..., Network]) -> None:
     assert (second.quantity, second.printed, second.sizes, second.figure) == ("shape", "4x8x8", (4, 8, 8), None)
     assert not third.holds
     assert third.options == {
-        "tol": "2%", "input": [3, 9, 9], "because": "it is 768", "source": "a slide", "batch": "2", "dtype": "float16",
+        "tol": "2%", "input": [3, 9, 9], "because": "it is 768", "source": "a slide", "batch": 2, "dtype": "float16",
     }  # fmt: skip
     assert document.facts == ({"top1": "76.1%", "source": "a paper"},)
     limits = [(budget.quantity, budget.warn, budget.max, budget.options) for budget in document.budget]

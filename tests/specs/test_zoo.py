@@ -33,14 +33,14 @@ ZOO = {
         darknet19 mask_rcnn_r50_fpn yolov2 yolov2_voc
     """,
     "efficient": """
-        efficientnet_b0 efficientnet_b1 efficientnet_b2 efficientnet_b3 efficientnet_b4 efficientnet_b5
-        efficientnet_b6 efficientnet_b7 efficientnet_v2_l efficientnet_v2_m efficientnet_v2_s mnasnet0_5 mnasnet0_75
-        mnasnet1_0 mnasnet1_3 mobilenet_v1 mobilenet_v1_x0_25 mobilenet_v1_x0_5 mobilenet_v1_x0_75 mobilenet_v2
-        mobilenet_v2_x0_35 mobilenet_v2_x0_5 mobilenet_v2_x0_75 mobilenet_v2_x1_4 mobilenet_v3_large
-        mobilenet_v3_small shufflenet_unit shufflenet_v1_g1 shufflenet_v1_g2 shufflenet_v1_g3 shufflenet_v1_g3_x0_5
-        shufflenet_v1_g3_x1_5 shufflenet_v1_g3_x2_0 shufflenet_v1_g4 shufflenet_v1_g8 shufflenet_v1_g8_x0_5
-        shufflenet_v1_g8_x1_5 shufflenet_v1_g8_x2_0 shufflenet_v2_x0_5 shufflenet_v2_x1_0 shufflenet_v2_x1_5
-        shufflenet_v2_x2_0 squeezenet1_0 squeezenet1_0_paper squeezenet1_1
+        efficientnet_b0 efficientnet_b1 efficientnet_b2 efficientnet_b3 efficientnet_b4 efficientnet_b5 efficientnet_b6
+        efficientnet_b7 efficientnet_v2_l efficientnet_v2_m efficientnet_v2_s mnasnet0_5 mnasnet0_75 mnasnet1_0
+        mnasnet1_3 mobilenet_v1 mobilenet_v1_x0_25 mobilenet_v1_x0_5 mobilenet_v1_x0_75 mobilenet_v2 mobilenet_v2_x0_35
+        mobilenet_v2_x0_5 mobilenet_v2_x0_75 mobilenet_v2_x1_4 mobilenet_v3_large mobilenet_v3_small shufflenet_unit
+        shufflenet_v1_g1 shufflenet_v1_g1_x0_25 shufflenet_v1_g2 shufflenet_v1_g3 shufflenet_v1_g3_x0_25
+        shufflenet_v1_g3_x0_5 shufflenet_v1_g3_x1_5 shufflenet_v1_g3_x2_0 shufflenet_v1_g4 shufflenet_v1_g8
+        shufflenet_v1_g8_x0_25 shufflenet_v1_g8_x0_5 shufflenet_v1_g8_x1_5 shufflenet_v1_g8_x2_0 shufflenet_v2_x0_5
+        shufflenet_v2_x1_0 shufflenet_v2_x1_5 shufflenet_v2_x2_0 squeezenet1_0 squeezenet1_0_paper squeezenet1_1
     """,
     "generative": """
         singan stylegan
@@ -63,11 +63,11 @@ ZOO = {
         regnet_y_8gf
     """,
     "residual": """
-        fractal_block fractalnet20 fractalnet40 plain18 plain20 plain34 plain56 preact_resnet1001 preact_resnet164
-        resnet101 resnet101_paper resnet110 resnet110_stochastic_depth resnet1202 resnet152 resnet152_paper resnet18
-        resnet18_paper resnet20 resnet32 resnet34 resnet34_paper resnet44 resnet50 resnet50_paper resnet56
-        resnext101_32x8d resnext101_64x4d resnext29_8x64d resnext50_32x4d wide_resnet101_2 wide_resnet50_2 wrn_16_8
-        wrn_28_10 wrn_40_4
+        fractal_block fractalnet20 fractalnet40 highway19 highway32 plain18 plain20 plain34 plain56 preact_resnet1001
+        preact_resnet164 resnet101 resnet101_paper resnet110 resnet110_stochastic_depth resnet1202 resnet152
+        resnet152_paper resnet18 resnet18_paper resnet20 resnet32 resnet34 resnet34_paper resnet44 resnet50
+        resnet50_paper resnet56 resnext101_32x8d resnext101_64x4d resnext29_8x64d resnext50_32x4d wide_resnet101_2
+        wide_resnet50_2 wrn_16_8 wrn_28_10 wrn_40_4
     """,
     "segmentation": """
         fcn16s fcn32s fcn8s unet unet_small
@@ -87,19 +87,14 @@ ZOO = {
 UNPUBLISHED = {
     "fractal_block": "one block of FractalNet, to show recursion; the paper counts whole networks",
     "unet_small": "a small U-Net, to show long skips by name; no paper's network",
+    "shufflenet_v1_g8_x0_25": "the paper prints 13M for all groups, which this one misses, and no parameters",
     "singan": "the authors' code states no count; the figure is the arithmetic of its layers",
 }
 #: runs of layers that two specs have in common, and why neither takes them from the other
 REPEATED = {
     ("densenet121", "densenet_bc_100_12"): "extends keeps a base's first layers, and the two differ in the first",
-    (
-        "inception_resnet_v2",
-        "inception_v3",
-    ): "the same stem, by two papers; what follows differs from the fourth layer on",
-    (
-        "inception_resnet_v2",
-        "inception_v4",
-    ): "the first three convolutions of the stem, by the paper's figures 3 and 14",
+    ("inception_resnet_v2", "inception_v3"): "both releases have this stem, and different modules after it",
+    ("inception_resnet_v2", "inception_v4"): "two stems that begin with the same three convolutions",
 }
 
 
@@ -198,19 +193,21 @@ def rows(layers: list) -> Iterator[dict]:
 
 
 def runs(layers: list) -> set[str]:
-    """All consecutive rows from one that is a block, a table of stages or a convolution to the next but one."""
+    """All the rows, and those from any block, table of stages or convolution to the next but one."""
     row = list(rows(layers))
     heavy = [i for i in range(len(row)) if any(re.match("[A-Z]|stages|(dw)?conv", word) for word in row[i])]
-    return {normalized(row[first : last + 1]) for first, last in zip(heavy, heavy[2:], strict=False)}
+    parts = [row[first : last + 1] for first, last in zip(heavy, heavy[2:], strict=False)]
+    return {normalized(part) for part in [row, *parts]}
 
 
 def repeated_runs(specs: dict[str, dict]) -> set[tuple[str, str]]:
-    """Specs with three blocks, tables of stages or convolutions in a row, and all between them, as in another one.
+    """Specs with three blocks, tables of stages or convolutions in a row as in another, and all that is between.
 
-    Pools, norms and fully connected layers alone make no repeat: many papers end in the same classifier.
+    What only pools, normalizes or is fully connected makes no repeat: many papers end in the same classifier.
     """
     seen: dict[str, str] = {}
-    found = [(seen.setdefault(run, name), name) for name, spec in specs.items() for run in runs(spec.get("layers", []))]
+    own = {name: spec["layers"] for name, spec in specs.items() if "layers" in spec}
+    found = [(seen.setdefault(run, name), name) for name, layers in own.items() for run in runs(layers)]
     return {(other, name) for other, name in found if other != name}
 
 
@@ -229,10 +226,16 @@ STEM = ["bn", {"conv": 8, "kernel": 3, "name": "one"}, {"maxpool": 2}, {"kernel"
         ([*STEM, {"Unit": 32}], False),
         ([*STEM, {"maxpool": 2}, {"Unit": 16}], False),
         ([{"stages": [["n"], [2]], "each": [*STEM, {"Unit": 16}]}], True),
-        ([{"flatten": []}, {"linear": 10}, {"dropout": 0.5}, {"linear": 10}], False),
+        (["flatten", {"linear": 10}, "relu", {"linear": 10}], False),
     ],
 )
 def test_a_repeated_run_is_found(layers: list, expected: bool) -> None:
-    one = {"layers": [{"conv": 8, "kernel": 3}, {"maxpool": 2}, {"conv": 16, "kernel": 3}, {"Unit": 16}, "flatten"]}
-    one["layers"] += [{"linear": 10}, {"dropout": 0.5}, {"linear": 10}]
-    assert repeated_runs({"a": one, "b": {"layers": layers}}) == ({("a", "b")} if expected else set())
+    one = [*STEM[1:], {"Unit": 16}, "flatten", {"linear": 10}, "relu", {"linear": 10}]
+    assert repeated_runs({"a": {"layers": one}, "b": {"layers": layers}}) == ({("a", "b")} if expected else set())
+
+
+def test_a_copy_of_a_network_is_found() -> None:
+    copies = {name: text(name) for name in NETWORKS if "layers" in text(name)}
+    assert {(name, f"copy_of_{name}") for name in copies} <= repeated_runs(
+        copies | {f"copy_of_{name}": spec for name, spec in copies.items()}
+    )
