@@ -307,9 +307,10 @@ class _Loader:
                 self.errors.append(error)
 
     def defaults(self, parts: Sequence[Entries]) -> dict[str, MappingNode]:
-        """Arguments per operator, each a mapping whose keys the operator has."""
+        """Arguments per operator, merged by name over the file and its bases; each is one that the operator has."""
         defaults: dict[str, MappingNode] = {}
-        for name, (key, value) in self.mapping(parts, "defaults").items():
+        rows = [row for part in reversed(parts) for row in self.mapping([part], "defaults").items()]
+        for name, (key, value) in rows:
             op = OPS.get(name)
             if op is None or op.role == "join":
                 operators = [known for known, cls in OPS.items() if cls.role != "join"]
@@ -324,7 +325,9 @@ class _Loader:
                     message = f"{name} has no argument {quote(place.text)}"
                     self.errors.append(place.error(message, partial(suggest, place.text, allowed)))
                 if not wrong:
-                    defaults[name] = value
+                    merged = MappingNode(value.source, value.line, value.column, value.flow)
+                    merged.entries = {**(defaults[name].entries if name in defaults else {}), **value.entries}
+                    defaults[name] = merged
         return defaults
 
     def input(self, node: Node, document: SpecDocument) -> SequenceNode | None:

@@ -282,14 +282,14 @@ def test_extends_merges_blocks_and_defaults_by_name_and_adds_libraries(folder: F
     load = folder(
         one="cnncalc: 1\nblocks: {One: {layers: [tanh]}}\n",
         two="cnncalc: 1\nblocks: {Two: {layers: [sigmoid]}}\n",
-        base=INPUT + "uses: one\ndefaults: {conv: {kernel: 1}, linear: {bias: false}}\n"
+        base=INPUT + "uses: one\ndefaults: {conv: {kernel: 1, bias: false}, linear: {bias: false}}\n"
         "blocks: {A: {layers: [B, One]}, B: {layers: []}}\nlayers: [A, {conv: 4}, flatten, {linear: 2}]\n",
         net="cnncalc: 1\nextends: base\nuses: two\ndefaults: {conv: {kernel: 3}}\nblocks: {B: {layers: [Two]}}\n",
     )
     assert shapes(load("base.yaml")) == "A1.One1.tanh1:3x8x8 conv1:4x8x8 flatten1:256 linear1:2"
     net = load("net.yaml")
     assert shapes(net) == "A1.B1.Two1.sigmoid1:3x8x8 A1.One1.tanh1:3x8x8 conv1:4x6x6 flatten1:144 linear1:2"
-    assert net.analyze().totals["params"] == (4 * 3 * 9 + 4) + 144 * 2  # linear still has no bias
+    assert net.analyze().totals["params"] == 4 * 3 * 9 + 144 * 2  # neither has a bias, still
 
 
 def test_layers_go_on_from_those_of_the_base(folder: Folder) -> None:
