@@ -143,7 +143,8 @@ def difference_text(judged: JudgedClaim) -> str:
     """`` (+64, +3.7%)``: by how much the computed value is more; nothing for sizes."""
     if judged.relative is None:
         return ""
-    share = f"{100 * judged.relative:+.2g}%"
+    percent = 100 * judged.relative
+    share = f"{percent:+,.0f}%" if abs(percent) >= 99.5 else f"{percent:+.2g}%"
     if isinstance(judged.difference, float):
         return f" ({share})"
     return f" ({judged.difference:+,}, {share})"

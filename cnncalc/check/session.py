@@ -24,6 +24,7 @@ class Subject:
         self.spec = spec
         self.name = spec.name
         self._session = session
+        self.files = list(spec.files)
         self._networks: dict[tuple[int, ...] | None, Network] = {}
         self._reports: dict[tuple[Any, ...], Report] = {}
 
@@ -62,16 +63,25 @@ class Subject:
         Raises:
             UsageError: it can't be read, or has mistakes.
         """
-        return self._session.subject(name, self.spec.path)
+        other = self._session.subject(name, self.spec.path)
+        self.files += other.spec.files
+        return other
 
 
 class Session:
     """Checks specs under one configuration; networks that several claims compare with are read once."""
 
-    def __init__(self, limits: Sequence[budgets.Limits] = (), ignored: Sequence[str] = ()) -> None:
+    def __init__(
+        self, limits: Sequence[budgets.Limits] = (), ignored: Sequence[str] = (), claims_only: bool = False
+    ) -> None:
         self._limits = limits
         self._ignored = frozenset(ignored)
+        self._claims_only = claims_only
         self._others: dict[str, Subject] = {}
+
+    def again(self) -> Session:
+        """The same configuration, with nothing read yet."""
+        return Session(self._limits, tuple(self._ignored), self._claims_only)
 
     def subject(self, name: str, path: str | None) -> Subject:
         """The network that the spec at ``path`` compares itself with."""
@@ -98,7 +108,9 @@ class Session:
             if not spec.is_library:
                 subject.network()
         except CnncalcError as error:
-            return Checked(name, file, "broken", (), (), tuple(spec_findings(error, name, file)), files)
+            findings = spec_findings(error, name, file)
+            files = tuple(dict.fromkeys([*files, *(finding.location.file for finding in findings)]))
+            return Checked(name, file, "broken", (), (), tuple(findings), files)
         return self._judge(subject, file)
 
     def _judge(self, subject: Subject, file: str) -> Checked:
@@ -110,14 +122,47 @@ class Session:
                 verdict, finding = claims.judge(subject, claim)
                 judged.append(verdict)
                 findings += [finding] if finding else []
+        if not spec.is_library and not self._claims_only:
             for budget in budgets.applying(spec, self._limits):
                 kept, finding = budgets.judge(subject, budget)
                 held.append(kept)
                 findings += [finding] if finding else []
-        findings += lint.run(subject, self._ignored | set(spec.lint_ignored))
+        if not self._claims_only:
+            findings += lint.run(subject, self._ignored | set(spec.lint_ignored))
         kind = "library" if spec.is_library else "network"
         findings.sort(key=lambda finding: finding.location)
-        return Checked(spec.name, file, kind, tuple(judged), tuple(held), tuple(findings), spec.files)
+        return Checked(spec.name, file, kind, tuple(judged), tuple(held), tuple(findings), tuple(subject.files))
+
+
+#: fewer specs a process than this cost more to hand out than to judge
+WORTH_A_PROCESS = 40
+
+
+def check_all(session: Session, paths: Sequence[str], jobs: int | None = None) -> Iterator[Checked]:
+    """What is found in each spec, in the order of ``paths``.
+
+    ``jobs`` is how many processes share the work; None takes as many as there are processors, if the set is large
+    enough to gain. They are split off at once, before the caller starts any thread; where a system can't, one does
+    it all.
+    """
+    if jobs is None:
+        jobs = min(_processors(), len(paths) // WORTH_A_PROCESS)
+    if jobs <= 1 or len(paths) < 2 or not hasattr(os, "fork"):
+        return map(session.check, paths)
+    from concurrent.futures import ProcessPoolExecutor
+    from multiprocessing import get_context
+
+    pool = ProcessPoolExecutor(jobs, get_context("fork"))
+    results = pool.map(session.check, paths, chunksize=max(1, min(8, len(paths) // (4 * jobs))))
+    pool.shutdown(wait=False)  # takes no more work, and ends with the last result
+    return iter(results)
+
+
+def _processors() -> int:
+    """How many processors this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
 
 
 def specs_in(places: Sequence[str]) -> list[str]:

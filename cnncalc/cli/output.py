@@ -26,7 +26,7 @@ def emit(
         UsageError: an export that can't be: unknown format, a directory, a file that was read.
         EnvironmentFailure: a file or standard output can't be written.
     """
-    targets = [_target(export, inputs) for export in output.export]
+    targets = [target(export, EXPORTS, inputs) for export in output.export]
     for kind, path in targets:
         write_file(path, _text(kind, table, payload))
     if output.format != "table":
@@ -54,12 +54,17 @@ def _text(kind: str, table: Callable[[bool], Any], payload: Callable[[], Any]) -
     return plain.write(table(False)) if kind == "plain" else markdown.write(table(False))
 
 
-def _target(export: str, inputs: Sequence[str | None]) -> tuple[str, str]:
+def target(export: str, formats: Sequence[str], inputs: Sequence[str | None]) -> tuple[str, str]:
+    """``FORMAT=FILE`` as the two.
+
+    Raises:
+        UsageError: not of this form, an unknown format, a directory, or one of ``inputs``, which were read.
+    """
     kind, equals, path = export.partition("=")
     if not equals or not path:
-        raise UsageError(f"--export takes FORMAT=FILE, not '{escape(export)}'", hint=f"formats: {', '.join(EXPORTS)}")
-    if kind not in EXPORTS:
-        hint = suggest(kind, EXPORTS) or f"one of: {', '.join(EXPORTS)}"
+        raise UsageError(f"--export takes FORMAT=FILE, not '{escape(export)}'", hint=f"formats: {', '.join(formats)}")
+    if kind not in formats:
+        hint = suggest(kind, formats) or f"one of: {', '.join(formats)}"
         raise UsageError(f"unknown format '{escape(kind)}' to export", None, hint)
     if os.path.isdir(path):
         raise UsageError(f"'{escape(path)}' is a directory, not a file to write")
