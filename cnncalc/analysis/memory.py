@@ -18,16 +18,16 @@ COLUMNS = (
 def measure(graph: Graph, assumptions: Assumptions) -> dict[str, list[int]]:
     """The columns, a value for every node, for the whole batch."""
     size = dtype_bytes(assumptions.dtype)
-    in_place = runs_in_place(graph, assumptions.with_side)
+    replaced = overwritten(graph, assumptions.with_side)
     values = [
-        0 if there or node.op.result == "view" else elements(node.shape) * node.count * assumptions.batch
-        for node, there in zip(graph.nodes, in_place, strict=True)
+        0 if index is not None or node.op.result == "view" else elements(node.shape) * node.count * assumptions.batch
+        for node, index in zip(graph.nodes, replaced, strict=True)
     ]
     return {"activations": values, "activation_bytes": [value * size for value in values]}
 
 
-def runs_in_place(graph: Graph, with_side: bool) -> list[bool]:
-    """For every node, whether its result overwrites an input.
+def overwritten(graph: Graph, with_side: bool) -> list[int | None]:
+    """For every node, the input that its result overwrites, None where it has a place of its own.
 
     By default an operator that PyTorch can run in place does so where the value it overwrites is not needed again:
     nothing else reads it, it is not the network's input or output, and its own operator does not keep it for the
@@ -43,15 +43,15 @@ def runs_in_place(graph: Graph, with_side: bool) -> list[bool]:
     if with_side:
         for side in graph.sides:
             uses[side.output] += 1
-    return [_in_place(graph, node, uses) for node in graph.nodes]
+    return [_overwritten(graph, node, uses) for node in graph.nodes]
 
 
-def _in_place(graph: Graph, node: Node, uses: list[int]) -> bool:
+def _overwritten(graph: Graph, node: Node, uses: list[int]) -> int | None:
     if not node.op.can_run_in_place or node.inplace is False:
-        return False
-    if node.inplace:
-        return True
-    return any(graph.nodes[i].shape == node.shape and _free(graph, i, uses) for i in node.inputs)
+        return None
+    same = [index for index in node.inputs if graph.nodes[index].shape == node.shape]
+    free = [index for index in same if _free(graph, index, uses)]
+    return next(iter(free or (same if node.inplace else ())), None)
 
 
 def _free(graph: Graph, index: int, uses: list[int]) -> bool:
