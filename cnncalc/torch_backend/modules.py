@@ -11,9 +11,13 @@ from torch.nn import functional
 
 
 class Add(nn.Module):
-    """Sum of the inputs."""
+    """Sum of the inputs; ``inplace`` overwrites the first."""
+
+    inplace = False
 
     def forward(self, *xs: Tensor) -> Tensor:
+        if self.inplace:
+            return reduce(Tensor.add_, xs)
         return reduce(torch.add, xs)
 
 
