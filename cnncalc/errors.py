@@ -108,7 +108,11 @@ class EnvironmentFailure(CnncalcError):
 
 
 def escape(text: str) -> str:
-    """``text`` as printable ASCII: everything else as a backslash escape, so that no message can forge output."""
+    """``text`` as printable ASCII: everything else as a backslash escape, so that no message can forge output.
+
+    That goes for ``##[`` too: on GitHub's runner it is a command, wherever it stands in a line.
+    """
+    text = text.replace("##[", "#\\x23[")
     if text.isascii() and text.isprintable():
         return text
     return "".join(c if " " <= c <= "~" else c.encode("unicode_escape", "surrogatepass").decode("ascii") for c in text)
@@ -144,7 +148,6 @@ def format_error(error: CnncalcError) -> str:
     """``FILE:LINE:COLUMN: error: MESSAGE (hint: ...)`` on one line of printable ASCII, cut at 400 characters."""
     hint = error.hint
     text = escape(error.message) + (f" (hint: {escape(hint)})" if hint else "")
-    text = text.replace("##[", "#\\x23[")  # a workflow command of GitHub, wherever it stands in a line
     if len(text) > MESSAGE_LIMIT:
         text = text[: MESSAGE_LIMIT - 3] + "..."
     return f"{error.location}: error: {text}" if error.location else f"error: {text}"

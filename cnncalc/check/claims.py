@@ -24,10 +24,10 @@ def judge(subject: Subject, claim: Claim) -> tuple[JudgedClaim, Finding | None]:
     try:
         computed = measure(subject, claim)
     except CnncalcError as error:
-        judged = JudgedClaim(claim.to_dict(), None, None, None, "fails", claim.location)
+        judged = JudgedClaim(claim.to_dict(), label(claim), None, None, None, "fails", claim.location)
         return judged, _finding(subject, claim, error.message, error.hint)
     if computed is None:
-        judged = JudgedClaim(claim.to_dict(), None, None, None, "not judged", claim.location)
+        judged = JudgedClaim(claim.to_dict(), label(claim), None, None, None, "not judged", claim.location)
         message = f"{label(claim)} is not computed by this version, so the claim is not judged"
         return judged, _finding(subject, claim, message, None, "note")
     agrees = agree(claim, computed)
@@ -37,7 +37,7 @@ def judge(subject: Subject, claim: Claim) -> tuple[JudgedClaim, Finding | None]:
         difference = plain(exact if exact.denominator > 1 else exact.numerator)
         relative = float(exact / claim.figure.value) if claim.figure.value else None
     verdict = ("holds" if agrees else "fails") if claim.holds else ("became true" if agrees else "misprint")
-    judged = JudgedClaim(claim.to_dict(), plain(computed), difference, relative, verdict, claim.location)
+    judged = JudgedClaim(claim.to_dict(), label(claim), plain(computed), difference, relative, verdict, claim.location)
     shown = figure_text(claim.quantity, judged.computed)
     if verdict == "fails":
         message = f"{label(claim)}: {claim.printed} is published, but it is {shown}{difference_text(judged)}"
@@ -140,8 +140,8 @@ def figure_text(quantity: str, value: Any) -> str:
 
 
 def difference_text(judged: JudgedClaim) -> str:
-    """`` (+64, +3.7%)``: by how much the computed value is more; nothing for sizes."""
-    if judged.relative is None:
+    """`` (+64, +3.7%)``: by how much the computed value is more; nothing for sizes, or without one."""
+    if judged.relative is None or not judged.difference:
         return ""
     percent = 100 * judged.relative
     share = f"{percent:+,.0f}%" if abs(percent) >= 99.5 else f"{percent:+.2g}%"

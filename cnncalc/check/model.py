@@ -34,13 +34,14 @@ class Finding(NamedTuple):
 class JudgedClaim(NamedTuple):
     """A published figure beside the computed one.
 
-    ``claim`` is as in the JSON of a report; ``computed`` an int, a float for a ratio or a probability, a list of
-    sizes, or None when there is nothing to compare; ``difference`` is computed - published, and ``relative`` that
-    over the published figure. ``verdict`` is ``holds``, ``misprint`` (said not to hold, and does not), ``fails``,
-    ``became true`` (said not to hold, and does) or ``not judged``.
+    ``claim`` is as in the JSON of a report, ``label`` what it is about (``params of fc6``); ``computed`` an int, a
+    float for a ratio or a probability, a list of sizes, or None when there is nothing to compare; ``difference`` is
+    computed - published, and ``relative`` that over the published figure. ``verdict`` is ``holds``, ``misprint``
+    (said not to hold, and does not), ``fails``, ``became true`` (said not to hold, and does) or ``not judged``.
     """
 
     claim: dict[str, Any]
+    label: str
     computed: Any
     difference: Any
     relative: float | None

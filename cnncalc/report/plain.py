@@ -20,6 +20,5 @@ def write(table: Table) -> str:
     total = [rule, aligned(table.total)] if table.total else []
     notes = ["", *table.notes] if table.notes else []
     head = [*table.captions, ""] if table.captions else []
-    return (
-        "\n".join([*head, aligned([heading.title for heading in table.headings]), rule, *body, *total, *notes]) + "\n"
-    )
+    lines = [*head, aligned([heading.title for heading in table.headings]), rule, *body, *total, *notes]
+    return ("\n".join(lines) + "\n").replace("##[", "#\\x23[")  # a command in the log of GitHub's runner

@@ -1,5 +1,5 @@
 """The JSON Schemas of what the commands print, shipped as files: summary (and params, macs, memory, shapes), compare,
-list and error.
+list, check and error.
 """
 
 from __future__ import annotations
