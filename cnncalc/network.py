@@ -8,13 +8,13 @@ from typing import Any
 from cnncalc import analysis
 from cnncalc.analysis.columns import Assumptions
 from cnncalc.analysis.conventions import CONVENTIONS
-from cnncalc.errors import UsageError, suggest
+from cnncalc.errors import SpecError, UsageError, suggest
 from cnncalc.graph import Graph
 from cnncalc.report.model import Report
 from cnncalc.spec import document, zoo
 from cnncalc.spec.document import SpecDocument
 from cnncalc.spec.expand import expand
-from cnncalc.values import dtype_bytes
+from cnncalc.values import dtype_bytes, format_shape
 
 BATCH_LIMIT = 10**9
 DIMENSION_LIMIT = 2**31 - 1
@@ -156,7 +156,22 @@ def load(name: str, vars: Mapping[str, Any] | None = None, input: Sequence[int] 
         whole = all(isinstance(size, int) and 1 <= size <= DIMENSION_LIMIT for size in sizes)
         if not whole or not 1 <= len(sizes) <= 4:
             raise UsageError(f"input must be 1 to 4 whole numbers like 3x224x224, not {'x'.join(map(str, sizes))}")
-    return Network(spec, *expand(spec, given, input))
+    try:
+        return Network(spec, *expand(spec, given, input))
+    except SpecError as error:
+        own = _own_input(spec, given) if input is not None else None
+        if own is None:
+            raise
+        message = f"{error.message}; --input {format_shape(tuple(input or ()))} stands for the spec's {own}"
+        raise SpecError(message, error.location, error.advice or "the channels come first, as in 3x224x224") from None
+
+
+def _own_input(spec: SpecDocument, given: Mapping[str, Any]) -> str | None:
+    """The spec's own input; None if it does not fit either."""
+    try:
+        return format_shape(expand(spec, given)[0].nodes[0].shape)
+    except SpecError:
+        return None
 
 
 def _as_yaml(value: Any) -> str:

@@ -8,6 +8,9 @@ from cnncalc.errors import ShapeError
 from cnncalc.ops.base import Lowering, Op, op
 from cnncalc.values import NO_WORK, Shape, Work, elements, format_shape
 
+_SAME_CHANNELS = "a convolution with kernel 1 in the shortcut gives it the other's channels, its stride the size"
+_SAME_SIZE = "pad: same with stride: 1 keeps the size (a pool's stride is its window unless said)"
+
 
 class _Elementwise(Op):
     """Value by value; a 1 broadcasts against any size, as in the gate [c, 1, 1] of squeeze-and-excitation."""
@@ -21,7 +24,9 @@ class _Elementwise(Op):
             raise ShapeError(f"inputs must have the same number of axes, but they are {_list(xs)}")
         sizes = tuple(map(max, zip(*xs, strict=True)))
         if any(n not in (1, size) for x in xs for n, size in zip(x, sizes, strict=True)):
-            raise ShapeError(f"inputs must have the same shape (or 1 to broadcast), but they are {_list(xs)}")
+            law = f"inputs must have the same shape (or 1 to broadcast), but they are {_list(xs)}"
+            channels = any(x[0] not in (1, sizes[0]) for x in xs)
+            raise ShapeError(law, hint=_SAME_CHANNELS if channels else _SAME_SIZE)
         return sizes
 
     @abstractmethod
@@ -88,7 +93,7 @@ class Concat(Op):
 
     def shape(self, *xs: Shape) -> Shape:
         if any(x[1:] != xs[0][1:] for x in xs):
-            raise ShapeError(f"inputs must have the same spatial size, but they are {_list(xs)}")
+            raise ShapeError(f"inputs must have the same spatial size, but they are {_list(xs)}", hint=_SAME_SIZE)
         return (sum(x[0] for x in xs), *xs[0][1:])
 
     def work(self, *xs_and_y: Shape) -> Work:

@@ -7,7 +7,9 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from cnncalc.errors import CnncalcError, Location, SpecError, quote, suggest
+from cnncalc.spec.layers import other_word
 from cnncalc.spec.reader import MappingNode, Node, Scalar, SequenceNode
+from cnncalc.values import DTYPES
 
 if TYPE_CHECKING:
     from fractions import Fraction
@@ -23,6 +25,8 @@ CLAIM_KEYS = (
     "source", "at", "convention", "tol", "input", "of", "with_side", "holds", "because", "batch", "dtype", "optimizer",
 )  # fmt: skip
 BUDGET_KEYS = ("warn", "max", "batch", "dtype", "optimizer")
+#: the words of a key that takes one of a few
+WORDS = {"dtype": tuple(DTYPES), "optimizer": ("none", "sgd", "momentum", "adam", "adamw")}
 
 _MULTIPLES = {
     "": 1, "K": 10**3, "M": 10**6, "G": 10**9, "T": 10**12,
@@ -124,7 +128,7 @@ def _claim(item: MappingNode) -> Claim:
     found = [key for key in item.entries if key in QUANTITIES]
     for word, (place, _) in item.entries.items():
         if word not in QUANTITIES and word not in CLAIM_KEYS:
-            hint = partial(suggest, word, (*QUANTITIES, *CLAIM_KEYS))
+            hint = partial(_suggest, word, (*QUANTITIES, *CLAIM_KEYS))
             raise place.error(f"a claim has no quantity or key {quote(word)}", hint)
     if len(found) != 1:
         stated = f"{len(found)}: {', '.join(found)}" if found else "none"
@@ -151,6 +155,8 @@ def _claim(item: MappingNode) -> Claim:
             options[name] = list(_sizes(option, name))
         elif name == "batch":
             options[name] = _batch(option)
+        elif name in WORDS:
+            options[name] = _word(option, name)
         elif name != quantity:
             options[name] = _text(option, name)
     if not holds and "because" not in options:
@@ -160,10 +166,21 @@ def _claim(item: MappingNode) -> Claim:
     return Claim(quantity, printed, figure, sizes, holds, options, key.location)
 
 
+def _suggest(word: str, known: tuple[str, ...]) -> str | None:
+    return other_word(word, ()) or suggest(word, known)
+
+
 def _text(node: Node, what: str) -> str:
     if not isinstance(node, Scalar):
         raise node.error(f"{what} must be text, not {node.kind}")
     return node.text
+
+
+def _word(node: Node, key: str) -> str:
+    text = _text(node, key)
+    if text not in WORDS[key]:
+        raise node.error(f"unknown {key} {quote(text)}", partial(suggest, text, WORDS[key]))
+    return text
 
 
 def _flag(node: Node, what: str) -> bool:
@@ -223,7 +240,7 @@ def read_budget(node: Node | None, errors: list[CnncalcError]) -> tuple[Budget, 
 
 def _budget(quantity: str, key: Scalar, value: Node) -> Budget:
     if quantity not in (*COUNTS, *BYTES):
-        raise key.error(f"a budget has no quantity {quote(quantity)}", partial(suggest, quantity, (*COUNTS, *BYTES)))
+        raise key.error(f"a budget has no quantity {quote(quantity)}", partial(_suggest, quantity, (*COUNTS, *BYTES)))
     if not isinstance(value, MappingNode):
         raise value.error(f"the budget of {quantity} is a mapping with warn or max", "as in '{max: 26M}'")
     limits: dict[str, str] = {}
@@ -238,7 +255,7 @@ def _budget(quantity: str, key: Scalar, value: Node) -> Budget:
             if read_figure(limits[name]) is None:
                 raise item.error(f"{name} must be a figure like 26M, not {quote(limits[name])}")
         else:
-            options[name] = _text(item, name)
+            options[name] = _word(item, name)
     if not limits:
         raise value.error(f"the budget of {quantity} needs warn or max", "as in '{max: 26M}'")
     return Budget(quantity, limits.get("warn"), limits.get("max"), options, key.location)

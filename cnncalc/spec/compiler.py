@@ -7,16 +7,17 @@ so that independent problems are reported together.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
 
-from cnncalc.errors import CnncalcError, ExpressionError, LimitError, SpecError, quote, suggest
+from cnncalc.errors import CnncalcError, ExpressionError, Hint, LimitError, SpecError, quote, suggest
 from cnncalc.ops import OPS
 from cnncalc.ops.base import SAME_PADS, ArgumentError, Field, Op
 from cnncalc.spec import expressions
 from cnncalc.spec.expressions import Expression, Scope, Value
 from cnncalc.spec.layers import (
     AUTOMATIC,
+    INPUT_IS_KNOWN,
     MODIFIERS,
     Block,
     BlockLayer,
@@ -154,7 +155,7 @@ class Compiler:
             if kind == "pad" and text in SAME_PADS:
                 return Slot(node, lambda scope: text, True)
             hint = "true and false are the only spellings" if kind == "flag" else None
-            hint = hint or (f"a variable is written ${text}" if text in known else None)
+            hint = hint or (f"a variable is written ${text}" if text in known else other_word(text, ()))
             raise node.error(f"{field.name} must be {_EXPECTED[kind]}, not {quote(text)}", hint)
         slot = self.expression(node, known, field.name)
         if (
@@ -163,7 +164,7 @@ class Compiler:
             and _DECIMAL.fullmatch(text)
             and not text.isdigit()
         ):
-            value = slot.value(None)  # type: ignore[arg-type]
+            value = slot.fixed()
             whole = f"write {value}" if isinstance(value, int) else "floor(), ceil() or round() makes one"
             raise node.error(f"{field.name} must be a whole number, not {text}", whole)
         if kind == "number":
@@ -174,7 +175,7 @@ class Compiler:
     def layer_name(self, node: Node, known: frozenset[str]) -> Slot:
         slot = self.word(node, known, "name")
         if slot.constant:
-            check_name(slot.value(None), node)  # type: ignore[arg-type]
+            check_name(slot.fixed(), node)
         return slot
 
     def references(self, node: Node, known: frozenset[str], what: str) -> tuple[Slot, ...]:
@@ -184,7 +185,7 @@ class Compiler:
             raise node.error(f"{what} names no layer")
         slots = tuple([self.word(item, known, what) for item in items])
         for slot in slots:
-            name = slot.value(None) if slot.constant else "x"  # type: ignore[arg-type]
+            name = slot.fixed() if slot.constant else "x"
             if not _REFERENCE.fullmatch(name):
                 raise slot.node.error(f"{quote(name)} is not the name of a layer")
         return slots
@@ -251,7 +252,7 @@ class Compiler:
             return key.error("unknown operator 'base'", "base comes first in the layers of a spec that extends another")
         what = "block" if _BLOCK_NAME.fullmatch(text) else "operator"
         known = [*OPS, *self.blocks, "layers", "stages", *words]
-        return key.error(f"unknown {what} {quote(text)}", lambda: other_word(text) or suggest(text, known))
+        return key.error(f"unknown {what} {quote(text)}", partial(_suggest_operation, text, known))
 
     def operation(
         self,
@@ -292,9 +293,12 @@ class Compiler:
         names = list(allowed)
         for name, (key, _) in rest.items():
             if name not in names:
-                hint = partial(suggest, name, [*names, *MODIFIERS])
-                own = "write it as a layer of its own" if name in ("norm", "act") and keyword in OPS else None
-                raise key.error(f"{keyword} has no argument {quote(name)}", own or hint)
+                hint: Hint = partial(_suggest_argument, name, [*names, *MODIFIERS])
+                if keyword in OPS and OPS[keyword].role == "join":
+                    hint = f"a branch stands under {keyword}:, indented deeper"
+                elif keyword in OPS and name in ("norm", "act"):
+                    hint = "write it as a layer of its own"
+                raise key.error(f"{keyword} has no argument {quote(name)}", hint)
 
     def given(
         self,
@@ -312,7 +316,10 @@ class Compiler:
             if not order:
                 raise values[0].error(f"{keyword} takes no value", f"write {keyword} alone, or {keyword}: []")
             message = f"{keyword} takes {counted(len(order), 'value')}, but here are {len(values)}"
-            raise values[len(order)].error(message, f"for its arguments: {', '.join(order)}")
+            hint = f"for its arguments: {', '.join(order)}"
+            if keyword in OPS and len(order) == 1 and OPS[keyword].fields[order[0]].kind == "window":
+                hint = f"a list of sizes is one value: '{keyword}: [[32, 32]]'"
+            raise values[len(order)].error(message, hint)
         given = dict(zip(order, values, strict=False))
         for name, (argument_key, node) in rest.items():
             if name in given:
@@ -348,7 +355,7 @@ class Compiler:
                 raise key.error(f"{op.name} needs {field.name}", hint)
         fields = op.fields
         layer = OpLayer(node, op, {name: self.argument(fields[name], item, known) for name, item in given.items()})
-        check_constants(layer)
+        check_constants(layer, value.items if isinstance(value, SequenceNode) else ())
         layer.norm = followers.get("norm")
         layer.act = followers.get("act")
         return layer
@@ -357,7 +364,7 @@ class Compiler:
         slot = self.word(node, known, role)
         row = None
         if slot.constant:
-            word = slot.value(None)  # type: ignore[arg-type]
+            word = slot.fixed()
             if word == "none":
                 return None
             row = self.follower_row(role, word)
@@ -394,6 +401,10 @@ class Compiler:
 
     def join(self, node: Node, op: type[Op], value: Node, known: frozenset[str]) -> JoinLayer:
         if isinstance(value, SequenceNode):
+            for item in value.items:
+                if not isinstance(item, Scalar):
+                    hint = f"name the branches: '{op.name}: {{a: {{conv: ...}}, b: [...]}}'"
+                    raise item.error(f"{op.name} must be a word, not {item.kind}", hint)
             names = self.references(value, known, op.name)
             if len(names) < 2:
                 raise value.error(f"{op.name} joins at least 2 values, but here is only one")
@@ -583,19 +594,37 @@ def _suggest_variable(name: str, known: frozenset[str]) -> str | None:
     return suggest(name, known - AUTOMATIC) or suggest(name, known) or "variables stand under vars:"
 
 
+def _suggest_argument(name: str, known: list[str]) -> str | None:
+    return other_word(name, ()) or suggest(name, known)
+
+
+def _suggest_operation(name: str, known: list[str]) -> str | None:
+    from cnncalc.spec import zoo
+
+    hint = other_word(name) or suggest(name, known)
+    if hint is None and name in zoo.names():
+        hint = f"a spec is taken in with 'extends: {name}', its layers with '{{base: NAME}}'"
+    return hint
+
+
 def check_constant(field: Field, slot: Slot) -> None:
     """Refuses a constant argument that its field does not take."""
     if slot.constant:
         try:
-            field.check(slot.value(None))  # type: ignore[arg-type]
+            field.check(slot.fixed())
         except ArgumentError as error:
             raise slot.node.error(error.message, error.advice) from None
 
 
-def check_constants(layer: OpLayer) -> None:
-    """Refuses constant arguments outside their range, before anything is expanded."""
+def check_constants(layer: OpLayer, in_order: Sequence[Node] = ()) -> None:
+    """Refuses constant arguments outside their range, before anything is expanded; ``in_order`` stand in a list."""
     for name, slot in layer.arguments.items():
-        check_constant(layer.op.fields[name], slot)
+        try:
+            check_constant(layer.op.fields[name], slot)
+        except SpecError as error:
+            if slot.node in in_order and error.advice is None:
+                error.advice = f"a list gives {', '.join(layer.op.fields)} in this order: {INPUT_IS_KNOWN}"
+            raise
 
 
 class _Nowhere(Scalar):

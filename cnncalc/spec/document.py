@@ -14,7 +14,7 @@ from cnncalc.spec import claims, reader, zoo
 from cnncalc.spec.compiler import Compiler, check_identifier, compile_library
 from cnncalc.spec.layers import Block, Layer, SideLayers, Slot, check_name
 from cnncalc.spec.reader import MappingNode, Node, Scalar, SequenceNode
-from cnncalc.spec.zoo import Found
+from cnncalc.spec.zoo import HERE, Found, Root
 
 LANGUAGE_VERSION = 1
 FILE_LIMIT = 32
@@ -72,13 +72,13 @@ class SpecDocument:
         self.lint_ignored: tuple[str, ...] = ()
 
 
-def load(found: Found) -> SpecDocument:
-    """The document of a spec that :func:`cnncalc.spec.zoo.find` found.
+def load(found: Found, root: Root = HERE) -> SpecDocument:
+    """The document of a spec that :func:`cnncalc.spec.zoo.find` found; ``root`` is where it looks up what it names.
 
     Raises:
         SpecError: one problem, or a :class:`SpecErrors` with all that are independent.
     """
-    return _Loader().document(_open(found, ()))
+    return _Loader(root).document(_open(found, ()))
 
 
 def _open(found: Found, chain: tuple[str, ...]) -> _File:
@@ -88,7 +88,8 @@ def _open(found: Found, chain: tuple[str, ...]) -> _File:
 class _Loader:
     """Loads one spec: counts the files, collects the problems."""
 
-    def __init__(self) -> None:
+    def __init__(self, root: Root) -> None:
+        self.root = root
         self.files: list[str] = []
         self.errors: list[CnncalcError] = []
 
@@ -137,7 +138,7 @@ class _Loader:
         if len(self.files) >= FILE_LIMIT:
             raise LimitError(f"more than {FILE_LIMIT} files are taken in", node.location)
         try:
-            found = zoo.find_base(name, file.path)
+            found = zoo.find_base(name, file.path, self.root)
         except SpecError as error:
             raise node.error(error.message, error.advice) from None
         self.files.append(found.path or "")
@@ -263,6 +264,7 @@ class _Loader:
     def variables(self, chain: list[_File]) -> dict[str, Node]:
         """Variables merged by key, the base's first; a spec can't set what its base lacks."""
         variables: dict[str, Node] = {}
+        known: tuple[str, ...] = ()
         for part in reversed(chain):
             entries = self.mapping([part.root.entries], "vars")
             if len(entries) > VARIABLE_LIMIT:
@@ -272,9 +274,10 @@ class _Loader:
                     self.guard(partial(check_identifier, name, key), None)
                 elif name not in variables:
                     message = f"the base has no variable {quote(name)} to set"
-                    self.errors.append(key.error(message, partial(suggest, name, variables)))
-                    continue
+                    self.errors.append(key.error(message, partial(suggest, name, known)))
                 variables[name] = value
+            if part is chain[-1]:
+                known = tuple(variables)
         return variables
 
     def libraries(self, document: SpecDocument, chain: list[_File], blocks: dict[str, Block]) -> None:
@@ -374,9 +377,13 @@ def _until(marker: MappingNode, base: Node | None) -> list[Node]:
     if names.count(value.text) > 1:
         raise value.error(f"the base has {names.count(value.text)} layers {quote(value.text)}", "give the one a name")
     if value.text not in names:
-        hint = partial(suggest, value.text, [name for name in names if name])
+        hint = partial(_suggest_layer, value.text, [name for name in dict.fromkeys(names) if name])
         raise value.error(f"the base has no layer {quote(value.text)}", hint)
     return items[: names.index(value.text) + 1]
+
+
+def _suggest_layer(name: str, known: list[str]) -> str:
+    return suggest(name, known) or f"its layers: {', '.join(known[:8])}{', ...' * (len(known) > 8)}"
 
 
 def _called(item: Node) -> str:

@@ -435,7 +435,8 @@ class _Expander:
         if len(inputs) != max(len(block.inputs), 1):
             wanted = max(len(block.inputs), 1)
             message = f"block {block.name} takes {wanted} input{'s' * (wanted > 1)}, but got {len(inputs)}"
-            raise layer.node.error(message, f"its inputs: {', '.join(block.inputs)}" if block.inputs else None)
+            own = f"its inputs: {', '.join(block.inputs)}"
+            raise layer.node.error(message, own if block.inputs else "name them in the block: 'inputs: [a, b]'")
         self.builder.blocks[path] = block.name
         values = self.frame(layer, scope, self.builder.nodes[inputs[0]].shape)
         inner = _Scope(self.builder, values, path, [inputs[0]], scope, shared)

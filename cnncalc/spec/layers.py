@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Container
 from typing import TYPE_CHECKING
 
 from cnncalc.errors import ExpressionError, Location, SpecError, quote, suggest
 from cnncalc.ops import OPS
 from cnncalc.ops.base import Op
 from cnncalc.spec.expressions import Scope, Value
-from cnncalc.spec.reader import Node, Scalar, SequenceNode
+from cnncalc.spec.reader import NO_SPACE, Node, Scalar, SequenceNode
 
 if TYPE_CHECKING:
     from cnncalc.spec.compiler import Compiler
@@ -20,6 +20,7 @@ MODIFIERS = ("name", "from", "when", "repeat", "first", "shared", "inplace")
 RESERVED_NAMES = ("input", "prev", "prev2", "identity")
 #: variables that every layer sees
 AUTOMATIC = frozenset({"in", "in_d", "in_h", "in_w", "prev", "i"})
+INPUT_IS_KNOWN = "the channels of the input are worked out"
 _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_-]{0,127}", re.ASCII)
 
 
@@ -44,6 +45,10 @@ class Slot:
             return self.read(scope)
         except ExpressionError as error:
             raise at_offset(error, self.node, self.start) from None
+
+    def fixed(self) -> Value:
+        """The value of a constant slot, which looks nothing up."""
+        return self.value(None)  # type: ignore[arg-type]
 
 
 def at_offset(error: ExpressionError, node: Node, start: int = 0) -> SpecError:
@@ -92,7 +97,7 @@ class OpLayer(Layer):
         self.act: Follower | None = None
         self.ready: dict[str, Value] | None = None
         if all(slot.constant for slot in arguments.values()):
-            self.ready = {name: slot.value(None) for name, slot in arguments.items()}  # type: ignore[arg-type]
+            self.ready = {name: slot.fixed() for name, slot in arguments.items()}
 
 
 class Follower:
@@ -209,17 +214,33 @@ class Block:
         self.layers: list[Layer] = []
 
 
-#: words of other frameworks, and the language's
+#: words of other frameworks, without _ and the number of axes, and what to write instead
 _OTHER_WORDS = {
-    "batchnorm": "bn", "batch_norm": "bn", "dense": "linear", "fc": "linear", "cat": "concat", "residual": "add",
-    "gap": "global_avgpool", "deconv": "conv_transpose", "depthwise": "dwconv",
+    "batchnorm": "bn", "batchnormalization": "bn", "ln": "layernorm", "layernormalization": "layernorm",
+    "gn": "groupnorm", "dense": "linear", "fc": "linear", "fullyconnected": "linear", "deconv": "conv_transpose",
+    "depthwise": "dwconv", "depthwiseconv": "dwconv", "maxpooling": "maxpool", "averagepool": "avgpool",
+    "averagepooling": "avgpool", "gap": "global_avgpool", "globalaveragepooling": "global_avgpool",
+    "globalmaxpooling": "global_maxpool", "mha": "attention", "multiheadattention": "attention", "swish": "silu",
+    "cat": "concat", "concatenate": "concat", "sum": "add", "residual": "add", "multiply": "mul",
+    "in": INPUT_IS_KNOWN, "inchannels": INPUT_IS_KNOWN, "infeatures": INPUT_IS_KNOWN,
+    "global": "write global_avgpool, or global_maxpool",
+    "valid": "write pad: 0",
+    "memory": "write activation_bytes, inference_memory or training_memory",
 }  # fmt: skip
 
 
-def other_word(text: str) -> str | None:
-    """A hint for what other frameworks call an operator; None where the word is none of theirs."""
-    word = _OTHER_WORDS.get(text.lower())
-    return f"write {word}" if word in OPS else None
+def other_word(text: str, known: Container[str] = OPS) -> str | None:
+    """A hint for a word of other frameworks (``BatchNorm2d``, ``in_channels``); None if no word of ``known``."""
+    if re.match(r"\w+:", text, re.ASCII):
+        return NO_SPACE
+    plain = re.sub(r"(?<=[a-z])[123]d$", "", text.lower().replace("_", ""))
+    word = _OTHER_WORDS.get(plain) or next((name for name in OPS if name.replace("_", "") == plain), None)
+    if word is None or word == text or (word in OPS and word not in known):
+        return None
+    if word not in OPS:
+        return word
+    first = next(iter(OPS[word].fields), "")
+    return f"write {word}" + (f", which takes its outputs first: {INPUT_IS_KNOWN}" if first == "out" else "")
 
 
 def unknown_follower(node: Node, word: str, role: str) -> SpecError:
@@ -229,7 +250,11 @@ def unknown_follower(node: Node, word: str, role: str) -> SpecError:
     if word in names:
         needed = next(field.name for field in OPS[word].fields.values() if field.required)
         return node.error(f"{word} needs {needed}", f"set it under defaults, as in '{word}: {{{needed}: ...}}'")
-    return node.error(f"unknown {role} {quote(word)}", lambda: other_word(word) or suggest(word, [*names, "none"]))
+
+    def hint() -> str:
+        return other_word(word, names) or suggest(word, [*names, "none"]) or f"such as {', '.join(names[:5])}"
+
+    return node.error(f"unknown {role} {quote(word)}", hint)
 
 
 def check_name(name: str, node: Node, what: str = "a layer") -> None:

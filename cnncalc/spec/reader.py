@@ -24,6 +24,10 @@ _REFUSED = re.compile(
 
 
 _NO_ANCHORS = "write the value out, or use vars and blocks"
+NO_SPACE = "write a space after ':'"
+#: lines that lack a space: after the ':' of a key, after the '-' of an item
+_KEY_WITHOUT_SPACE = re.compile(r"[ ]*(- *)?\{?\w+:[^\s:/]", re.ASCII)
+_ITEM_WITHOUT_SPACE = re.compile(r"[ ]*-[^-\s]")
 
 
 class Source:
@@ -311,7 +315,14 @@ def _empty(key: Scalar | None, parent: SequenceNode | MappingNode, node: Node) -
         message = "a comma inside { } ends the value, so the expression is cut"
         return SpecSyntaxError(message, key.location, "put the expression in quotes")
     message = f"the value of {quote(key.text)} is empty"
-    return SpecSyntaxError(message, key.location, "write a value, [] for none, or remove the key")
+    hint = "write a value, [] for none, or remove the key"
+    if _KEY_WITHOUT_SPACE.match(key.text):
+        hint = NO_SPACE
+    elif parent.flow and re.fullmatch(r"[\d.]+[KMGT]?i?B?", key.text, re.ASCII):
+        hint = "a number is written without commas"
+    elif not parent.flow:
+        hint = "write a value, indented deeper than the key, [] for none, or remove the key"
+    return SpecSyntaxError(message, key.location, hint)
 
 
 def escape_reason(error: Exception) -> str:
@@ -332,6 +343,7 @@ def _syntax_error(error: Any, source: Source) -> CnncalcError:
     hint = None
     conflict = _CONFLICT.search(source.text)
     here = source.line(line)
+    before = source.line(line - 1) if line > 1 else ""
     if conflict:
         problem = "a merge conflict is not resolved"
         hint = "this is a merge conflict marker"
@@ -355,6 +367,8 @@ def _syntax_error(error: Any, source: Source) -> CnncalcError:
     elif "mapping values are not allowed" in problem:
         problem = "a ':' where no key can stand"
         hint = "check the indentation, or put the text in quotes"
+        if _KEY_WITHOUT_SPACE.match(before) or _KEY_WITHOUT_SPACE.match(here):
+            hint = NO_SPACE
         if len(here) > 1024:
             problem, hint = "the key is too long", None
     elif "sequence entries are not allowed" in problem:
@@ -371,4 +385,6 @@ def _syntax_error(error: Any, source: Source) -> CnncalcError:
         problem = "the indentation or the brackets don't fit here"
     elif "incompatible YAML" in problem:
         problem = "this YAML version is not known"
+    if _ITEM_WITHOUT_SPACE.match(here) and "indentation" in f"{problem} {hint}":
+        hint = "write a space after '-'"
     return SpecSyntaxError(problem, place, hint)

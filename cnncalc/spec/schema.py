@@ -10,7 +10,7 @@ from typing import Any
 
 from cnncalc.ops import OPS
 from cnncalc.ops.base import Field, Op
-from cnncalc.spec.claims import BUDGET_KEYS, BYTES, CLAIM_KEYS, COUNTS, QUANTITIES
+from cnncalc.spec.claims import BUDGET_KEYS, BYTES, CLAIM_KEYS, COUNTS, QUANTITIES, WORDS
 from cnncalc.spec.document import LANGUAGE_VERSION, TOP_LEVEL
 from cnncalc.spec.layers import MODIFIERS
 
@@ -63,14 +63,15 @@ def _top_level() -> dict[str, Schema]:
     block = _closed({"args": _NAMES, "inputs": _NAMES, "layers": _LAYERS}, ["layers"])
     side = _closed({"from": _TEXT, "layers": _LAYERS}, ["from", "layers"])
     figure: Schema = {"type": ["number", "string", "array"]}
-    budgets = {quantity: _closed(dict.fromkeys(BUDGET_KEYS, figure)) for quantity in (*COUNTS, *BYTES)}
+    words: dict[str, Schema] = {key: {"enum": list(known)} for key, known in WORDS.items()}
+    budgets = {quantity: _closed({**dict.fromkeys(BUDGET_KEYS, figure), **words}) for quantity in (*COUNTS, *BYTES)}
     flag: Schema = {"type": "boolean"}
     continued = {
         "type": "array",
         "items": [_closed({"base": _TEXT}, ["base"])],
         "additionalItems": {"$ref": "#/definitions/layer"},
     }
-    claim = _closed({**dict.fromkeys((*QUANTITIES, *CLAIM_KEYS), figure), "holds": flag, "with_side": flag})
+    claim = _closed({**dict.fromkeys((*QUANTITIES, *CLAIM_KEYS), figure), **words, "holds": flag, "with_side": flag})
     return {
         "cnncalc": {"const": LANGUAGE_VERSION, "description": "version of the language"},
         "name": {"type": ["string", "integer"]},

@@ -255,13 +255,13 @@ SHAPES = [
         join.Mul(),
         ((64, 7, 7), (64, 7, 7), (32, 7, 7)),
         "inputs must have the same shape (or 1 to broadcast), but they are 64x7x7, 64x7x7 and 32x7x7",
-        None,
+        "a convolution with kernel 1 in the shortcut gives it the other's channels, its stride the size",
     ),
     (
         join.Concat(),
         ((64, 7, 7), (64, 14, 14)),
         "inputs must have the same spatial size, but they are 64x7x7 and 64x14x14",
-        None,
+        "pad: same with stride: 1 keeps the size (a pool's stride is its window unless said)",
     ),
 ]
 

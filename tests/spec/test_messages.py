@@ -31,10 +31,35 @@ LAYERS = [
     # operations
     ("{conv2: 3, kernel: 3}", "4:6: unknown operator 'conv2' (hint: did you mean conv or dwconv?)"),
     ("{maxpol: 3}", "4:6: unknown operator 'maxpol' (hint: did you mean maxpool, maxout, max or avgpool?)"),
-    ("{Conv: 3, kernel: 3}", "4:6: unknown block 'Conv' (hint: did you mean conv?)"),
+    ("{Conv: 3, kernel: 3}", "4:6: unknown block 'Conv' (hint: write conv, which takes its outputs first: the channels of the input are worked out)"),
     ("{Bottelneck: 3}", "4:6: unknown block 'Bottelneck'"),
     ("batchnorm", "4:5: unknown operator 'batchnorm' (hint: write bn)"),
     ("zigzag", "4:5: unknown operator 'zigzag'"),
+    # words of other frameworks
+    ("ln", "4:5: unknown operator 'ln' (hint: write layernorm)"),
+    ("{sum: [prev, input]}", "4:6: unknown operator 'sum' (hint: write add)"),
+    ("{mha: 3}", "4:6: unknown operator 'mha' (hint: write attention)"),
+    ("{Conv2d: [3, 8, 3]}", "4:6: unknown block 'Conv2d' (hint: write conv, which takes its outputs first: the channels of the input are worked out)"),
+    ("{Linear: 10}", "4:6: unknown block 'Linear' (hint: write linear, which takes its outputs first: the channels of the input are worked out)"),
+    ("BatchNorm2d", "4:5: unknown block 'BatchNorm2d' (hint: write bn)"),
+    ("ReLU", "4:5: unknown block 'ReLU' (hint: write relu)"),
+    ("{MaxPool2d: 2}", "4:6: unknown block 'MaxPool2d' (hint: write maxpool)"),
+    ("{AveragePooling2D: 2}", "4:6: unknown block 'AveragePooling2D' (hint: write avgpool)"),
+    ("{AdaptiveAvgPool2d: 1}", "4:6: unknown block 'AdaptiveAvgPool2d' (hint: write adaptive_avgpool)"),
+    ("Flatten", "4:5: unknown block 'Flatten' (hint: write flatten)"),
+    ("{Dropout: 0.5}", "4:6: unknown block 'Dropout' (hint: write dropout)"),
+    ("{conv: 8, in: 3, kernel: 3}", "4:15: conv has no argument 'in' (hint: the channels of the input are worked out)"),
+    ("{conv: 8, in_channels: 3, kernel: 3}", "4:15: conv has no argument 'in_channels' (hint: the channels of the input are worked out)"),
+    ("{conv: 3, kernel: 3, pad: valid}", "4:31: pad must be a whole number, one per axis, same or same_tf, not 'valid' (hint: write pad: 0)"),
+    ("{avgpool: global}", "4:15: kernel must be a whole number or one per axis, not 'global' (hint: write global_avgpool, or global_maxpool)"),
+    ("{conv: 3, kernel: 3, norm: BatchNorm2d}", "4:32: unknown norm 'BatchNorm2d' (hint: write bn)"),
+    ("{conv: 3, kernel: 3, norm: Linear}", "4:32: unknown norm 'Linear' (hint: such as bn, layernorm, groupnorm, instancenorm, pixelnorm)"),
+    ("{conv: 3, kernel: 3, act: zz}", "4:31: unknown act 'zz' (hint: such as relu, relu6, leaky_relu, elu, selu)"),
+    # a space that is missing
+    ("conv:3", "4:5: unknown operator 'conv:3' (hint: write a space after ':')"),
+    ("{conv:3, kernel: 3}", "4:6: the value of 'conv:3' is empty (hint: write a space after ':')"),
+    ("conv:3\n    kernel: 3", "5:11: a ':' where no key can stand (hint: write a space after ':')"),
+    ("relu\n  -{conv: 3, kernel: 3}", "5:3: the indentation or the brackets don't fit here (hint: write a space after '-')"),
     ("{kernel: 3, stride: 2}", "4:5: a layer needs an operation, a block, layers or stages, but this has only kernel, stride"),
     ("{name: a}", "4:5: a layer needs an operation, a block, layers or stages"),
     ("{}", "4:5: a layer needs an operation, a block, layers or stages"),
@@ -54,6 +79,9 @@ LAYERS = [
     ("{maxpool: 3, act: relu}", "4:18: maxpool has no argument 'act' (hint: write it as a layer of its own)"),
     ("{relu: 3}", "4:12: relu takes no value (hint: write relu alone, or relu: [])"),
     ("{maxpool: [2, 2, 0, 1, false, 8]}", "4:35: maxpool takes 5 values, but here are 6 (hint: for its arguments: kernel, stride, pad, dilation, ceil)"),
+    ("{feature_map: [32, 32]}", "4:24: feature_map takes 1 value, but here are 2 (hint: a list of sizes is one value: 'feature_map: [[32, 32]]')"),
+    ("{dropout: [1, 2]}", "4:19: dropout takes 1 value, but here are 2 (hint: for its arguments: p)"),
+    ("{linear: [3072, 10]}", "4:21: bias must be true or false, not 10 (hint: a list gives out, bias in this order: the channels of the input are worked out)"),
     ("{conv: 2, kernel: 1, connections: 3}", "4:39: connections must be a list of lists of whole numbers, not text"),
     ("{conv: 2, kernal: 3, pad: 1}", "4:15: conv has no argument 'kernal' (hint: did you mean kernel?)"),
     ("{conv: 3, out: 4, kernel: 1}", "4:15: conv gets out twice: as its own value, and by name"),
@@ -100,9 +128,9 @@ LAYERS = [
     ("{upsample: 2, mode: cubic}", "4:25: mode must be nearest or bilinear, not 'cubic'"),
     ("{upsample: 2, mode: [cubic]}", "4:25: mode must be a word, not a list"),
     ("{conv: 3, kernel: 3, norm: batchnorm}", "4:32: unknown norm 'batchnorm' (hint: write bn)"),
-    ("{conv: 3, kernel: 3, norm: relu}", "4:32: unknown norm 'relu'"),
+    ("{conv: 3, kernel: 3, norm: relu}", "4:32: unknown norm 'relu' (hint: such as bn, layernorm, groupnorm, instancenorm, pixelnorm)"),
     ("{conv: 3, kernel: 3, act: rleu}", "4:31: unknown act 'rleu' (hint: did you mean relu, relu6 or prelu?)"),
-    ("{conv: 3, kernel: 3, act: true}", "4:31: unknown act 'true'"),
+    ("{conv: 3, kernel: 3, act: true}", "4:31: unknown act 'true' (hint: such as relu, relu6, leaky_relu, elu, selu)"),
     ("{conv: 3, kernel: 3, act: [relu]}", "4:31: act must be a word, not a list"),
     # cut by a comma
     ("{conv: max(1, 2), kernel: 3}", "4:19: a comma inside { } ends the value, so the expression is cut (hint: put the expression in quotes)"),
@@ -163,16 +191,21 @@ LAYERS = [
     # joins
     ("{add: 3}", "4:11: add joins branches: give a mapping of branches or a list of names (hint: as in 'add: [prev, conv1]' or 'add: {main: [...], shortcut: identity}')"),
     ("{add: []}", "4:11: add names no layer"),
+    ("{concat: [{conv: 8, kernel: 1}, {conv: 8, kernel: 1}]}", "4:15: concat must be a word, not a mapping (hint: name the branches: 'concat: {a: {conv: ...}, b: [...]}')"),
+    ("{add: [prev, [{conv: 8, kernel: 1}]]}", "4:18: add must be a word, not a list (hint: name the branches: 'add: {a: {conv: ...}, b: [...]}')"),
+    ("add:\n    main: [relu]\n    shortcut: identity", "4:5: the value of 'add' is empty (hint: write a value, indented deeper than the key, [] for none, or remove the key)"),
+    ("add:\n      main: [relu]\n    shortcut: identity", "6:5: add has no argument 'shortcut' (hint: a branch stands under add:, indented deeper)"),
+    ("{add: {a: [{conv: 3, kernel: 1, stride: 2}], b: identity}}", "4:5: add 'add1': inputs must have the same shape (or 1 to broadcast), but they are 3x16x16 and 3x32x32 (hint: pad: same with stride: 1 keeps the size (a pool's stride is its window unless said))"),
     ("{add: [prev]}", "4:11: add joins at least 2 values, but here is only one"),
     ("{add: {}}", "4:11: add joins at least 2 branches, but here is none"),
     ("{add: {a: identity}}", "4:11: add joins at least 2 branches, but here is only one"),
-    ("{add: {a: [], b: []}, axis: 1}", "4:27: add has no argument 'axis'"),
+    ("{add: {a: [], b: []}, axis: 1}", "4:27: add has no argument 'axis' (hint: a branch stands under add:, indented deeper)"),
     ("{add: {a: {when: false, layers: []}, b: {when: false, layers: []}}}", "4:5: add 'add1' has no branch left (hint: an empty branch, [], is the identity)"),
     ("{add: {a.b: identity, b: []}}", "4:12: 'a.b' can't be the name of a branch (hint: letters, digits, _ and -, at most 128, not starting with -)"),
     ("{add: {a: idenity, b: []}}", "4:15: unknown operator 'idenity' (hint: did you mean identity?)"),
     ("{add: {a: {layers: [], wen: true}, b: []}}", "4:28: layers has no argument 'wen' (hint: did you mean when?)"),
-    ("{add: {a: [{conv: 8, kernel: 3}], b: identity}}", "4:5: add 'add1': inputs must have the same shape (or 1 to broadcast), but they are 8x30x30 and 3x32x32"),
-    ("{concat: {a: [{conv: 8, kernel: 3}], b: identity}}", "4:5: concat 'concat1': inputs must have the same spatial size, but they are 8x30x30 and 3x32x32"),
+    ("{add: {a: [{conv: 8, kernel: 3}], b: identity}}", "4:5: add 'add1': inputs must have the same shape (or 1 to broadcast), but they are 8x30x30 and 3x32x32 (hint: a convolution with kernel 1 in the shortcut gives it the other's channels, its stride the size)"),
+    ("{concat: {a: [{conv: 8, kernel: 3}], b: identity}}", "4:5: concat 'concat1': inputs must have the same spatial size, but they are 8x30x30 and 3x32x32 (hint: pad: same with stride: 1 keeps the size (a pool's stride is its window unless said))"),
     # stages
     ("{stages: {w: [1, 2]}}", "4:6: stages needs each (hint: each: is the list of layers of one stage)"),
     ("{stages: 3, each: [relu]}", "4:14: stages takes columns or a table (hint: as in 'stages: {width: [64, 128], blocks: [2, 2]}')"),
@@ -222,8 +255,10 @@ SPECS = [
     (NET + 'name: a b\nlayers: [relu]', "3:7: 'a b' can't be the name of a spec (hint: letters, digits, _ and -, at most 128, not starting with -)"),
     (NET + 'title: [a]\nlayers: [relu]', "3:8: title must be text, not a list"),
     ('cnncalc: 1\nextends: [vgg16]', "2:10: extends must be text, not a list"),
+    (NET + "layers:\n  -{conv: 3, kernel: 3}", "4:20: a ':' where no key can stand (hint: write a space after '-')"),
+    (NET + "layers: [vgg16]", "3:10: unknown operator 'vgg16' (hint: a spec is taken in with 'extends: vgg16', its layers with '{base: NAME}')"),
     # input
-    ('cnncalc: 1\ninput: \nlayers: [relu]', "2:1: the value of 'input' is empty (hint: write a value, [] for none, or remove the key)"),
+    ('cnncalc: 1\ninput: \nlayers: [relu]', "2:1: the value of 'input' is empty (hint: write a value, indented deeper than the key, [] for none, or remove the key)"),
     ('cnncalc: 1\ninput: []\nlayers: [relu]', "2:8: input is a list of the channels and up to 3 spatial sizes, not 0 values (hint: as in 'input: [3, 224, 224]', without a batch axis)"),
     ('cnncalc: 1\ninput: [3, 4, 5, 6, 7]\nlayers: [relu]', "2:8: input is a list of the channels and up to 3 spatial sizes, not 5 values (hint: as in 'input: [3, 224, 224]', without a batch axis)"),
     ('cnncalc: 1\ninput: 3\nlayers: [relu]', "2:8: input is a list of the channels and up to 3 spatial sizes, not text (hint: as in 'input: [3, 224, 224]', without a batch axis)"),
@@ -289,7 +324,7 @@ SPECS = [
     (NET + 'blocks: {A: {inputs: [prev], layers: [relu]}}\nlayers: [relu]', "3:23: the name 'prev' is taken by the language"),
     (NET + 'blocks: {A: {inputs: [[x]], layers: [relu]}}\nlayers: [relu]', "3:23: inputs is a list of words"),
     (NET + 'blocks: {A: {inputs: [x, y], layers: [relu]}}\nlayers: [A]', "4:10: block A takes 2 inputs, but got 1 (hint: its inputs: x, y)"),
-    (NET + 'blocks: {A: {layers: [relu]}}\nlayers: [{A: [], from: [prev, input]}]', "4:10: block A takes 1 input, but got 2"),
+    (NET + 'blocks: {A: {layers: [relu]}}\nlayers: [{A: [], from: [prev, input]}]', "4:10: block A takes 1 input, but got 2 (hint: name them in the block: 'inputs: [a, b]')"),
     (NET + 'blocks: {A: {layers: [A]}}\nlayers: [A]', "3:23: more than 48 nested block calls: ... -> A -> A -> A -> A -> A"),
     (NET + 'blocks: {A: {layers: [B]}, B: {layers: [A]}}\nlayers: [A]', "3:41: more than 48 nested block calls: ... -> A -> B -> A -> B -> A"),
     (NET + 'blocks: {A: {inputs: [x], layers: [{relu: [], name: x}]}}\nlayers: [A]', "3:36: two layers are named 'x', first on line 3 (hint: give one of them another name)"),
@@ -306,9 +341,9 @@ SPECS = [
     (NET + 'layers:\n  - {name: g, layers: [{relu: [], name: inner}]}\n  - {relu: [], from: inner}', "5:22: no earlier layer is named 'inner' (hint: did you mean g.inner?)"),
     (NET + 'layers:\n  - {conv: 3, kernel: 1, name: a}\n  - {conv: 4, kernel: 1, shared: a}', "5:5: conv 'conv1': its weights (weight 4x3x1x1, bias 4) are not those of 'a' (weight 3x3x1x1, bias 3)"),
     (NET + 'layers:\n  - {name: g, layers: [{conv: 3, kernel: 1}]}\n  - {conv: 3, kernel: 1, shared: g}', "5:5: conv 'conv1' shares the weights of 'g', but there is none"),
-    (NET + 'layers:\n  - {conv: 8, kernel: 1, name: a}\n  - {add: [a, input]}', "5:5: add 'add1': inputs must have the same shape (or 1 to broadcast), but they are 8x32x32 and 3x32x32"),
+    (NET + 'layers:\n  - {conv: 8, kernel: 1, name: a}\n  - {add: [a, input]}', "5:5: add 'add1': inputs must have the same shape (or 1 to broadcast), but they are 8x32x32 and 3x32x32 (hint: a convolution with kernel 1 in the shortcut gives it the other's channels, its stride the size)"),
     # in the values
-    (NET + "vars: {a: zzz}\nlayers: [{conv: 3, kernel: 1, act: $a}]", "4:36: unknown act 'zzz'"),
+    (NET + "vars: {a: zzz}\nlayers: [{conv: 3, kernel: 1, act: $a}]", "4:36: unknown act 'zzz' (hint: such as relu, relu6, leaky_relu, elu, selu)"),
     (NET + "vars: {a: [1]}\nlayers: [{relu: [], name: $a}]", "4:27: a word or whole number is needed, but this is a list"),
     (NET + "vars: {a: yes}\nlayers: [{dropout: $a}]", "4:20: p must be a number, not 'yes'"),
     (NET + "layers:\n  - conv: >-\n      1 +\n      1/0\n    kernel: 1", "4:11: division by zero: 1 / 0"),
@@ -338,6 +373,10 @@ SPECS = [
     (NET + 'layers: [relu]\nclaims: [{source: x}]', "4:10: a claim states one quantity, but this has none (hint: as in '{params: 138M, source: ...}')"),
     (NET + 'layers: [relu]\nclaims: [{params: 1, macs: 2}]', "4:10: a claim states one quantity, but this has 2: params, macs (hint: as in '{params: 138M, source: ...}')"),
     (NET + 'layers: [relu]\nclaims: [{parms: 1}]', "4:11: a claim has no quantity or key 'parms' (hint: did you mean params or norm_params?)"),
+    (NET + 'layers: [relu]\nclaims: [{memory: 1MB}]', "4:11: a claim has no quantity or key 'memory' (hint: write activation_bytes, inference_memory or training_memory)"),
+    (NET + 'layers: [relu]\nclaims: [{training_memory: 1MB, optimizer: adm}]', "4:44: unknown optimizer 'adm' (hint: did you mean adam or adamw?)"),
+    (NET + 'layers: [relu]\nclaims: [{activation_bytes: 1MB, dtype: fp16}]', "4:41: unknown dtype 'fp16' (hint: one of: bfloat16, float16, float32, float64, int8)"),
+    (NET + 'layers: [relu]\nclaims: [{params: 82,890, source: x}]', "4:22: the value of '890' is empty (hint: a number is written without commas)"),
     (NET + 'layers: [relu]\nclaims: [{params: many}]', "4:19: params must be a figure like 138M, 4.1G, 96MB or 1/12, not 'many'"),
     (NET + 'layers: [relu]\nclaims: [{params: [1]}]', "4:19: params must be text, not a list"),
     (NET + 'layers: [relu]\nclaims: [{shape: x}]', "4:18: shape is a list of whole numbers, not 'x'"),
@@ -353,6 +392,9 @@ SPECS = [
     (NET + 'layers: [relu]\nfacts: {a: 1}', "4:8: facts is a list, not a mapping"),
     (NET + 'layers: [relu]\nbudget: [1]', "4:9: budget is a mapping of quantities, not a list"),
     (NET + 'layers: [relu]\nbudget: {parms: {max: 1}}', "4:10: a budget has no quantity 'parms' (hint: did you mean params or norm_params?)"),
+    (NET + 'layers: [relu]\nbudget: {memory: {max: 1MB}}', "4:10: a budget has no quantity 'memory' (hint: write activation_bytes, inference_memory or training_memory)"),
+    (NET + 'layers: [relu]\nbudget: {training_memory: {max: 1MB, optimizer: lion}}', "4:49: unknown optimizer 'lion' (hint: one of: adam, adamw, momentum, none, sgd)"),
+    (NET + 'layers: [relu]\nbudget: {training_memory: {max: 1MB, dtype: half}}', "4:45: unknown dtype 'half' (hint: one of: bfloat16, float16, float32, float64, int8)"),
     (NET + 'layers: [relu]\nbudget: {params: 3}', "4:18: the budget of params is a mapping with warn or max (hint: as in '{max: 26M}')"),
     (NET + 'layers: [relu]\nbudget: {params: {mx: 3}}', "4:19: a budget has no key 'mx' (hint: did you mean max?)"),
     (NET + 'layers: [relu]\nbudget: {params: {max: x}}', "4:24: max must be a figure like 26M, not 'x'"),
@@ -373,9 +415,9 @@ TEXTS = [
     ("a: !!int 3", "1:4: the tag '!!int' is not allowed (hint: remove the tag)"),
     ('a: 1\na: 2', "2:1: the key 'a' stands twice, first on line 1"),
     ('a:\n  - \n', "2:4: an item of the list is empty"),
-    ('a:\n\nb: 1', "1:1: the value of 'a' is empty (hint: write a value, [] for none, or remove the key)"),
+    ('a:\n\nb: 1', "1:1: the value of 'a' is empty (hint: write a value, indented deeper than the key, [] for none, or remove the key)"),
     ("- 1", "1:1: a spec is a mapping of keys, but this is a list"),
-    ("? a", "1:3: the value of 'a' is empty (hint: write a value, [] for none, or remove the key)"),
+    ("? a", "1:3: the value of 'a' is empty (hint: write a value, indented deeper than the key, [] for none, or remove the key)"),
     ('? [1]\n: 2', "1:3: a key must be a word, but this is a list"),
     ('a: 1\n---\nb: 1', "2:1: a second document starts here (hint: one spec per file)"),
     ('a: 1\n...\nb: 2', "3:1: the indentation or the brackets don't fit here"),
@@ -441,7 +483,7 @@ TEXTS = [
     ("a: -", "1:4: a '-' where no list can start (hint: put the list on lines of its own, or in [ ])"),
     ("a:1", "1:1: a spec is a mapping of keys, but this is the text 'a:1'"),
     ('a: "b" c', "1:8: the indentation or the brackets don't fit here"),
-    ("'a' b: 1", "1:1: the value of 'a' is empty (hint: write a value, [] for none, or remove the key)"),
+    ("'a' b: 1", "1:1: the value of 'a' is empty (hint: write a value, indented deeper than the key, [] for none, or remove the key)"),
     ("a: [1, 2]]", "1:10: the indentation or the brackets don't fit here"),
     ("{a: 1}}", "1:7: the indentation or the brackets don't fit here"),
     ("a: ? b", "1:4: a '?' where no key can stand"),
@@ -557,6 +599,14 @@ FILES = [
         {"main": "cnncalc: 1\nextends: base\nlayers: [{base: cnv}, relu]\n", "base": BASE},
         ["main.yaml:3:17: error: the base has no layer 'cnv' (hint: did you mean conv?)"],
     ),
+    (  # a variable that two specs of the chain set is said once
+        {"main": "cnncalc: 1\nextends: middle\nvars: {widht: 8}\n", "middle": "cnncalc: 1\nextends: base\nvars: {widht: 4}\n", "base": BASE},
+        ["middle.yaml:3:8: error: the base has no variable 'widht' to set (hint: did you mean width?)"],
+    ),
+    (
+        {"main": "cnncalc: 1\nextends: base\nlayers: [{base: zz}]\n", "base": NET + "layers: [{conv: 3, kernel: 1, name: stem}, relu, relu, bn, tanh, mish, elu, gelu, silu, flatten]\n"},
+        ["main.yaml:3:17: error: the base has no layer 'zz' (hint: its layers: stem, relu, bn, tanh, mish, elu, gelu, silu, ...)"],
+    ),
     (
         {"main": "cnncalc: 1\nextends: base\nlayers: [{base: relu}]\n", "base": NET + "layers: [relu, tanh, relu]\n"},
         ["main.yaml:3:17: error: the base has 2 layers 'relu' (hint: give the one a name)"],
@@ -608,6 +658,7 @@ NOT_FOUND = [
     ("nothing", "error: no spec is named 'nothing' (hint: cnncalc list shows every spec)"),
     ("", "error: no spec is named '' (hint: cnncalc list shows every spec)"),
     ("plain", "error: no spec is named 'plain' (hint: a path needs a suffix or a slash: ./plain)"),
+    ("net", "error: no spec is named 'net' (hint: a path needs a suffix or a slash: ./net.yaml)"),
     ("a\nb", "error: no spec is named 'a\\nb' (hint: cnncalc list shows every spec)"),
     ("\x1b[31m", "error: no spec is named '\\x1b[31m' (hint: cnncalc list shows every spec)"),
     ("x" * 300, f"error: no spec is named '{'x' * 57}...' (hint: cnncalc list shows every spec)"),
@@ -655,6 +706,24 @@ def test_assignments(network: Callable[..., Any], assignment: str, line: str) ->
     with pytest.raises(CnncalcError) as caught:
         call()
     assert format_errors(caught.value) == [line]
+
+
+INPUTS = [
+    ("32", {}, "net.yaml:4:10: error: conv 'c': needs a map [channels, *spatial] with 1 to 3 spatial axes, but the input is a vector of 32; --input 32 stands for the spec's 3x8x8 (hint: the channels come first, as in 3x224x224)"),
+    ("8x8x3", {}, "net.yaml:4:10: error: conv 'c': the window does not fit: (3 + 2*0 - 5)/1 + 1 = -1; --input 8x8x3 stands for the spec's 3x8x8 (hint: the channels come first, as in 3x224x224)"),
+    # what the spec's own input does not help is said as ever
+    ("3x9x9", {"width": "x"}, "net.yaml:4:17: error: out must be a whole number, not 'x'"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("shape", "variables", "line"), INPUTS)
+def test_inputs(
+    capsys: pytest.CaptureFixture[str], folder: Folder, shape: str, variables: dict[str, str], line: str
+) -> None:
+    folder(net="cnncalc: 1\ninput: [3, 8, 8]\nvars: {width: 4}\nlayers: [{conv: $width, kernel: 5, name: c}]\n")
+    settings = [f"--set={name}={value}" for name, value in variables.items()]
+    assert run(["params", "net.yaml", "--input", shape, *settings]) == 2
+    assert capsys.readouterr().err.splitlines()[0] == line
 
 
 def test_a_thousand_problems_are_twenty_lines_and_a_number(capsys: pytest.CaptureFixture[str], folder: Folder) -> None:
@@ -716,6 +785,16 @@ def test_hints_that_name_a_cure_cure(refusal: Refusal, network: Callable[..., An
         ("{relu: 3}", "{relu: []}"),
         ("{conv: max(1, 2), kernel: 3}", "{conv: 'max(1, 2)', kernel: 3}"),
         ("{conv: 3, kernel: 2, pad: same}", "{conv: 3, kernel: 2, pad: same_tf}"),
+        ("{Conv2d: 3, kernel: 3}", "{conv: 3, kernel: 3}"),
+        ("{conv: 3, kernel: 3, pad: valid}", "{conv: 3, kernel: 3, pad: 0}"),
+        ("{avgpool: global}", "global_avgpool"),
+        ("{sum: [prev, input]}", "{add: [prev, input]}"),
+        ("{conv:3, kernel: 3}", "{conv: 3, kernel: 3}"),
+        ("{concat: [{conv: 3, kernel: 1}, []]}", "{concat: {a: {conv: 3, kernel: 1}, b: []}}"),
+        ("add:\n    a: [relu]\n    b: []", "add:\n      a: [relu]\n      b: []"),
+        ("{add: {a: [{conv: 8, kernel: 1}], b: []}}", "{add: {a: [{conv: 8, kernel: 1}], b: [{conv: 8, kernel: 1}]}}"),
+        ("{concat: {a: [{maxpool: 3}], b: []}}", "{concat: {a: [{maxpool: 3, stride: 1, pad: same}], b: []}}"),
+        ("{linear: [3072, 10]}", "{layers: [flatten, {linear: [10]}]}"),
     ):
         assert refusal(f"{NET}layers:\n  - {layer}\n")
         network(f"{NET}layers:\n  - {cured}\n")
