@@ -1,41 +1,104 @@
-"""Judges limits: of the spec itself, and of a configuration for the files that its patterns match."""
+"""Judges limits: of the spec itself, and of a configuration for the files that its patterns match; suggests some."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, NamedTuple
+import os
+from collections.abc import Mapping, Sequence
+from fnmatch import fnmatchcase
+from fractions import Fraction
+from typing import TYPE_CHECKING, Any, NamedTuple
 
+from cnncalc.analysis import COLUMNS
+from cnncalc.analysis.columns import Assumptions
+from cnncalc.check.claims import figure_text
 from cnncalc.check.model import Finding, JudgedBudget
 from cnncalc.errors import CnncalcError
 from cnncalc.report import units
-from cnncalc.report.model import Report
+from cnncalc.report.model import Report, plain
 from cnncalc.spec.claims import BYTES, Budget, read_figure
 from cnncalc.spec.document import SpecDocument
 
 if TYPE_CHECKING:
     from cnncalc.check.session import Subject
 
-#: layers that a message about a broken limit names
+#: layers that a message about a broken limit names: of the figure, and of its growth
 HEAVIEST = 5
+GROWN = 3
+
+#: what a budget is suggested for, and the assumptions that each depends on
+_SUGGESTED: tuple[tuple[str, tuple[str, ...]], ...] = (
+    ("params", ()),
+    ("macs", ("batch",)),
+    ("activation_bytes", ("batch", "dtype")),
+)
+_MULTIPLES = ((10**12, "T"), (10**9, "G"), (10**6, "M"), (10**3, "K"))
 
 
 class Limits(NamedTuple):
-    """Budgets of a configuration for the files that a glob pattern matches."""
+    """Budgets of a configuration for the specs in its folder that one of the glob patterns matches."""
 
-    pattern: str
+    folder: str
+    patterns: tuple[str, ...]
     budgets: tuple[Budget, ...]
 
 
 def applying(spec: SpecDocument, limits: Sequence[Limits]) -> list[Budget]:
-    """The budgets that hold for a spec: its own, and those of every pattern that matches its path."""
-    from pathlib import PurePath
+    """The budgets that hold for a spec: its own, and those of the configuration for its path; each is judged."""
+    found = list(spec.budget)
+    for one in limits if spec.path else ():
+        inside = _inside(one.folder, spec.path or "")
+        if any(matches(pattern, path) for path in inside for pattern in one.patterns):
+            found += one.budgets
+    return found
 
-    path = PurePath(spec.path or "-")
-    return [*spec.budget, *(budget for one in limits if path.match(one.pattern) for budget in one.budgets)]
+
+def _inside(folder: str, path: str) -> set[str]:
+    """The path of a spec as a folder's patterns see it: as it is written, and with links followed; none outside."""
+    found = set()
+    for place, base in ((os.path.abspath(path), folder), (os.path.realpath(path), os.path.realpath(folder))):
+        start = base.rstrip(os.sep) + os.sep
+        if place.startswith(start):
+            found.add(place[len(start) :].replace(os.sep, "/"))
+    return found
 
 
-def judge(subject: Subject, budget: Budget) -> tuple[JudgedBudget, Finding | None]:
-    """A budget beside the computed figure, and a finding where it is over a limit."""
+def matches(pattern: str, path: str) -> bool:
+    """Whether a glob pattern matches a path; both have ``/`` between folders, and case counts everywhere.
+
+    ``*``, ``?`` and ``[abc]`` stay within a name; ``**`` stands for any folders, also none, and as the last part for
+    everything below.
+    """
+    parts = pattern.split("/")
+    if parts[-1] == "**":
+        parts.append("*")
+
+    def with_none(reached: set[int]) -> set[int]:
+        """The parts that may come next, where ``**`` may stand for no folder."""
+        more = reached
+        while more:
+            more = {index + 1 for index in more if index < len(parts) and parts[index] == "**"} - reached
+            reached = reached | more
+        return reached
+
+    reached = with_none({0})
+    for name in path.split("/"):
+        waiting = {index for index in reached if index < len(parts)}
+        over = {index for index in waiting if parts[index] == "**"}
+        reached = with_none(over | {index + 1 for index in waiting - over if fnmatchcase(name, parts[index])})
+    return len(parts) in reached
+
+
+def judge(
+    subject: Subject, budget: Budget, before: Report | None = None, since: str = "the base"
+) -> tuple[JudgedBudget, Finding | None]:
+    """A budget beside the computed figure, and a finding where it is over a limit; exactly at it is within.
+
+    Args:
+        subject: the network.
+        budget: its limits, and the assumptions they are for.
+        before: the figures of an earlier version, to say what grew; left out if made under other assumptions.
+        since: what messages call that version: a revision.
+    """
     try:
         report = subject.report(budget.options)
     except CnncalcError as error:
@@ -43,45 +106,139 @@ def judge(subject: Subject, budget: Budget) -> tuple[JudgedBudget, Finding | Non
         return judged, _finding(subject, budget, "error", error.message, error.hint)
     if budget.quantity not in report.totals or "optimizer" in budget.options:
         judged = JudgedBudget(budget.quantity, budget.warn, budget.max, None, "not judged", budget.location)
-        message = f"{budget.quantity} is not computed by this version, so its budget is not judged"
+        message = f"{_label(budget)} is not computed by this version, so its budget is not judged"
         return judged, _finding(subject, budget, "note", message, None)
-    computed = report.totals[budget.quantity]
-    verdict, severity, limit = "within", "", None
-    if budget.max is not None and _over(computed, budget.max):
-        verdict, severity, limit = "over max", "error", budget.max
-    elif budget.warn is not None and _over(computed, budget.warn):
-        verdict, severity, limit = "over warn", "warning", budget.warn
-    judged = JudgedBudget(budget.quantity, budget.warn, budget.max, computed, verdict, budget.location)
-    if limit is None:
+    computed = _whole(report.totals[budget.quantity])
+    verdict, severity = "within", ""
+    if _over(computed, budget.max) > 0:
+        verdict, severity = "over max", "error"
+    elif _over(computed, budget.warn) > 0:
+        verdict, severity = "over warn", "warning"
+    judged = JudgedBudget(budget.quantity, budget.warn, budget.max, plain(computed), verdict, budget.location)
+    if verdict == "within":
         return judged, None
-    figure = read_figure(limit)
-    over = computed - figure.value if figure else 0
-    shown = units.both_bytes(computed) if budget.quantity in BYTES else units.grouped(computed)
-    share = units.percent(over, figure.value) if figure else ""
-    word = "max" if verdict == "over max" else "warn"
-    message = f"{budget.quantity} is {shown}, {share} over its {word} of {limit}; {_heaviest(report, budget.quantity)}"
-    return judged, _finding(subject, budget, severity, message, None)
+    said = [_excess(budget, computed, verdict.removeprefix("over ")), _heaviest(report, budget.quantity)]
+    if before is not None:
+        said.append(_growth(before, report, budget.quantity, since))
+    return judged, _finding(subject, budget, severity, "; ".join(filter(None, said)), None)
 
 
-def _over(computed: int, limit: str) -> bool:
-    figure = read_figure(limit)
-    return figure is not None and computed > figure.value
+def _over(computed: int | Fraction, limit: str | None) -> Fraction:
+    """By how much a figure is over a limit; 0 where there is none."""
+    figure = read_figure(limit) if limit else None
+    return computed - figure.value if figure else Fraction(0)
+
+
+def _excess(budget: Budget, computed: int | Fraction, word: str) -> str:
+    """``params is 138,357,544: 38,357,544 (38.4%) over its max of 100M``."""
+    limit = budget.max if word == "max" else budget.warn
+    over = _over(computed, limit)
+    shown = units.both_bytes(int(computed)) if budget.quantity in BYTES else units.grouped(computed)
+    share = units.percent(over, computed - over)
+    # a part of one more counts as one: that much has to go
+    by = _amount(budget.quantity, -int(-over // 1)) + (f" ({share})" if share else "")
+    return f"{_label(budget)} is {shown}: {by} over its {word} of {limit}"
+
+
+def _label(budget: Budget) -> str:
+    """``training_memory (batch 32)``."""
+    given = ", ".join(f"{key} {value}" for key, value in budget.options.items())
+    return f"{budget.quantity} ({given})" if given else budget.quantity
+
+
+def _amount(quantity: str, value: Any) -> str:
+    """A figure within a sentence: in full, bytes in short."""
+    return f"{units.short(value)}B" if quantity in BYTES else units.grouped(value)
+
+
+def _whole(value: Any) -> Any:
+    """An int where an expected count is whole."""
+    return value.numerator if isinstance(value, Fraction) and value.denominator == 1 else value
+
+
+def _by_layer(report: Report, quantity: str) -> dict[str, Any]:
+    """The figure of every layer that has any, by its path; nothing where layers do not add up to the total."""
+    if not any(column.name == quantity and column.total == "sum" for column in COLUMNS):
+        return {}
+    paths, values = report.columns["path"], report.columns[quantity]
+    return {paths[index]: _whole(values[index]) for index in report.counted if values[index]}
+
+
+def _most(values: Mapping[str, Any], number: int) -> list[tuple[str, Any]]:
+    return sorted(values.items(), key=lambda item: -item[1])[:number]
 
 
 def _heaviest(report: Report, quantity: str) -> str:
     """``heaviest: fc6 102,764,544 (74.3%), ...``."""
-    values = report.columns[quantity]
-    most = sorted(report.counted, key=lambda index: -values[index])[:HEAVIEST]
+    total = report.totals[quantity]
     named = [
-        f"{report.columns['path'][index]} {units.grouped(values[index])}"
-        f" ({units.percent(values[index], report.totals[quantity])})"
-        for index in most
-        if values[index]
+        f"{path} {_amount(quantity, value)} ({units.percent(value, total)})"
+        for path, value in _most(_by_layer(report, quantity), HEAVIEST)
     ]
-    return f"heaviest: {', '.join(named)}"
+    return f"heaviest: {', '.join(named)}" if named else ""
+
+
+def _growth(before: Report, now: Report, quantity: str, since: str) -> str:
+    """``since main: +1,234,567 (+12.0%): fc6 +1,000,000, head.conv +200,000 (new)``."""
+    same = all(before.assumptions[key] == now.assumptions[key] for key in Assumptions._fields)
+    if not same or quantity not in before.totals:
+        return ""
+    old, new = _by_layer(before, quantity), _by_layer(now, quantity)
+    start = before.totals[quantity]
+    change = _whole(now.totals[quantity] - start)
+    if not change:
+        return f"since {since}: unchanged"
+    sign = "+" if change > 0 else "-"
+    share = units.percent(abs(change), start)
+    by = f"{sign}{_amount(quantity, abs(change))}" + (f" ({sign}{share})" if share else "")
+    grown = {path: _whole(value - old.get(path, 0)) for path, value in new.items() if value > old.get(path, 0)}
+    there = frozenset(before.columns["path"])
+    named = [
+        f"{path} +{_amount(quantity, value)}{'' if path in there else ' (new)'}" for path, value in _most(grown, GROWN)
+    ]
+    return f"since {since}: {by}" + (f": {', '.join(named)}" if named else "")
 
 
 def _finding(subject: Subject, budget: Budget, severity: str, message: str, hint: str | None) -> Finding:
     limits = " ".join(f"{name} {text}" for name, text in (("warn", budget.warn), ("max", budget.max)) if text)
-    about = f"{budget.quantity} {limits}"
+    about = f"{_label(budget)} {limits}"
+    if budget.location.file != subject.spec.file:  # the place is in the configuration, and says nothing of the spec
+        message = f"{subject.name}: {message}"
     return Finding("budget", severity, message, budget.location, subject.name, about, hint)
+
+
+def suggest(report: Report, headroom_percent: int | Fraction = 5, warn_percent: int | Fraction = 2) -> str:
+    """A ``budget`` block of YAML that a network keeps with headroom: as text, ready to be put into its spec.
+
+    Args:
+        report: the figures of the spec as it stands, on its own input.
+        headroom_percent: how far ``max`` is above each figure, from 0 on.
+        warn_percent: how far ``warn`` is; it is left out where it would be no less than ``max``.
+    """
+    usual = Assumptions()._asdict()
+    lines = ["budget:"]
+    for quantity, depends in _SUGGESTED:
+        value = report.totals[quantity]
+        limits = {"warn": ceiling(value, warn_percent, quantity), "max": ceiling(value, headroom_percent, quantity)}
+        if warn_percent >= headroom_percent or limits["warn"] == limits["max"]:
+            del limits["warn"]
+        given = {key: report.assumptions[key] for key in depends if report.assumptions[key] != usual[key]}
+        entries = ", ".join(f"{key}: {item}" for key, item in {**limits, **given}.items())
+        lines.append(f"  {quantity}: {{{entries}}}  # {figure_text(quantity, value)}")
+    return "\n".join(lines) + "\n"
+
+
+def ceiling(value: int, percent: int | Fraction, quantity: str) -> str:
+    """``value`` and so many percent more as a figure of the language, rounded up to three digits: ``146M``, ``61.3MB``.
+
+    It is at least that much, and more by less than 1%, or by less than 1 where that is more.
+    """
+    byte = "B" if quantity in BYTES else ""
+    whole = -int(-Fraction(value) * (100 + Fraction(percent)) / 100 // 1)
+    if whole < 1000:
+        return f"{whole}{byte}"
+    digit = 10 ** (len(str(whole)) - 3)
+    rounded = -(-whole // digit) * digit
+    size, multiple = next(pair for pair in _MULTIPLES if rounded >= pair[0])
+    decimals = f"{rounded % size:0{len(str(size)) - 1}d}".rstrip("0")
+    return f"{rounded // size}{'.' if decimals else ''}{decimals}{multiple}{byte}"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from cnncalc.check import budgets, claims, lint
 from cnncalc.check.model import Checked, Finding, spec_findings
@@ -13,8 +13,12 @@ from cnncalc.errors import CnncalcError, UsageError
 from cnncalc.network import Network
 from cnncalc.report.model import Report
 from cnncalc.spec import document, zoo
+from cnncalc.spec.claims import Budget
 from cnncalc.spec.document import SpecDocument
 from cnncalc.spec.expand import expand
+
+if TYPE_CHECKING:
+    from cnncalc.check.git import Tree
 
 
 class Subject:
@@ -69,19 +73,31 @@ class Subject:
 
 
 class Session:
-    """Checks specs under one configuration; networks that several claims compare with are read once."""
+    """Checks specs under one configuration; networks that several claims compare with are read once.
+
+    Args:
+        limits: the configuration's budgets.
+        ignored: codes of lint rules to leave out.
+        claims_only: whether claims alone are judged.
+        earlier: a revision and its specs, to say how a figure over its budget grew.
+    """
 
     def __init__(
-        self, limits: Sequence[budgets.Limits] = (), ignored: Sequence[str] = (), claims_only: bool = False
+        self,
+        limits: Sequence[budgets.Limits] = (),
+        ignored: Sequence[str] = (),
+        claims_only: bool = False,
+        earlier: tuple[str, Tree] | None = None,
     ) -> None:
         self._limits = limits
         self._ignored = frozenset(ignored)
         self._claims_only = claims_only
+        self._earlier = earlier
         self._others: dict[str, Subject] = {}
 
     def again(self) -> Session:
         """The same configuration, with nothing read yet."""
-        return Session(self._limits, tuple(self._ignored), self._claims_only)
+        return Session(self._limits, tuple(self._ignored), self._claims_only, self._earlier)
 
     def subject(self, name: str, path: str | None) -> Subject:
         """The network that the spec at ``path`` compares itself with."""
@@ -125,6 +141,8 @@ class Session:
         if not spec.is_library and not self._claims_only:
             for budget in budgets.applying(spec, self._limits):
                 kept, finding = budgets.judge(subject, budget)
+                if finding and self._earlier:
+                    kept, finding = budgets.judge(subject, budget, self._before(spec, budget), self._earlier[0])
                 held.append(kept)
                 findings += [finding] if finding else []
         if not self._claims_only:
@@ -132,6 +150,17 @@ class Session:
         kind = "library" if spec.is_library else "network"
         findings.sort(key=lambda finding: finding.location)
         return Checked(spec.name, file, kind, tuple(judged), tuple(held), tuple(findings), tuple(subject.files))
+
+    def _before(self, spec: SpecDocument, budget: Budget) -> Report | None:
+        """The figures of the spec as it was at the earlier revision; None if it was not there, or could not be read."""
+        if self._earlier is None or spec.path is None:
+            return None
+        tree = self._earlier[1]
+        try:
+            found = zoo.find(tree.path(spec.path), tree.root)
+            return Subject(document.load(found, tree.root), self).report(budget.options)
+        except CnncalcError:
+            return None
 
 
 #: fewer specs a process than this cost more to hand out than to judge

@@ -18,7 +18,10 @@ from cnncalc import __version__
 from cnncalc.errors import CnncalcError, EnvironmentFailure, UsageError, escape, format_errors, suggest
 
 #: in the order of the help
-COMMANDS = ("summary", "params", "macs", "memory", "shapes", "compare", "list", "expand", "schema", "new")
+COMMANDS = (
+    "summary", "params", "macs", "memory", "shapes", "compare", "check", "claims", "diff", "rule", "badge", "verify",
+    "profile", "list", "expand", "schema", "new",
+)  # fmt: skip
 
 
 class LazyGroup(click.Group):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from cnncalc.cli.options import EXPORTS, Output
@@ -12,7 +12,11 @@ from cnncalc.errors import EnvironmentFailure, UsageError, escape, suggest
 
 
 def emit(
-    output: Output, table: Callable[[bool], Any], payload: Callable[[], Any], inputs: Sequence[str | None]
+    output: Output,
+    table: Callable[[bool], Any],
+    payload: Callable[[], Any],
+    inputs: Sequence[str | None],
+    own: Mapping[str, Callable[[], str]] | None = None,
 ) -> None:
     """Writes the exports, then standard output.
 
@@ -21,23 +25,28 @@ def emit(
         table: makes the :class:`~cnncalc.report.view.Table`; its argument says whether data (CSV) is wanted.
         payload: makes the JSON data.
         inputs: paths that were read and must not be overwritten.
+        own: texts of formats that the command writes in its own way.
 
     Raises:
         UsageError: an export that can't be: unknown format, a directory, a file that was read.
         EnvironmentFailure: a file or standard output can't be written.
     """
+
+    def text(kind: str) -> str:
+        return own[kind]() if own and kind in own else _text(kind, table, payload)
+
     targets = [target(export, EXPORTS, inputs) for export in output.export]
     for kind, path in targets:
-        write_file(path, _text(kind, table, payload))
+        write_file(path, text(kind))
     if output.format != "table":
-        write_stdout(_text(output.format, table, payload))
+        write_stdout(text(output.format))
     elif sys.stdout is not None and sys.stdout.isatty():
         from cnncalc.report import terminal
 
         color = not (output.no_color or os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb")
         write_stdout(terminal.write(table(False), sys.stdout, color))
     else:
-        write_stdout(_text("plain", table, payload))
+        write_stdout(text("plain"))
 
 
 def _text(kind: str, table: Callable[[bool], Any], payload: Callable[[], Any]) -> str:

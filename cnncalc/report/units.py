@@ -6,6 +6,7 @@ from numbers import Number
 from typing import Any
 
 _DECIMAL = ((10**12, "T"), (10**9, "G"), (10**6, "M"), (10**3, "K"))
+_TIMES = ((1, "s"), (1e-3, "ms"), (1e-6, "us"))
 
 
 def grouped(value: Any) -> str:
@@ -35,6 +36,15 @@ def both_bytes(value: int) -> str:
     decimal = _scaled(value, tuple((size, f" {unit}B".replace("KB", "kB")) for size, unit in _DECIMAL))
     binary = _scaled(value, tuple((1024 ** (4 - i), f" {unit}iB") for i, (_, unit) in enumerate(_DECIMAL)))
     return f"{decimal} ({binary})" if value >= 1024 else decimal
+
+
+def seconds(value: float) -> str:
+    """``35.12 ms``: four digits, of seconds, milliseconds or microseconds."""
+    if not value:
+        return "0 s"
+    size, unit = next(((size, unit) for size, unit in _TIMES if value >= size), _TIMES[-1])
+    shown = value / size
+    return f"{f'{shown:#.4g}'.rstrip('.') if shown < 9999.5 else f'{shown:,.0f}'} {unit}"
 
 
 def percent(part: Any, whole: Any) -> str:

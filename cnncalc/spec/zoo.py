@@ -32,16 +32,35 @@ class Found(NamedTuple):
     path: str | None
 
 
+class Root(NamedTuple):
+    """Where names are looked up: ``folder`` is where ``./specs`` lies, the working directory if it is empty.
+
+    ``label`` is what stands for the folder ``top`` in messages, where the specs are a copy from elsewhere.
+    """
+
+    folder: str = ""
+    top: str = ""
+    label: str = ""
+
+    def shown(self, path: str) -> str:
+        """The path as messages give it."""
+        inside = self.label and path.startswith(self.top + os.sep)
+        return self.label + path[len(self.top) + 1 :].replace(os.sep, "/") if inside else path
+
+
+HERE = Root()
+
+
 def packaged() -> str:
     """The folder of the packaged zoo: inside the installed package, or beside it in a checkout."""
     inside = os.path.join(_PACKAGE, "specs")
     return inside if os.path.isdir(inside) else os.path.join(os.path.dirname(_PACKAGE), "specs")
 
 
-def folders() -> list[str]:
+def folders(root: Root = HERE) -> list[str]:
     """Where names are looked up: ``./specs``, then the packaged zoo."""
     zoo = packaged()
-    local = "specs"
+    local = os.path.join(root.folder, "specs")
     if os.path.isdir(local) and not os.path.samefile(local, zoo):
         return [local, zoo]
     return [zoo]
@@ -60,7 +79,7 @@ def names() -> dict[str, str]:
     return dict(sorted(found.items()))
 
 
-def find(name: str) -> Found:
+def find(name: str, root: Root = HERE) -> Found:
     """The spec that a user names: ``-`` for standard input, a path, or a name of the zoo.
 
     Raises:
@@ -71,17 +90,20 @@ def find(name: str) -> Found:
             raise SpecNotFoundError("standard input is closed", Location("<stdin>", 1, 1))
         return Found("<stdin>", sys.stdin.buffer.read(BYTE_LIMIT + 1), None)
     if _is_path(name):
-        return Found(name, _read(name), name)
-    path = _lookup(name, folders())
+        shown = root.shown(name)
+        return Found(shown, _read(name, shown), name)
+    path = _lookup(name, folders(root))
     if path is None:
         hint = suggest(name, names()) or "cnncalc list shows every spec"
-        if os.path.exists(name):
-            hint = f"a path needs a suffix or a slash: ./{escape(name)}"
+        beside = next(filter(os.path.exists, (name, *(name + suffix for suffix in SUFFIXES))), None)
+        if beside:
+            hint = f"a path needs a suffix or a slash: ./{escape(beside)}"
         raise SpecNotFoundError(f"no spec is named {quote(name)}", None, hint)
-    return Found(_shown(path), _read(path), path)
+    shown = _shown(path, root)
+    return Found(shown, _read(path, shown), path)
 
 
-def find_base(name: str, path: str | None) -> Found:
+def find_base(name: str, path: str | None, root: Root = HERE) -> Found:
     """The spec that another one names in ``extends`` or ``uses``; ``path`` is the file that names it.
 
     A path is relative to that file and may not leave its folder. A name is looked up beside the file, then like any
@@ -91,7 +113,7 @@ def find_base(name: str, path: str | None) -> Found:
         SpecError: it leaves the folder, is no regular file, does not exist or can't be read.
     """
     here = os.path.realpath(os.path.dirname(path or ""))
-    allowed = tuple(os.path.realpath(folder) + os.sep for folder in (here, *folders()))
+    allowed = tuple(os.path.realpath(folder) + os.sep for folder in (here, *folders(root)))
     outside = SpecError(f"{quote(name)} is outside the folder of this spec and the zoo")
     if os.path.isabs(name) or name.startswith("~") or "\\" in name or ":" in name:
         raise outside
@@ -101,7 +123,7 @@ def find_base(name: str, path: str | None) -> Found:
             raise outside
     else:
         siblings = [os.path.join(here, name + suffix) for suffix in SUFFIXES]
-        found = next(filter(os.path.isfile, siblings), None) or _lookup(name, folders())
+        found = next(filter(os.path.isfile, siblings), None) or _lookup(name, folders(root))
         if found is None:
             raise SpecError(
                 f"no spec is named {quote(name)}",
@@ -117,10 +139,10 @@ def find_base(name: str, path: str | None) -> Found:
     if not real.startswith(allowed):
         raise outside
     try:
-        data = _read(real, regular=True)
+        data = _read(real, name, regular=True)
     except CnncalcError as error:
         raise SpecError(f"can't open {quote(name)}: {error.message}") from None
-    return Found(_shown(target), data, target)
+    return Found(_shown(target, root), data, target)
 
 
 def _is_path(name: str) -> bool:
@@ -145,8 +167,10 @@ def _lookup(name: str, places: list[str]) -> str | None:
     return None
 
 
-def _shown(path: str) -> str:
+def _shown(path: str, root: Root) -> str:
     """The path as messages give it: relative where that is shorter."""
+    if root.shown(path) != path:
+        return root.shown(path)
     try:
         relative = os.path.relpath(path)
     except ValueError:
@@ -154,9 +178,9 @@ def _shown(path: str) -> str:
     return relative if not relative.startswith(os.pardir) else path
 
 
-def _read(path: str, regular: bool = False) -> bytes:
+def _read(path: str, shown: str, regular: bool = False) -> bytes:
     """At most one byte more than the limit. ``regular`` refuses everything that is no file (named pipes block)."""
-    place = Location(path, 1, 1)
+    place = Location(shown, 1, 1)
     try:
         mode = os.stat(path).st_mode
         if stat.S_ISDIR(mode):

@@ -1,0 +1,125 @@
+"""Receptive fields that are larger than the input, or too small to see all of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Any
+
+from cnncalc.check.rules.base import Hit, Rule, named
+from cnncalc.check.rules.windows import WINDOWS
+from cnncalc.graph import Node
+from cnncalc.values import format_shape
+
+if TYPE_CHECKING:
+    from cnncalc.check.session import Subject
+
+
+def _windows(subject: Subject) -> tuple[list[Node], Sequence[Any]]:
+    """The windows of more than a pixel on the main path, and the fields of every node."""
+    graph = subject.network().graph
+    wide = [kind.op.name in WINDOWS and _wide(kind.op) for kind in graph.kinds]
+    nodes = [node for node in graph.nodes if wide[node.kind] and node.side is None]
+    return nodes, subject.report({}).columns["receptive_field"] if nodes else ()
+
+
+def _wide(op: Any) -> bool:
+    return bool(op.kernel > 1 if isinstance(op.kernel, int) else max(op.kernel) > 1)
+
+
+def _past_the_input(subject: Subject) -> Iterator[Hit]:
+    """What is spread over a whole map covers the input too, but no later window widens that."""
+    nodes, fields = _windows(subject)
+    size = subject.network().input[1:]
+    past = []
+    for node in nodes:
+        before, after = fields[node.inputs[0]], fields[node.index]
+        if before and after != before and all(map(int.__ge__, before, size)):
+            past.append(node)
+    if not past:
+        return
+    first = past[0]
+    message = f"{named(first)}: its input already sees {_sizes(fields[first.inputs[0]])}, all of {_sizes(size)}"
+    if len(past) > 1:
+        widest = _sizes(max(fields[node.index] for node in past))
+        message += f"; from there on {len(past)} windows widen the receptive field to {widest}"
+    yield Hit(message, first.place.location, "receptive field", "a larger input gives these layers more to see")
+
+
+def _part_of_the_input(subject: Subject) -> Iterator[Hit]:
+    nodes, fields = _windows(subject)
+    size = subject.network().input[1:]
+    nodes = [node for node in nodes if fields[node.index]]
+    if not nodes or any("attention" in kind.op.name for kind in subject.network().graph.kinds):
+        return
+    widest = max(nodes, key=lambda node: (fields[node.index], node.index))
+    field = fields[widest.index]
+    if any(map(int.__lt__, field, size)):
+        message = f"{named(widest)}: the widest receptive field is {_sizes(field)}, of an input of {_sizes(size)}"
+        yield Hit(message, widest.place.location, "receptive field", "a stride, a dilation or more windows widen it")
+
+
+def _sizes(sizes: Sequence[int]) -> str:
+    return format_shape(tuple(sizes))
+
+
+RULES = (
+    Rule(
+        "CN008",
+        "field-past-input",
+        "note",
+        "windows widen a receptive field that covers the input already",
+        """
+Behind a field as large as the input a window has nothing more to see: what it adds lies in the
+padding, and the units near the border see little else. ResNet-50's field is 483 pixels wide, on an
+input of 224. That need not hurt, as the middle of a field weighs more than its rim (Luo et al.
+2016, arXiv:1701.04128), so it is a note: it says where a larger input, or fewer layers, is worth a
+trial.
+""",
+        """
+cnncalc: 1
+source: an example
+input: [3, 5, 5]
+layers:
+  - {conv: 8, kernel: 5, pad: same}
+  - {conv: 8, kernel: 3, pad: same}
+""",
+        """
+cnncalc: 1
+source: an example
+input: [3, 7, 7]
+layers:
+  - {conv: 8, kernel: 5, pad: same}
+  - {conv: 8, kernel: 3, pad: same}
+""",
+        "Ignore it in deep networks on small inputs, where it is meant.",
+        _past_the_input,
+    ),
+    Rule(
+        "CN009",
+        "field-within-input",
+        "note",
+        "no window sees the whole input",
+        """
+Where the widest receptive field is smaller than the input, no unit of a map sees all of an object
+that fills it: three 3x3 windows see 7x7 pixels of 224x224. A mean over the map then adds up what
+the parts say. It is a note: where fully connected layers follow (the fields of VGG16 end at 212 of
+224), or where texture is enough, it is meant.
+""",
+        """
+cnncalc: 1
+source: an example
+input: [3, 9, 9]
+layers:
+  - {conv: 8, kernel: 3, pad: same, repeat: 3}
+""",
+        """
+cnncalc: 1
+source: an example
+input: [3, 9, 9]
+layers:
+  - {conv: 8, kernel: 3, pad: same, repeat: 4}
+""",
+        "Ignore it in networks that label every pixel by its surroundings.",
+        _part_of_the_input,
+    ),
+)

@@ -1,0 +1,222 @@
+"""Weights: those that nothing needs, that tensor cores are slow with, and that one layer holds most of."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from cnncalc.check.rules.base import Hit, Rule, by_kind, named, outputs, parameters
+from cnncalc.errors import listing
+from cnncalc.graph import Graph, Kind, Node
+from cnncalc.report import units
+from cnncalc.values import elements, format_shape
+
+if TYPE_CHECKING:
+    from cnncalc.check.session import Subject
+
+#: what tensor cores take at once, in values of 16 bits
+STEP = 8
+#: widths that one message names
+SHOWN = 5
+
+
+def _bias(kind: Kind) -> int | None:
+    """The values of the bias of a convolution or linear layer."""
+    bias = kind.weights.get("bias") if kind.op.takes_norm_act else None
+    return elements(bias) if bias else None
+
+
+def _absorbed_bias(subject: Subject) -> Iterator[Hit]:
+    graph = subject.network().graph
+    biased = {node.index: bias for node, bias in by_kind(graph, _bias)}
+    norms = [node for node in graph.nodes if node.op.name == "bn" and node.inputs[0] in biased] if biased else []
+    if not norms:
+        return
+    readers = Counter(index for node in graph.nodes for index in node.inputs)
+    ends = outputs(graph)
+    for norm in norms:
+        node = graph.nodes[norm.inputs[0]]
+        if readers[node.index] == 1 and node.index not in ends:
+            count = f"{units.grouped(biased[node.index])} parameter{'s' * (biased[node.index] > 1)}"
+            message = f"{named(node)}: the batch norm after it takes its bias out again, {count}"
+            yield Hit(message, node.place.location, node.path, "bias: false")
+
+
+def _width(kind: Kind) -> int | None:
+    """The output channels of a convolution or linear layer, where they are no multiple of 8."""
+    if kind.op.name not in ("conv", "conv_transpose", "linear"):
+        return None
+    width = kind.output[-1] if kind.op.name == "linear" else kind.output[0]
+    return width if width % STEP else None
+
+
+def _group_width(kind: Kind) -> int | None:
+    """The channels that a group of a convolution reads or makes, where they are no multiple of 8."""
+    groups: int = getattr(kind.op, "groups", 1) if kind.op.name in ("conv", "conv_transpose") else 1
+    if groups == 1 or groups == kind.inputs[0][0]:
+        return None
+    return next((n // groups for n in (kind.inputs[0][0], kind.output[0]) if n // groups % STEP), None)
+
+
+def _odd_widths(subject: Subject) -> Iterator[Hit]:
+    graph = subject.network().graph
+    answers = {graph.nodes[index].shape[0] for index in outputs(graph)}  # scores of the classes, enlarged after them
+    ends = None
+    for rule, what in ((_width, "layer width"), (_group_width, "group width")):
+        first: dict[int, Node] = {}
+        for node, width in by_kind(graph, rule):
+            ends = _ends(graph) if ends is None else ends
+            if node.index not in ends and width not in answers:
+                first.setdefault(width, node)
+        if first:
+            cited = [f"{width} ('{node.path}')" for width, node in list(first.items())[:SHOWN]]
+            cited += [f"{len(first) - SHOWN} more"] * (len(first) > SHOWN)
+            some = len(first) > 1
+            counted = f"{len(first)} {what}s are" if some else f"a {what} is"
+            message = f"{counted} no multiple{'s' * some} of {STEP}: {listing(cited)}"
+            place = next(iter(first.values())).place.location
+            yield Hit(message, place, what, "div8(x) rounds a width, and tensor cores are built for it")
+
+
+def _ends(graph: Graph) -> set[int]:
+    """The layers whose width the task gives: no other convolution or linear layer comes after them."""
+    weighted = [kind.op.takes_norm_act for kind in graph.kinds]
+    before: set[int] = set()
+    ends = set()
+    for node in reversed(graph.nodes):
+        if weighted[node.kind] and node.index not in before:
+            ends.add(node.index)
+        if weighted[node.kind] or node.index in before:
+            before.update(node.inputs)
+    return ends
+
+
+def _flattened(kind: Kind) -> bool | None:
+    return True if kind.op.name == "flatten" and elements(kind.inputs[0][1:]) > 1 else None
+
+
+def _mostly_linear(subject: Subject) -> Iterator[Hit]:
+    graph = subject.network().graph
+    for flatten, _ in by_kind(graph, _flattened):
+        if flatten.side is None and any(kind.op.name in ("conv", "dwconv") for kind in graph.kinds):
+            yield from _linear_after(graph, flatten)
+
+
+def _linear_after(graph: Graph, flatten: Node) -> Iterator[Hit]:
+    """A finding if the fully connected layers hold most parameters, and one of them reads the flattened map."""
+    counts = [parameters(kind) for kind in graph.kinds]
+    owned = [node for node in graph.nodes if node.shared is None and node.side is None]
+    linear = [node for node in owned if node.op.name == "linear"]
+    whole = sum(counts[node.kind] for node in owned)
+    held = sum(counts[node.kind] for node in linear)
+    same = {flatten.index}  # the flattened map, however it was normalized, activated or dropped
+    for node in graph.nodes[flatten.index + 1 :]:
+        if same.issuperset(node.inputs) and node.shape == flatten.shape and node.op.name != "linear":
+            same.add(node.index)
+    direct = [node for node in linear if node.inputs[0] in same]
+    if not direct or 2 * held <= whole:
+        return
+    (shape,) = graph.kinds[flatten.kind].inputs
+    less = whole - sum((elements(shape) - shape[0]) * node.shape[-1] for node in direct)
+    message = f"{named(flatten)}: linear layers after {format_shape(shape)} hold {units.grouped(held)}"
+    message += f" of {units.grouped(whole)} parameters, {units.percent(held, whole)}"
+    hint = f"global_avgpool before the flatten leaves {units.grouped(less)}"
+    yield Hit(message, flatten.place.location, flatten.path, hint)
+
+
+RULES = (
+    Rule(
+        "CN003",
+        "bias-before-norm",
+        "warning",
+        "a bias that the batch norm after it takes out again",
+        """
+Batch norm subtracts each channel's mean, and with it whatever constant the layer before has added;
+its own shift does what the bias would have done. The bias is trained, stored and sent for nothing:
+4,224 parameters in VGG16 with batch norm. Few, but they are why a count differs from the published
+one by a number that nobody can place, so it is a warning.
+""",
+        """
+cnncalc: 1
+source: an example
+input: [3, 3, 3]
+layers:
+  - {conv: 8, kernel: 3, norm: bn, act: relu}
+""",
+        """
+cnncalc: 1
+source: an example
+input: [3, 3, 3]
+layers:
+  - {conv: 8, kernel: 3, bias: false, norm: bn, act: relu}
+""",
+        "Ignore it where the published weights have both, as torchvision's vgg16_bn.",
+        _absorbed_bias,
+    ),
+    Rule(
+        "CN004",
+        "odd-width",
+        "note",
+        "widths that are no multiple of 8",
+        """
+Tensor cores multiply tiles of 8 values of 16 bits, and what does not fill a tile is padded with
+zeros: a layer of 65 channels costs what 72 do, a tenth for nothing, and some libraries leave the
+fast path altogether. Groups count by the channels of one group. The input and the last layers,
+whose width the task gives, are left out. It is a note: a published width is what it is.
+""",
+        """
+cnncalc: 1
+source: an example
+input: [3, 3, 3]
+layers:
+  - {conv: 65, kernel: 3}
+  - flatten
+  - {linear: 10}
+""",
+        """
+cnncalc: 1
+source: an example
+input: [3, 3, 3]
+layers:
+  - {conv: 64, kernel: 3}
+  - flatten
+  - {linear: 10}
+""",
+        "Ignore it where a published width is odd, or no tensor core will run the network.",
+        _odd_widths,
+    ),
+    Rule(
+        "CN007",
+        "linear-heavy",
+        "note",
+        "linear layers after a flattened map hold most of the parameters",
+        """
+A linear layer on a flattened map has a weight for each pixel of each channel: 512x7x7 to 4096 are
+102,760,448, three quarters of VGG16. The mean of each channel in place of the map leaves 2,097,152
+of them, takes any input size, and cost Network in Network (Lin et al. 2013, arXiv:1312.4400) no
+accuracy. It is a note, because AlexNet and VGG are so.
+""",
+        """
+cnncalc: 1
+source: an example
+input: [8, 4, 4]
+layers:
+  - {conv: 8, kernel: 5, pad: same}
+  - flatten
+  - {linear: 64}
+""",
+        """
+cnncalc: 1
+source: an example
+input: [8, 4, 4]
+layers:
+  - {conv: 8, kernel: 5, pad: same}
+  - global_avgpool
+  - flatten
+  - {linear: 64}
+""",
+        "Ignore it where the place of a feature in the map matters to the answer.",
+        _mostly_linear,
+    ),
+)

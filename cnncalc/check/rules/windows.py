@@ -1,0 +1,254 @@
+"""Windows: pixels that no position reads, and outputs that lie between the pixels."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from fractions import Fraction
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from cnncalc.check.rules.base import Hit, Rule, by_kind, named
+from cnncalc.errors import listing
+from cnncalc.graph import Graph, Kind, Node
+from cnncalc.ops import OPS
+from cnncalc.ops.base import Window
+from cnncalc.ops.window import per_axis
+from cnncalc.values import format_shape
+
+if TYPE_CHECKING:
+    from cnncalc.check.session import Subject
+
+#: the operators that slide a window over a map, which a transposed convolution does not
+WINDOWS = frozenset(
+    name for name, op in OPS.items() if {"kernel", "stride"} <= op.fields.keys() and "output_pad" not in op.fields
+)
+
+#: what the axes of a map are called
+_AXES = {1: ("position",), 2: ("row", "column"), 3: ("plane", "row", "column")}
+
+
+class _Axis(NamedTuple):
+    """A window along one axis: input and output size, taps of the kernel, and how it reads."""
+
+    size: int
+    positions: int
+    kernel: int
+    extent: int
+    stride: int
+    before: int
+
+    @property
+    def unread(self) -> int:
+        """Pixels at the end that rounding down drops; those that the stride skips everywhere are none of them."""
+        left = self.size - ((self.positions - 1) * self.stride - self.before + self.extent)
+        return max(0, left - max(0, self.stride - self.extent))
+
+    @property
+    def after(self) -> int:
+        """Padding after the last pixel that is read."""
+        return (self.positions - 1) * self.stride + self.extent - self.size - self.before
+
+
+def _axes(kind: Kind) -> list[_Axis]:
+    op: Any = kind.op
+    (shape,) = kind.inputs
+    kernels = per_axis(op.kernel, len(shape) - 1, "kernel")
+    sizes = zip(shape[1:], kind.output[1:], kernels, op.reach(shape), strict=True)
+    return [_Axis(n, m, k, tap.extent, tap.stride, tap.before) for n, m, k, tap in sizes]
+
+
+def _described(kind: Kind, axes: list[_Axis]) -> str:
+    """``3x3 stride 2``."""
+    op: Any = kind.op
+    strides = [axis.stride for axis in axes]
+    dilation = getattr(op, "dilation", 1)
+    text = format_shape(tuple(axis.kernel for axis in axes))
+    if dilation not in (1, (1,) * len(axes)):
+        text += f" dilation {dilation if isinstance(dilation, int) else format_shape(dilation)}"
+    return f"{text} stride {strides[0] if len(set(strides)) == 1 else format_shape(tuple(strides))}"
+
+
+def _rounded(kind: Kind) -> tuple[str, str] | None:
+    """What a window leaves unread, and what to do about it."""
+    op: Any = kind.op
+    if op.name not in WINDOWS or op.stride == 1:
+        return None
+    axes = _axes(kind)
+    lost = [axis.unread for axis in axes]
+    if not any(lost):
+        return None
+    words = zip(lost, _AXES[len(axes)], strict=True)
+    unread = listing(f"{n} {word}{'s' * (n > 1)}" for n, word in words if n)
+    sizes = format_shape(tuple(axis.size for axis in axes))
+    fits = format_shape(tuple(axis.size - axis.unread for axis in axes))
+    remedy = "ceil: true or padding reads" if "ceil" in op.fields else "padding reads"
+    return f"{_described(kind, axes)} on {sizes} leaves {unread} unread", f"{remedy} the rest; {fits} fits"
+
+
+def _lost_pixels(subject: Subject) -> Iterator[Hit]:
+    for node, (lost, hint) in by_kind(subject.network().graph, _rounded):
+        yield Hit(f"{named(node)}: {lost}", node.place.location, node.path, hint)
+
+
+def _even_same(kind: Kind) -> tuple[str, int, int] | None:
+    """A window of even extent whose ``same_tf`` puts more padding after than before."""
+    op: Any = kind.op
+    if op.name not in WINDOWS or getattr(op, "pad", 0) != "same_tf":
+        return None
+    axes = _axes(kind)
+    for axis in axes:
+        if axis.extent % 2 == 0 and axis.before < axis.after:
+            return f"{_described(kind, axes)} with pad: same_tf", axis.before, axis.after
+    return None
+
+
+def _even_after_pad(graph: Graph) -> Iterator[tuple[Node, tuple[str, int, int]]]:
+    """Windows of even extent and stride 1 over a map that was padded unevenly, to the size that it had before."""
+    if not any(kind.op.name == "pad" for kind in graph.kinds):
+        return
+    for node in graph.nodes:
+        if node.op.name not in WINDOWS or graph.nodes[node.inputs[0]].op.name != "pad":
+            continue
+        kind, padded = graph.kinds[node.kind], graph.kinds[graph.nodes[node.inputs[0]].kind]
+        taps = padded.op.reach(*padded.inputs) or ()
+        for axis, tap, size in zip(_axes(kind), taps, padded.inputs[0][1:], strict=True):
+            before = tap.before + axis.before
+            after = axis.size - size - tap.before + axis.before
+            if axis.extent % 2 == 0 and axis.stride == 1 and axis.positions == size:
+                yield node, (f"{_described(kind, _axes(kind))} after pad", before, after)
+                break
+
+
+def _half_pixel(subject: Subject) -> Iterator[Hit]:
+    graph = subject.network().graph
+    for found in (by_kind(graph, _even_same), _even_after_pad(graph)):
+        for node, (window, before, after) in found:
+            message = f"{named(node)}: {window} shifts its output by half a pixel: {before} before, {after} after"
+            yield Hit(message, node.place.location, node.path, "an odd kernel lies evenly on its pixels")
+
+
+def _skipping(kind: Kind) -> str | None:
+    """The share of the pixels that a stride larger than its window reads."""
+    op: Any = kind.op
+    if op.name not in WINDOWS or op.stride is None or _largest(op.stride) <= _smallest(op.kernel):
+        return None
+    axes = _axes(kind)
+    share = Fraction(1)
+    for axis in axes:
+        if axis.extent < axis.stride and axis.size > 1:
+            share *= Fraction(axis.kernel, axis.stride)
+    if share == 1:
+        return None
+    sizes = format_shape(tuple(axis.size for axis in axes))
+    return f"{_described(kind, axes)} reads {share.numerator} of {share.denominator} pixels of {sizes}"
+
+
+def _largest(window: Window) -> int:
+    return window if isinstance(window, int) else max(window)
+
+
+def _smallest(window: Window) -> int:
+    return window if isinstance(window, int) else min(window)
+
+
+def _skipped_pixels(subject: Subject) -> Iterator[Hit]:
+    for node, skipped in by_kind(subject.network().graph, _skipping):
+        hint = "an average pool of the stride before it, or a kernel as large as the stride, reads all"
+        yield Hit(f"{named(node)}: {skipped}", node.place.location, node.path, hint)
+
+
+RULES = (
+    Rule(
+        "CN001",
+        "lost-pixels",
+        "warning",
+        "rounding down leaves rows or columns of the input unread",
+        """
+A window that does not fit evenly rounds down, and what is left at the end is read by no position:
+(7 - 3)/3 + 1 = 2.33 becomes 2, so a 3x3 window with stride 3 reads 6 rows and columns of 7, 36
+pixels of 49. The rest was computed for nothing, and what an object shows there is lost. Only real
+pixels count: where rounding drops padding alone, nothing is said. It is a warning because Caffe
+rounds up and PyTorch down: such a window is where a network moved from one to the other quietly
+changes its sizes.
+""",
+        """
+cnncalc: 1
+source: an example
+input: [3, 7, 7]
+layers:
+  - {conv: 8, kernel: 3, pad: same}
+  - {maxpool: 3, stride: 3}
+  - {conv: 8, kernel: 2}
+""",
+        """
+cnncalc: 1
+source: an example
+input: [3, 7, 7]
+layers:
+  - {conv: 8, kernel: 3, pad: same}
+  - {maxpool: 3, stride: 2}
+  - {conv: 8, kernel: 2}
+""",
+        "Ignore it where a published network does so, and say in a comment that it does.",
+        _lost_pixels,
+    ),
+    Rule(
+        "CN002",
+        "half-pixel-shift",
+        "warning",
+        "an even kernel with same padding shifts its output by half a pixel",
+        """
+To keep the size, an even window needs an odd number of padded pixels: one more after than before.
+Its centre lies between two pixels, so each such layer moves the map by half a pixel of its own
+stride; four of them at an effective stride of 16 move what is found by 32 pixels of the input,
+which boxes and masks show. It is a warning because the kernel is nearly always a slip for an odd
+one; patches (kernel = stride) are not meant.
+""",
+        """
+cnncalc: 1
+source: an example
+input: [3, 4, 4]
+layers:
+  - {conv: 8, kernel: 4, pad: same_tf}
+""",
+        """
+cnncalc: 1
+source: an example
+input: [3, 4, 4]
+layers:
+  - {conv: 8, kernel: 5, pad: same}
+""",
+        "Ignore it where a published network does so: YOLOv2's small relative has a 2x2 pool with stride 1.",
+        _half_pixel,
+    ),
+    Rule(
+        "CN011",
+        "skipped-pixels",
+        "note",
+        "a stride larger than its kernel reads a part of its input",
+        """
+A 1x1 convolution with stride 2 reads one pixel of every 2x2: three quarters of what the layers
+before it computed are thrown away. The shortcuts of ResNet do so; Bag of Tricks (He et al. 2018,
+arXiv:1812.01187) puts an average pool before the 1x1 instead (ResNet-D) and reports 0.3 points of
+top-1 for it. It is a note because famous networks are built this way.
+""",
+        """
+cnncalc: 1
+source: an example
+input: [3, 4, 4]
+layers:
+  - {conv: 8, kernel: 5, pad: same}
+  - {conv: 16, kernel: 1, stride: 2}
+""",
+        """
+cnncalc: 1
+source: an example
+input: [3, 4, 4]
+layers:
+  - {conv: 8, kernel: 5, pad: same}
+  - {avgpool: 2}
+  - {conv: 16, kernel: 1}
+""",
+        "Ignore it where the published network is like that, which a table of its layers shows.",
+        _skipped_pixels,
+    ),
+)

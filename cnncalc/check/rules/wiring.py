@@ -1,0 +1,122 @@
+"""Wiring: values that nobody reads, and operators that repeat the one before."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from cnncalc.check.rules.base import Hit, Rule, named, outputs, parameters
+from cnncalc.graph import Graph, Node
+from cnncalc.report import units
+
+if TYPE_CHECKING:
+    from cnncalc.check.session import Subject
+
+
+def _unused(subject: Subject) -> Iterator[Hit]:
+    graph = subject.network().graph
+    used = bytearray(len(graph.nodes))
+    for index in outputs(graph):
+        used[index] = 1
+    for node in reversed(graph.nodes):
+        if used[node.index]:
+            for index in node.inputs:
+                used[index] = 1
+    if 0 not in used[1:]:
+        return
+    leads_to: dict[int, int] = {}  # the unused values that are read, by the last one that they lead to
+    ends: dict[int, list[Node]] = {}
+    for node in reversed(graph.nodes[1:]):
+        if not used[node.index]:
+            end = leads_to.get(node.index, node.index)
+            ends.setdefault(end, []).append(node)
+            for index in node.inputs:
+                leads_to.setdefault(index, end)
+    for members in reversed(ends.values()):
+        yield _end(graph, members)
+
+
+def _end(graph: Graph, members: list[Node]) -> Hit:
+    """The finding for an unused value, the first of ``members``; the others lead to it."""
+    end, others = members[0], len(members) - 1
+    count = sum(parameters(graph.kinds[node.kind]) for node in members if node.shared is None)
+    message = f"{named(end)}: nothing reads its value"
+    if others:
+        message += f", and {others} more operator{'s' * (others > 1)} lead{'s' * (others == 1)} only to it"
+    if count:
+        message += f"; {units.grouped(count)} parameter{'s' * (count > 1)} for nothing"
+    return Hit(message, end.place.location, end.path, "remove it, or name it under outputs: or side:")
+
+
+def _twice(subject: Subject) -> Iterator[Hit]:
+    graph = subject.network().graph
+    for node in graph.nodes:
+        if node.op.role == "activation" and graph.nodes[node.inputs[0]].op == node.op:
+            message = f"{named(node)} comes directly after {named(graph.nodes[node.inputs[0]])}"
+            yield Hit(message, node.place.location, node.path, "remove it, or write act: none before it")
+
+
+RULES = (
+    Rule(
+        "CN005",
+        "unused-value",
+        "warning",
+        "a layer or branch whose value reaches no output",
+        """
+A value that no output needs changes nothing, but its parameters are stored and its work is done:
+one forgotten name in a join drops a whole branch, and shapes and totals still look right. It is a
+warning because the join, from: or outputs: almost surely lacks a name.
+""",
+        """
+cnncalc: 1
+source: an example
+input: [8, 3, 3]
+layers:
+  - {conv: 8, kernel: 3, pad: same, name: left}
+  - {conv: 8, kernel: 3, pad: same, name: right, from: input}
+  - {relu: [], from: right}
+""",
+        """
+cnncalc: 1
+source: an example
+input: [8, 3, 3]
+layers:
+  - {conv: 8, kernel: 3, pad: same, name: left}
+  - {conv: 8, kernel: 3, pad: same, name: right, from: input}
+  - {add: [left, right]}
+  - relu
+""",
+        "Ignore it where the published network computes what it does not use.",
+        _unused,
+    ),
+    Rule(
+        "CN010",
+        "activation-twice",
+        "warning",
+        "an activation directly after the same one",
+        """
+relu of relu is relu: the second changes nothing, and costs a comparison and a pass through memory
+for each value, 802,816 after ResNet's first layer. Twice sigmoid is something else than once, and
+hardly ever meant. It is a warning because the usual cause is a relu in the layers beside act: relu
+in the defaults.
+""",
+        """
+cnncalc: 1
+source: an example
+input: [3, 3, 3]
+layers:
+  - {conv: 8, kernel: 3, act: relu}
+  - relu
+""",
+        """
+cnncalc: 1
+source: an example
+input: [3, 3, 3]
+layers:
+  - {conv: 8, kernel: 3}
+  - relu
+""",
+        "Ignore it where the published network does it.",
+        _twice,
+    ),
+)

@@ -1,0 +1,93 @@
+"""cnncalc badge: a figure as an image."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from cnncalc.cli.options import SpecName, debug_option, load, network_options, take_network
+from cnncalc.errors import UsageError, quote
+
+FORMATS = ("svg", "json")
+LABEL_LIMIT = 100
+LABELS = {"macs": "MACs", "flops": "FLOPs", "expected_macs": "expected MACs", "activation_bytes": "activation memory"}
+VERDICT_COLORS = {"over max": "red", "over warn": "orange", "within": "green"}
+
+
+@click.command("badge")
+@click.argument("network", type=SpecName())
+@click.argument("quantity")
+@network_options
+@click.option("--format", "-f", "format_", type=click.Choice(FORMATS), default="svg", help="json is for shields.io.")
+@click.option("--output", metavar="FILE", help="Write a file, not standard output.")
+@click.option("--label", metavar="TEXT", help="Other words before the figure.")
+@click.option("--color", metavar="COLOR", help="A name or #hex; by default what the budget of the spec says.")
+@debug_option
+def command(network: str, quantity: str, **given: Any) -> None:
+    """A total as a badge for a README: params, macs, flops, work, activations, ...
+
+    It is green within the budget that the spec sets on the figure, orange over its warn, red over its max, and blue
+    where there is none.
+    """
+    from cnncalc.cli.output import target, write_file, write_stdout
+    from cnncalc.report import badge, json, view
+
+    options = take_network(given)
+    loaded = load(network, options.set, options.input)
+    report = loaded.analyze(options.batch, options.dtype, options.convention, options.with_side)
+    view.check_column(quantity, report.totals, "quantity")
+    path = given["output"]
+    if path == "":
+        raise UsageError("--output takes the name of a file")
+    if path is not None:
+        path = target(f"{given['format_']}={path}", FORMATS, loaded.document.files)[1]
+    label = _label(quantity, options.convention, given["label"])
+    message = _message(quantity, report.totals[quantity])
+    color = given["color"]
+    if color is None:
+        color = _color(loaded, quantity, report.totals[quantity])
+    if given["format_"] == "json":
+        text = json.write(badge.endpoint(label, message, color))
+    else:
+        text = badge.svg(label, message, color)
+    if path is None:
+        write_stdout(text)
+    else:
+        write_file(path, text)
+
+
+def _label(quantity: str, convention: str, given: str | None) -> str:
+    """What stands before the figure: the words that were given, or those of the quantity."""
+    if given is None:
+        return f"work ({convention})" if quantity == "work" else LABELS.get(quantity, quantity.replace("_", " "))
+    if not given.strip() or len(given) > LABEL_LIMIT or not given.isprintable():
+        raise UsageError(f"--label takes 1 to {LABEL_LIMIT} printable characters, not {quote(given)}")
+    return given.strip()
+
+
+def _message(quantity: str, value: Any) -> str:
+    """``25.56M``; of bytes the decimal multiple alone, ``44.40 MB``."""
+    from cnncalc.report import units
+    from cnncalc.spec.claims import BYTES
+
+    if quantity in BYTES:
+        return units.both_bytes(value).split(" (")[0]
+    amount: Any = value if isinstance(value, int) else float(value)  # an expected count may be no whole number
+    return units.short(amount) if amount >= 1000 else units.grouped(amount)
+
+
+def _color(network: Any, quantity: str, value: Any) -> str:
+    """The verdict of the budgets on the figure. A budget says nothing of what it isn't about: other variables, input
+    or batch make another figure.
+    """
+    budgets = [budget for budget in network.document.budget if budget.quantity == quantity]
+    if not budgets:
+        return "blue"
+    from cnncalc.check.budgets import judge
+    from cnncalc.check.session import Session, Subject
+
+    subject = Subject(network.document, Session())
+    judged = [judge(subject, budget)[0] for budget in budgets]
+    verdicts = {one.verdict for one in judged if one.computed == value}
+    return next((color for verdict, color in VERDICT_COLORS.items() if verdict in verdicts), "blue")
