@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
+    from cnncalc.check.session import check_specs
     from cnncalc.errors import (
         CnncalcError,
         EnvironmentFailure,
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
 _HOMES = {
     "load": "network",
     "list_specs": "network",
+    "check_specs": "check.session",
     "Network": "network",
     "Report": "report.model",
     "Row": "report.model",
@@ -66,6 +68,7 @@ __all__ = [
     "SpecSyntaxError",
     "UsageError",
     "__version__",
+    "check_specs",
     "list_specs",
     "load",
 ]

@@ -93,7 +93,7 @@ def test_workflows_of_the_readme_may_only_read(text):
     for job in workflow["jobs"].values():
         for step in job["steps"]:
             assert "${{" not in step.get("run", "")
-            if "actions/check" in step.get("uses", ""):
+            if "/.github/actions/check@" in step.get("uses", ""):
                 assert set(step.get("with", {})) <= set(ACTION["inputs"])
 
 

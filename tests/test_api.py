@@ -83,3 +83,12 @@ def test_list_specs():
     names = cnncalc.list_specs()
     assert names == sorted(names)
     assert {"vgg16", "resnet50", "inception_v3"} <= set(names)
+
+
+def test_check_specs(tmp_path):
+    (tmp_path / "net.yaml").write_text(
+        "cnncalc: 1\nname: net\ninput: [3, 8, 8]\nlayers: [relu]\nclaims:\n  - {params: 1, source: x}\n"
+    )
+    [checked] = cnncalc.check_specs([str(tmp_path)])
+    assert [claim.verdict for claim in checked.claims] == ["fails"]
+    assert {finding.code for finding in checked.findings} == {"claim", "CN012"}

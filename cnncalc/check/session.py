@@ -163,6 +163,23 @@ class Session:
             return None
 
 
+def check_specs(
+    places: Sequence[str], limits: Sequence[budgets.Limits] = (), ignored: Sequence[str] = ()
+) -> list[Checked]:
+    """Judges specs: their claims, budgets and the lint rules.
+
+    Args:
+        places: files, folders (searched through) and names of the zoo.
+        limits: budgets by file pattern.
+        ignored: codes of lint rules to leave out.
+
+    Raises:
+        SpecNotFoundError: a name or file that is not there. A spec with mistakes raises nothing: they are findings.
+        UsageError: a folder without specs.
+    """
+    return list(check_all(Session(limits, ignored), specs_in(places)))
+
+
 #: fewer specs a process than this cost more to hand out than to judge
 WORTH_A_PROCESS = 40
 

@@ -119,6 +119,12 @@ def main() -> None:
 
     import cnncalc
 
+    from cnncalc.spec import zoo
+
+    check = [CNNCALC, "check", zoo.packaged()]
+    ours, alone, ratio = pairs(check, [*check, "--jobs", "1"], 3)
+    show("check of the zoo, with as many processes as gain / one", f"{ratio:.2f}x ({ours:.2f} / {alone:.2f} s)", "<= 2 s")
+    show("check of the zoo, peak memory of the largest process", f"{peak_mib(check):.0f} MiB", "<= 120 MiB in all")
     resnet50 = best(lambda: cnncalc.load("resnet50").analyze())
     layers = len(cnncalc.load("resnet50").graph.nodes)
     show("load + analyze of resnet50", f"{resnet50 * 1e3:.2f} ms", "<= 3 ms")

@@ -669,7 +669,7 @@ NOT_FOUND = [
     ("\udcff/\udcff.yaml", "\\udcff/\\udcff.yaml:1:1: error: can't read the spec: No such file or directory"),
     ("::error::x.yaml", "./::error::x.yaml:1:1: error: can't read the spec: No such file or directory"),
     ("=cmd.yaml", "=cmd.yaml:1:1: error: can't read the spec: No such file or directory"),
-    ("##[error]x.yaml", "##[error]x.yaml:1:1: error: can't read the spec: No such file or directory"),
+    ("##[error]x.yaml", "#\\x23[error]x.yaml:1:1: error: can't read the spec: No such file or directory"),
 ]  # fmt: skip
 
 
