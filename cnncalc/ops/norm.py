@@ -38,6 +38,7 @@ class BatchNorm(Op):
     parameter_kind = "norm_params"
 
     affine: bool = True
+    eps: float = 1e-5
 
     def shape(self, x: Shape) -> Shape:
         return x
@@ -52,7 +53,7 @@ class BatchNorm(Op):
         return Work(mul=elements(y), add=elements(y))
 
     def lowering(self, x: Shape) -> Lowering:
-        return Lowering(f"torch.nn.BatchNorm{max(len(x) - 1, 1)}d", (x[0],), {"affine": self.affine})
+        return Lowering(f"torch.nn.BatchNorm{max(len(x) - 1, 1)}d", (x[0],), {"affine": self.affine, "eps": self.eps})
 
     @classmethod
     def samples(cls) -> list[tuple[Op, tuple[Shape, ...]]]:
@@ -69,6 +70,7 @@ class LayerNorm(Op):
     parameter_kind = "norm_params"
 
     affine: bool = True
+    eps: float = 1e-5
 
     def _features(self, x: Shape) -> int:
         return x[0] if len(x) > 2 else x[-1]
@@ -88,7 +90,7 @@ class LayerNorm(Op):
 
     def lowering(self, x: Shape) -> Lowering:
         target = "torch.nn.LayerNorm" if len(x) <= 2 else "cnncalc.torch_backend.modules.ChannelLayerNorm"
-        return Lowering(target, (self._features(x),), {"elementwise_affine": self.affine})
+        return Lowering(target, (self._features(x),), {"elementwise_affine": self.affine, "eps": self.eps})
 
     @classmethod
     def samples(cls) -> list[tuple[Op, tuple[Shape, ...]]]:
@@ -104,6 +106,7 @@ class GroupNorm(Op):
 
     groups: int = 32
     affine: bool = True
+    eps: float = 1e-5
 
     def shape(self, x: Shape) -> Shape:
         window.spatial(x)
@@ -122,7 +125,7 @@ class GroupNorm(Op):
         return _whole_map(x)
 
     def lowering(self, x: Shape) -> Lowering:
-        return Lowering("torch.nn.GroupNorm", (self.groups, x[0]), {"affine": self.affine})
+        return Lowering("torch.nn.GroupNorm", (self.groups, x[0]), {"affine": self.affine, "eps": self.eps})
 
     @classmethod
     def samples(cls) -> list[tuple[Op, tuple[Shape, ...]]]:
@@ -139,6 +142,7 @@ class InstanceNorm(Op):
     parameter_kind = "norm_params"
 
     affine: bool = False
+    eps: float = 1e-5
 
     def shape(self, x: Shape) -> Shape:
         window.spatial(x)
@@ -155,7 +159,7 @@ class InstanceNorm(Op):
         return _whole_map(x)
 
     def lowering(self, x: Shape) -> Lowering:
-        return Lowering(f"torch.nn.InstanceNorm{len(x) - 1}d", (x[0],), {"affine": self.affine})
+        return Lowering(f"torch.nn.InstanceNorm{len(x) - 1}d", (x[0],), {"affine": self.affine, "eps": self.eps})
 
     @classmethod
     def samples(cls) -> list[tuple[Op, tuple[Shape, ...]]]:
