@@ -163,4 +163,6 @@ def _allowed(claim: Claim) -> str | None:
 
 def _finding(subject: Subject, claim: Claim, message: str, hint: str | None, severity: str = "error") -> Finding:
     about = f"{label(claim)} {claim.printed}"
+    if "source" in claim.options:
+        hint = f"{hint}; source: {claim.options['source']}" if hint else f"source: {claim.options['source']}"
     return Finding("claim", severity, message, claim.location, subject.name, about, hint)

@@ -78,8 +78,8 @@ def test_warnings_fail_when_strict(cnncalc: Command, folder: Path, options: list
 
 #: what is planted, and the line that finds it
 PLANTED = [
-    ("a wrong claim", "params: 12,", "params: 13,", "specs/variant.yaml:6:6: error: params: 13 is published, but it is 12 (-1, -7.7%) [claim]"),
-    ("a misprint that turns true", "macs: 1.0K", "macs: 0.8K", "specs/variant.yaml:7:6: error: macs: 0.8K is said not to hold, but it does: 768 (hint: remove holds: false, or correct the network) [claim]"),
+    ("a wrong claim", "params: 12,", "params: 13,", "specs/variant.yaml:6:6: error: params: 13 is published, but it is 12 (-1, -7.7%) (hint: source: a slide) [claim]"),
+    ("a misprint that turns true", "macs: 1.0K", "macs: 0.8K", "specs/variant.yaml:7:6: error: macs: 0.8K is said not to hold, but it does: 768 (hint: remove holds: false, or correct the network; source: a slide) [claim]"),
     ("a broken budget", "max: 12", "max: 10", "specs/variant.yaml:9:3: error: params is 12: 2 (20.0%) over its max of 10; heaviest: a 12 (100.0%) [budget]"),
     ("a spec that can't be read", "extends: base", "extends: bse", "specs/variant.yaml:4:10: error: no spec is named 'bse' (hint: did you mean base?) [spec]"),
 ]  # fmt: skip
@@ -99,7 +99,7 @@ def test_a_changed_base_is_found_in_what_extends_it(cnncalc: Command, folder: Pa
     plant(folder, "width: 4", "width: 5", "base")
     result = cnncalc("check", "specs/")
     assert result.code == 1
-    assert "specs/variant.yaml:6:6: error: params: 12 is published, but it is 15 (+3, +25%) [claim]" in result.out
+    assert "specs/variant.yaml:6:6: error: params: 12 is published, but it is 15 (+3, +25%) (hint: source: a slide) [claim]" in result.out
 
 
 def test_notes_are_shown_when_asked_for(cnncalc: Command, folder: Path) -> None:
