@@ -25,11 +25,14 @@ from cnncalc.errors import UsageError
 @click.option("--depth", type=click.IntRange(1, 200), default=1, metavar="N", help="Names in a part's path.")
 @click.option("--sort", metavar="QUANTITY", help="The parts by their largest difference.")
 @click.option("--top", type=click.IntRange(0), metavar="N", help="The first N parts.")
+@click.option("--measured", is_flag=True, help="Compare files that cnncalc profile --save has written.")
 @output_options
-def command(networks: tuple[str, ...], **given: Any) -> None:
+@click.pass_context
+def command(ctx: click.Context, /, networks: tuple[str, ...], **given: Any) -> None:
     """Networks side by side.
 
-    Totals, ratios to the first network, and the parts whose names match.
+    Totals, ratios to the first network, and the parts whose names match. With --measured, times and rates of saved
+    measurements.
     """
     from cnncalc import analysis
     from cnncalc.cli.output import emit
@@ -37,6 +40,8 @@ def command(networks: tuple[str, ...], **given: Any) -> None:
 
     if len(networks) < 2:
         raise UsageError("compare takes at least two networks", hint="cnncalc compare resnet50 densenet121")
+    if given["measured"]:
+        return _measured(ctx, networks, given)
     options, output = take_network(given), take_output(given)
     reports = [analyze(name, options) for name in networks]
     quantities = given["columns"] or comparison.DEFAULT_QUANTITIES
@@ -47,4 +52,21 @@ def command(networks: tuple[str, ...], **given: Any) -> None:
         lambda _: comparison.table(reports, lines, analysis.COLUMNS),
         lambda: comparison.payload(reports, lines),
         inputs,
+    )
+
+
+def _measured(ctx: click.Context, files: tuple[str, ...], given: dict[str, Any]) -> None:
+    """Saved measurements side by side."""
+    from cnncalc.cli import profile
+    from cnncalc.cli.output import emit
+    from cnncalc.report import measured_sides
+
+    profile.refuse_others(ctx, "--measured", ("measured", "top"))
+    sides = [profile.read(file) for file in files]
+    lines = measured_sides.lines(sides, given["top"])
+    emit(
+        take_output(given),
+        lambda _: measured_sides.table(sides, lines),
+        lambda: measured_sides.payload(sides, lines),
+        files,
     )

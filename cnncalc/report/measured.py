@@ -174,8 +174,8 @@ def _plain(value: Any) -> Any:
 #: figures of a batch, with their titles
 _RUN_FIGURES: dict[str, tuple[str, Callable[[Any], str]]] = {
     "median_seconds": ("median", units.seconds),
-    "lower_quartile_seconds": ("quartile", units.seconds),
-    "upper_quartile_seconds": ("quartile", units.seconds),
+    "lower_quartile_seconds": ("lower quartile", units.seconds),
+    "upper_quartile_seconds": ("upper quartile", units.seconds),
     "least_seconds": ("least", units.seconds),
     "samples_per_second": ("samples/s", units.grouped),
     "flops_per_second": ("FLOP/s", units.short),

@@ -1,0 +1,200 @@
+"""cnncalc profile: time, memory and rates as measured in PyTorch."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from cnncalc.cli.options import EXPORTS, SpecName, load, output_options, spec_options, take_output
+from cnncalc.errors import EnvironmentFailure, SpecNotFoundError, UsageError, escape, quote
+
+if TYPE_CHECKING:
+    from types import ModuleType
+
+    _ParamType = click.ParamType[Any]
+else:
+    _ParamType = click.ParamType
+
+MODES = ("infer", "train")
+BATCH_LIMIT = 10**9
+SWEEP_LIMIT = 64
+BYTE_LIMIT = 2**26
+INSTALL = "pip install 'cnncalc[torch]'"
+
+
+class Batches(_ParamType):
+    """``8``, ``1,2,4`` or ``1..256``, which doubles."""
+
+    name = "N[,N...]"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        if isinstance(value, tuple):
+            return value
+        found: list[int] = []
+        for part in value.split(","):
+            ends = re.fullmatch(r"(\d{1,10})(?:\.\.(\d{1,10}))?", part.strip(), re.ASCII)
+            if ends is None:
+                self.fail(f"'{part}' is no number of samples, nor a range like 1..256", param, ctx)
+            first = int(ends[1])
+            last = int(ends[2] or first)
+            if not 1 <= first <= last <= BATCH_LIMIT:
+                self.fail(f"'{part}' is not in the range 1<=x<={BATCH_LIMIT}", param, ctx)
+            while first <= last:
+                found.append(first)
+                first *= 2
+        if len(found) > SWEEP_LIMIT or len(set(found)) < len(found):
+            self.fail(f"at most {SWEEP_LIMIT} batches, each once", param, ctx)
+        return tuple(found)
+
+
+@click.command("profile")
+@click.argument("network", required=False, type=SpecName())
+@spec_options
+@click.option(
+    "--device", metavar="WORD", help="cpu, cuda, cuda:1 or mps; by default cuda where there is one, else cpu."
+)
+@click.option("--batch", type=Batches(), default="1", help="Samples at once; several, or 1..256, are a sweep.")
+@click.option("--dtype", default="float32", help="float64, float32, float16 or bfloat16.")
+@click.option("--mode", type=click.Choice(MODES), default="infer", help="train adds the backward pass, no optimizer.")
+@click.option("--with-side", is_flag=True, help="Build the side outputs (auxiliary heads) too.")
+@click.option("--channels-last", is_flag=True, help="The memory order of images that some devices prefer.")
+@click.option("--compile", is_flag=True, help="Run it through torch.compile.")
+@click.option("--cuda-graph", is_flag=True, help="Replay it as a CUDA graph.")
+@click.option("--seconds", type=click.FloatRange(0, 3600), default=3.0, metavar="S", help="How long to repeat it.")
+@click.option("--repeat", type=click.IntRange(1, 10_000), metavar="N", help="Time N runs, however long they take.")
+@click.option("--threads", type=click.IntRange(1, 1024), metavar="N", help="Threads of the CPU.")
+@click.option("--max-memory", type=click.IntRange(1), metavar="BYTES", help="What it may take, not what is free.")
+@click.option("--save", metavar="FILE", help="Write the measurement as JSON, for --show and compare --measured.")
+@click.option("--show", metavar="FILE", help="Show a measurement that was saved; PyTorch is not needed.")
+@click.option("--sort", metavar="COLUMN", help="Largest first: seconds, macs, bytes, flops_per_second, ...")
+@click.option("--top", type=click.IntRange(1), metavar="N", help="The first N rows, the rest summed up.")
+@output_options
+@click.pass_context
+def command(ctx: click.Context, /, network: str | None, **given: Any) -> None:
+    """Time, memory and rates of a network, measured in PyTorch.
+
+    The whole network is timed first, then every layer in runs of its own. What is predicted stands beside it.
+    """
+    from cnncalc.cli.output import emit, target, write_file
+    from cnncalc.report import json, measured
+
+    output = take_output(given)
+    sort, top, shown = given["sort"], given["top"], given["show"]
+    if shown is not None:
+        refuse_others(ctx, "--show", ("show", "sort", "top"), network)
+        data = read(shown)
+        inputs: list[str | None] = [shown]
+    else:
+        if network is None:
+            raise UsageError("profile takes a network, or --show FILE", hint="cnncalc profile resnet18")
+        loaded = load(network, given["set_"], given["input_"])
+        inputs = list(loaded.document.files)
+        for export in output.export:  # before minutes of measuring
+            target(export, EXPORTS, inputs)
+        if given["save"] == "":
+            raise UsageError("--save takes the name of a file")
+        if given["save"] is not None:
+            target(f"json={given['save']}", EXPORTS, inputs)
+        data = _measure(loaded, given)
+        if given["save"] is not None:
+            write_file(given["save"], json.write(data))
+    emit(output, lambda _: measured.table(data, sort, top), lambda: data, inputs)
+
+
+def _measure(network: Any, given: dict[str, Any]) -> dict[str, Any]:
+    """The measurement of a network under the command's options."""
+    backend = _backend()
+    device = given["device"] or backend.default_device()
+    names = ("dtype", "with_side", "channels_last", "compile", "cuda_graph", "seconds", "repeat", "threads")
+    settings = backend.Settings(
+        device=device,
+        batches=given["batch"],
+        training=given["mode"] == "train",
+        max_memory=given["max_memory"],
+        **{name: given[name] for name in names},
+    )
+    line = _command(network.name, device, given)
+    data: dict[str, Any] = backend.profile(network, settings, line, given["device"] is not None)
+    return data
+
+
+def _backend() -> ModuleType:
+    try:
+        from cnncalc.torch_backend import profile
+    except ImportError as error:
+        if error.name == "torch":
+            raise EnvironmentFailure("profile needs PyTorch, which is not installed", hint=INSTALL) from None
+        raise EnvironmentFailure(f"PyTorch can't be imported: {escape(str(error))[:200]}", hint=INSTALL) from error
+    except OSError as error:
+        raise EnvironmentFailure(f"PyTorch can't be imported: {escape(str(error))[:200]}", hint=INSTALL) from error
+    return profile
+
+
+def _command(name: str, device: str, given: dict[str, Any]) -> str:
+    """The command line that measures the same: the network by its name, no file."""
+    from shlex import join
+
+    words = ["cnncalc", "profile", name]
+    for assignment in given["set_"]:
+        words += ["--set", escape(assignment)]
+    if given["input_"]:
+        words += ["--input", "x".join(map(str, given["input_"]))]
+    words += ["--device", device, "--batch", ",".join(map(str, given["batch"]))]
+    words += ["--dtype", given["dtype"], "--mode", given["mode"]]
+    words += [f"--{flag.replace('_', '-')}" for flag in _FLAGS if given[flag]]
+    for option in ("repeat", "threads", "max_memory"):
+        if given[option] is not None:
+            words += [f"--{option.replace('_', '-')}", str(given[option])]
+    if given["repeat"] is None:
+        words += ["--seconds", f"{given['seconds']:g}"]
+    return join(words)
+
+
+_FLAGS = ("with_side", "channels_last", "compile", "cuda_graph")
+
+
+def read(path: str) -> dict[str, Any]:
+    """A saved measurement.
+
+    Raises:
+        SpecNotFoundError: the file can't be read.
+        UsageError: it holds something else; with the position.
+    """
+    import os
+    import stat
+
+    from cnncalc.errors import Location
+    from cnncalc.report import measured
+
+    try:
+        if not stat.S_ISREG(os.stat(path).st_mode):
+            raise SpecNotFoundError(f"{quote(path)} is not a regular file")
+        with open(path, "rb") as file:
+            data = file.read(BYTE_LIMIT + 1)
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or str(error)
+        raise SpecNotFoundError(f"cannot read {quote(path)}: {escape(reason)}") from None
+    if len(data) > BYTE_LIMIT:
+        raise UsageError(f"a measurement has at most {BYTE_LIMIT:,} bytes", Location(path, 1, 1))
+    try:
+        text = data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        before = data[: error.start]
+        place = Location(path, before.count(b"\n") + 1, error.start - before.rfind(b"\n"))
+        raise UsageError(f"not UTF-8: byte 0x{data[error.start]:02x}", place) from None
+    return measured.parse(text, path)
+
+
+def refuse_others(ctx: click.Context, option: str, allowed: Sequence[str], network: str | None = None) -> None:
+    """Refuses options that were given and mean nothing beside ``option``, and a network."""
+    if network is not None:
+        raise UsageError(f"{option} takes no network beside it, but got {quote(network)}")
+    known = {*allowed, "format_", "export", "no_color", "debug"}
+    for parameter in ctx.command.params:
+        name = parameter.name or ""
+        given = ctx.get_parameter_source(name) is click.core.ParameterSource.COMMANDLINE
+        if isinstance(parameter, click.Option) and given and name not in known:
+            raise UsageError(f"{option} shows what was measured and takes no {parameter.opts[0]}")
