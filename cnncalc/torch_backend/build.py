@@ -159,13 +159,17 @@ def _tie(module: nn.Module, other: nn.Module) -> None:
 
 
 class _Names:
-    """Paths as module names: a segment that a module has already as an attribute gets an underscore."""
+    """Paths as module names: a segment that a module has already as an attribute gets an underscore.
+
+    So does one that is such a name with underscores, or two layers could come to one name.
+    """
 
     def __init__(self) -> None:
-        self._reserved = frozenset(dir(fx.GraphModule))
+        taken = [*dir(fx.GraphModule(nn.Module(), fx.Graph())), "inplace"]
+        self._reserved = frozenset(name.rstrip("_") for name in taken)
 
     def of(self, path: str) -> str:
-        return ".".join(part + "_" if part in self._reserved else part for part in path.split("."))
+        return ".".join(part + "_" if part.rstrip("_") in self._reserved else part for part in path.split("."))
 
 
 def _class_name(name: str) -> str:

@@ -1,0 +1,130 @@
+"""cnncalc verify: every figure against the network built in PyTorch."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from cnncalc.cli.options import EXPORTS, SpecName, load, output_options, spec_options, take_output
+from cnncalc.errors import CnncalcError, EnvironmentFailure, UsageError, escape, format_errors
+
+if TYPE_CHECKING:
+    from types import ModuleType
+
+INSTALL = "pip install 'cnncalc[torch]'"
+
+
+@click.command("verify")
+@click.argument("networks", nargs=-1, metavar="[NETWORK...]", type=SpecName())
+@spec_options
+@click.option("--all", "all_", is_flag=True, help="Every network: those of ./specs, then those of the zoo.")
+@click.option("--with-side", is_flag=True, help="Build the side outputs (auxiliary heads) too.")
+@click.option(
+    "--fvcore/--no-fvcore",
+    default=None,
+    help="Let fvcore count too, which runs one sample on the CPU; by default for one network, where that takes little.",
+)
+@click.option(
+    "--values/--no-values",
+    default=None,
+    help="Run it forward and backward on the CPU; by default for one network, where that takes little.",
+)
+@click.option(
+    "--against",
+    metavar="PEER",
+    help="Copy the weights of torchvision:NAME, timm:NAME or FILE.py:CLASS, and compare the outputs. The file is run.",
+)
+@output_options
+def command(networks: tuple[str, ...], **given: Any) -> int:
+    """Every figure against the network built in PyTorch.
+
+    Shapes, parameters, buffers, MACs and depth are compared layer by layer on the device meta, where nothing is
+    computed; of one network also what fvcore counts, and a pass forward and backward with values.
+
+    Exits with 1 where a figure differs; what is a known limit of a tool is named, and does not count.
+    """  # fmt: skip
+    from cnncalc.cli.output import emit, target
+    from cnncalc.report import agreement
+
+    output = take_output(given)
+    _refuse(networks, given)
+    backend = _backend("verify")
+    broken: list[CnncalcError] = []
+    inputs: list[str | None] = []
+    if given["all_"] or len(networks) > 1:
+        found = _every(broken) if given["all_"] else [load(name, given["set_"], given["input_"]) for name in networks]
+        modes = {name: bool(given[name]) for name in ("fvcore", "values")}
+        results = [backend.verify(network, given["with_side"], **modes).to_dict() for network in _progress(found)]
+    else:
+        network = load(networks[0], given["set_"], given["input_"])
+        inputs = list(network.document.files)
+        for export in output.export:  # before seconds of work
+            target(export, EXPORTS, inputs)
+        peer = None
+        if given["against"]:
+            against = _backend("against")
+            peer = against.find_peer(given["against"], network.input)
+        verified = backend.verify(network, given["with_side"], given["fvcore"], given["values"])
+        if peer:
+            verified = verified._replace(checks=(*verified.checks, *against.compare(network, peer)))
+        results = [verified.to_dict()]
+    if len(results) == 1 and not given["all_"]:
+        emit(output, lambda data: agreement.table(results[0], data), lambda: agreement.payload(results), inputs)
+    else:
+        emit(output, lambda _: agreement.overview(results), lambda: agreement.payload(results), inputs)
+    for problem in broken:
+        for line in format_errors(problem):
+            print(line, file=sys.stderr)  # noqa: T201 - the findings of this command
+    return 2 if broken else int(not all(result["agrees"] for result in results))
+
+
+def _refuse(networks: tuple[str, ...], given: dict[str, Any]) -> None:
+    """Refuses a call without a network, and options that need exactly one."""
+    if not networks and not given["all_"]:
+        raise UsageError("verify takes a network, or --all", hint="cnncalc verify resnet18")
+    if networks and given["all_"]:
+        raise UsageError("--all takes every network, so none is named beside it")
+    if given["against"] and len(networks) != 1:
+        raise UsageError("--against takes one network")
+    if given["all_"] and (given["set_"] or given["input_"]):
+        raise UsageError("--set and --input are for networks that are named")
+
+
+def _backend(module: str) -> ModuleType:
+    from importlib import import_module
+
+    try:
+        return import_module(f"cnncalc.torch_backend.{module}")
+    except (ImportError, OSError) as error:
+        if isinstance(error, ImportError) and error.name == "torch":
+            raise EnvironmentFailure("verify needs PyTorch, which is not installed", hint=INSTALL) from None
+        raise EnvironmentFailure(f"PyTorch can't be imported: {escape(str(error))[:200]}", hint=INSTALL) from error
+
+
+def _every(broken: list[CnncalcError]) -> list[Any]:
+    """Every network; the errors of specs that have mistakes go to the list. Libraries of blocks are no networks."""
+    from cnncalc.network import Network
+    from cnncalc.spec import document, zoo
+    from cnncalc.spec.expand import expand
+
+    found = []
+    for path in zoo.names().values():
+        try:
+            spec = document.load(zoo.find(path))
+            if not spec.is_library:
+                found.append(Network(spec, *expand(spec)))
+        except CnncalcError as error:
+            broken.append(error)
+    return found
+
+
+def _progress(networks: Sequence[Any]) -> Iterable[Any]:
+    """The same, with a bar on a terminal."""
+    if sys.stderr is None or not sys.stderr.isatty():
+        return networks
+    from cnncalc.report import progress
+
+    return progress.track(networks, len(networks), "verifying")
