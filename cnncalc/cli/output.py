@@ -97,7 +97,7 @@ def write_stdout(text: str) -> None:
         raise EnvironmentFailure(f"cannot write standard output: {error.strerror}") from None
 
 
-def write_file(path: str, text: str) -> None:
+def write_file(path: str, content: str | bytes) -> None:
     """Replaces a file as a whole or not at all: a temporary file beside it, synced, then renamed over it.
 
     A symbolic link is followed, the mode is kept, and what is no regular file (a pipe, a terminal) is written directly.
@@ -105,7 +105,7 @@ def write_file(path: str, text: str) -> None:
     Raises:
         EnvironmentFailure: with the reason; the old file is as it was.
     """
-    data = text.encode("utf-8")
+    data = content.encode("utf-8") if isinstance(content, str) else content
     target = os.path.realpath(path)
     try:
         if os.path.exists(target) and not os.path.isfile(target):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from importlib import import_module
+from keyword import kwlist
 from typing import Any
 
 import torch
@@ -59,7 +60,7 @@ def build(
     graph = fx.Graph()
     values: list[fx.Node | None] = [graph.placeholder("x")]
     built: dict[int, nn.Module] = {}
-    targets: dict[str, nn.Module] = {}
+    root = nn.Module()
     with torch.device(place):
         for node in nodes[1:]:
             if node.side is not None and not with_side:
@@ -76,13 +77,14 @@ def build(
                 _tie(module, built[node.shared])
             built[node.index] = module
             target = names.of(node.path)
-            targets[target] = module
-            values.append(graph.create_node("call_module", target, tuple(values[i] for i in inputs)))
+            _put(root, target, module)
+            called = tuple(values[i] for i in inputs)
+            values.append(graph.create_node("call_module", target, called, name=_local(target)))
     ends = [*network.graph.outputs, *([side.output for side in network.graph.sides] if with_side else [])]
     results = tuple(values[index] for index in ends)
     graph.output(results if len(results) > 1 else results[0])
     graph.lint()
-    whole = fx.GraphModule(targets, graph, class_name=_class_name(network.name))
+    whole = fx.GraphModule(root, graph, class_name=_class_name(network.name))
     return whole.to(DTYPES[dtype])
 
 
@@ -153,20 +155,41 @@ def _tie(module: nn.Module, other: nn.Module) -> None:
     """Gives a module the parameters and buffers of another one with the same weights."""
     for kind in ("named_parameters", "named_buffers"):
         ours, theirs = getattr(module, kind)(), getattr(other, kind)()
-        for (name, _), (_, tensor) in zip(list(ours), list(theirs), strict=True):
+        # its own come first; its norm may lie in it by now
+        for (name, _), (_, tensor) in zip(list(ours), list(theirs), strict=False):
             home, _, leaf = name.rpartition(".")
             setattr(module.get_submodule(home), leaf, tensor)
 
 
+def _put(root: nn.Module, target: str, module: nn.Module) -> None:
+    """Puts a module into the tree, with what lies above and below it: weights are in call order then."""
+    *above, name = target.split(".")
+    for part in above:
+        if part not in root._modules:
+            root.add_module(part, nn.Module())
+        root = root.get_submodule(part)
+    below = root._modules.get(name)  # a join comes after its branches, which lie in it
+    if below is not None:
+        for part, child in below.named_children():
+            module.add_module(part, child)
+    root.add_module(name, module)
+
+
+def _local(target: str) -> str:
+    """The name of a value in the generated code."""
+    name = target.replace(".", "_").replace("-", "_")
+    return "self_" if name == "self" else name
+
+
 class _Names:
-    """Paths as module names: a segment that a module has already as an attribute gets an underscore.
+    """Paths as module names: a segment that is a word of Python, or an attribute of any module, gets an underscore.
 
     So does one that is such a name with underscores, or two layers could come to one name.
     """
 
     def __init__(self) -> None:
         taken = [*dir(fx.GraphModule(nn.Module(), fx.Graph())), "inplace"]
-        self._reserved = frozenset(name.rstrip("_") for name in taken)
+        self._reserved = frozenset(name.rstrip("_") for name in [*taken, *kwlist])
 
     def of(self, path: str) -> str:
         return ".".join(part + "_" if part.rstrip("_") in self._reserved else part for part in path.split("."))

@@ -6,6 +6,8 @@ import copy
 import io
 import pickle
 from collections.abc import Callable
+from keyword import iskeyword
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -355,3 +357,21 @@ def test_the_epsilon_of_a_norm_goes_into_its_module(layer: str, cls: type[nn.Mod
 def test_networks_have_the_epsilon_of_their_library(name: str, epsilons: set[float]) -> None:
     found = {module.eps for module in build(cnncalc.load(name), "meta").modules() if hasattr(module, "eps")}
     assert found == epsilons
+
+
+def test_the_state_dict_is_in_call_order() -> None:
+    """A join lies above its branches and comes after them."""
+    network = cnncalc.load("resnet18")
+    wanted = [f"{node.path}.weight" for node in network.graph.nodes if node.op.name in ("conv", "linear")]
+    weights = [key for key in build(network, "meta").state_dict() if key.endswith(".weight") and ".bn." not in key]
+    assert weights == wanted
+
+
+@pytest.mark.parametrize("name", ["class", "self", "None", "import", "a-b", "3a", "lambda"])
+def test_a_name_may_be_a_word_of_python(name: str, tmp_path: Path) -> None:
+    path = tmp_path / "net.yaml"
+    path.write_text(f"cnncalc: 1\ninput: [3, 4, 4]\nlayers:\n  - {{conv: 2, kernel: 1, name: {name}}}\n  - relu\n")
+    module = build(cnncalc.load(str(path)))
+    shown = f"{name}_" if iskeyword(name) else name
+    assert next(iter(module.state_dict())) == f"{shown}.weight"
+    assert module(torch.zeros(1, 3, 4, 4)).shape == (1, 2, 4, 4)

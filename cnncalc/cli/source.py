@@ -1,0 +1,67 @@
+"""cnncalc source: a network as readable PyTorch."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from typing import Any
+
+import click
+
+from cnncalc.cli.options import SpecName, debug_option, load, spec_options
+from cnncalc.errors import EnvironmentFailure, UsageError, escape
+
+INSTALL = "pip install 'cnncalc[torch]'"
+OPSET = 18
+
+
+@click.command("source")
+@click.argument("network", type=SpecName())
+@spec_options
+@click.option("--with-side", is_flag=True, help="Write the side outputs (auxiliary heads) too.")
+@click.option("--output", metavar="FILE", help="Write a file, not standard output.")
+@click.option("--onnx", metavar="FILE", help="Write the network with random weights as ONNX instead.")
+@click.option("--opset", type=click.IntRange(18, 25), default=OPSET, show_default=True, help="ONNX's operators.")
+@debug_option
+def command(network: str, **given: Any) -> None:
+    """A network as readable PyTorch.
+
+    The file needs PyTorch alone. Blocks are classes, repeats are loops, and modules have the names of the spec: a
+    state dict has the same keys as that of the network that build makes.
+    """
+    from cnncalc.cli.output import write_file, write_stdout
+    from cnncalc.torch_backend import source
+
+    loaded = load(network, given["set_"], given["input_"])
+    path = _path("--output", given["output"], loaded.document.files)
+    onnx_path = _path("--onnx", given["onnx"], loaded.document.files)
+    if onnx_path is not None and path is not None and os.path.realpath(path) == os.path.realpath(onnx_path):
+        raise UsageError("--output and --onnx are the same file")
+    data = None if onnx_path is None else _onnx(loaded, given["opset"], given["with_side"])
+    if path is not None:
+        write_file(path, source.write(loaded, given["with_side"]))
+    elif onnx_path is None:
+        write_stdout(source.write(loaded, given["with_side"]))
+    if onnx_path is not None and data is not None:
+        write_file(onnx_path, data)
+
+
+def _path(option: str, given: str | None, inputs: Sequence[str | None]) -> str | None:
+    """The file of an option, which must not be one that was read."""
+    if given is None:
+        return None
+    if not given:
+        raise UsageError(f"{option} takes the name of a file")
+    from cnncalc.cli.output import target
+
+    return target(f"source={given}", ("source",), inputs)[1]
+
+
+def _onnx(network: Any, opset: int, with_side: bool) -> bytes:
+    try:
+        from cnncalc.torch_backend import onnx
+    except (ImportError, OSError) as error:
+        if isinstance(error, ImportError) and error.name == "torch":
+            raise EnvironmentFailure("--onnx needs PyTorch, which is not installed", hint=INSTALL) from None
+        raise EnvironmentFailure(f"PyTorch can't be imported: {escape(str(error))[:200]}", hint=INSTALL) from error
+    return onnx.export(network, opset, with_side)

@@ -1,0 +1,76 @@
+"""A network as ONNX, through PyTorch's own exporter."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import logging
+import warnings
+from importlib.util import find_spec
+
+import torch
+
+from cnncalc.errors import EnvironmentFailure
+from cnncalc.network import Network
+from cnncalc.torch_backend.build import build
+
+INSTALL = "pip install onnx onnxscript"
+#: a message holds at most so many bytes, the limit of the format
+_LARGEST = 2**31 - 1
+#: two samples: an axis of one would be taken for a constant
+_BATCH = 2
+
+
+def export(network: Network, opset: int, with_side: bool = False) -> bytes:
+    """The network in evaluation mode, with random weights; the batch axis is free.
+
+    Args:
+        network: what :func:`cnncalc.load` gives.
+        opset: the version of ONNX's operators.
+        with_side: whether side outputs (auxiliary heads) are built and returned.
+
+    Raises:
+        EnvironmentFailure: the packages are not there, the weights do not fit into one file or into memory, or the
+            exporter fails.
+    """
+    missing = [name for name in ("onnx", "onnxscript") if find_spec(name) is None]
+    if missing:
+        verb = "is" if len(missing) == 1 else "are"
+        raise EnvironmentFailure(f"--onnx needs {' and '.join(missing)}, which {verb} not installed", hint=INSTALL)
+    totals = network.analyze(with_side=with_side).totals
+    if 4 * (totals["params"] + totals["buffers"]) > _LARGEST:
+        raise EnvironmentFailure(
+            f"the weights of {network.name} take more than the 2 GiB that one file of ONNX may have"
+        )
+    model = build(network, with_side=with_side, inplace=False).eval()
+    sample = torch.zeros(_BATCH, *network.input)
+    try:
+        with _quiet():
+            program = torch.onnx.export(
+                model,
+                (sample,),
+                input_names=["input"],
+                opset_version=opset,
+                dynamic_shapes=({0: torch.export.Dim("batch")},),
+                dynamo=True,
+            )
+    except Exception as error:
+        reason = str(error).strip().partition("\n")[0][:200]
+        raise EnvironmentFailure(f"PyTorch can't export {network.name}: {type(error).__name__}: {reason}") from error
+    if program is None:
+        raise EnvironmentFailure(f"this PyTorch ({torch.__version__}) can't export to ONNX")
+    data: bytes = program.model_proto.SerializeToString()
+    return data
+
+
+@contextlib.contextmanager
+def _quiet():  # type: ignore[no-untyped-def]  # a generator, as contextlib wants it
+    """Without what the exporter tells about its progress."""
+    level = logging.root.manager.disable
+    logging.disable(logging.ERROR)
+    try:
+        with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        logging.disable(level)
