@@ -42,7 +42,7 @@ class Network:
         Args:
             batch: samples at once; work and activations multiply by it.
             dtype: the data type of activations: float64, float32, float16, bfloat16 or int8.
-            convention: the counting rule of ``work``: macs or flops.
+            convention: the counting rule of ``work``, a name of :data:`cnncalc.analysis.conventions.CONVENTIONS`.
             with_side: whether side outputs (auxiliary heads) are counted.
 
         Raises:

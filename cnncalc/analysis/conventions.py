@@ -1,37 +1,349 @@
-"""The counting conventions: data. A convention weighs the kinds of raw work; what it leaves out weighs nothing."""
+"""The counting conventions: data. A convention weighs quantities of every layer; what it leaves out weighs nothing.
+
+A row that stands for a tool gives the tool's figure for the network written with PyTorch's own modules: activations,
+norms, pools and linear layers as ``torch.nn`` has them, joins as ``+`` and ``*``, Swin's attention on functions.
+A program may be written otherwise (``x.mean`` for the global pool), and some tools count that otherwise: for which
+networks of the zoo torchvision's program does so is in ``NOT_REPRODUCIBLE``. ``Convention.unsettled`` has the operators
+for which a tool's figure depends on more than a row can say. A figure is that of one sample, times the batch.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from types import MappingProxyType
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from cnncalc.values import WORK_KINDS
 
+Weights = Mapping[str, int]
+
+#: what a weight may stand beside, besides the kinds of raw work
+QUANTITIES: Final[Mapping[str, str]] = MappingProxyType(
+    {
+        "input": "values of the first input",
+        "output": "values of the output",
+        "input_2d": "values of an input with two spatial axes, 0 for any other",
+        "output_2d": "values of an output with two spatial axes, 0 for any other",
+        "affine": "values of the output of a norm that has learned values, 0 for any other",
+        "parameters": "learned values of the layer",
+        "swept": "the kernel's values times the positions of the output",
+        "layers": "1",
+        "scores": "values that the softmax of an attention takes",
+        "mixing": "multiply-accumulates of the scores with the values, half of an attention's two products",
+        "projection": "multiply-accumulates that make queries, keys, values and the output of an attention",
+        "position": "multiply-accumulates of the network that makes position biases",
+        "position_hidden": "values of that network's hidden layer",
+        "position_parameters": "learned values of that network",
+        "position_scores": "position biases that it makes, one for each head and pair of tokens in a window",
+    }
+)
+
+#: ways of writing an operator that some tools count otherwise; the first word is the operator
+VARIANTS: Final[Mapping[str, str]] = MappingProxyType(
+    {
+        "conv as linear": "a 1x1 convolution of values with channels last, which is a linear layer in PyTorch",
+        "layernorm channels first": "a layer norm of a map whose reader needs channels first: LayerNorm2d",
+        "window_attention cosine": "window attention that compares directions",
+        "upsample bilinear": "bilinear enlargement",
+        "attention without bias": "attention whose projections have no biases",
+        "conv with connections": "a convolution that reads some of its input maps for each output map",
+        "conv_transpose with groups": "a transposed convolution in groups",
+        "maxpool with same_tf": "a pool over a border that PyTorch pads by itself",
+        "avgpool with same_tf": "a pool over a border that PyTorch pads by itself",
+    }
+)
+
 
 class Convention(NamedTuple):
-    """A counting rule: the weight of each kind of raw work, and where the rule comes from."""
+    """A counting rule.
+
+    ``every`` weighs the raw work of each operator, except those that ``kinds`` names, by keyword or by variant
+    (:data:`VARIANTS`), with weights of their own for any quantity (:data:`QUANTITIES`). ``unit`` is macs or flops,
+    ``note`` says what is left out or odd, ``source`` the tool's version. ``unsettled`` has operators and variants for
+    which the row does not give the tool's figure, and why.
+    """
 
     name: str
     rule: str
     source: str
-    weights: Mapping[str, int]
+    unit: str
+    note: str
+    every: Weights
+    kinds: Mapping[str, Weights] = MappingProxyType({})
+    unsettled: Mapping[str, str] = MappingProxyType({})
 
+
+def _row(
+    name: str, rule: str, source: str, unit: str, note: str,
+    every: dict[str, int], kinds: dict[str, dict[str, int]] | None = None, unsettled: dict[str, str] | None = None,
+) -> Convention:  # fmt: skip
+    frozen = {keyword: MappingProxyType(weights) for keyword, weights in (kinds or {}).items()}
+    return Convention(
+        name, rule, source, unit, note,
+        MappingProxyType(every), MappingProxyType(frozen), MappingProxyType(unsettled or {}),
+    )  # fmt: skip
+
+
+def _each(keywords: str, **weights: int) -> dict[str, dict[str, int]]:
+    return dict.fromkeys(keywords.split(), weights)
+
+
+_POOLS = "maxpool avgpool adaptive_avgpool adaptive_maxpool global_avgpool global_maxpool"
+_BY_HAND = "PyTorch has no module for it, and the figure depends on the functions that it is written with"
+_HAND_WRITTEN = dict.fromkeys(("lppool", "noise", "pixelnorm", "rbf", "roi_align"), _BY_HAND)
+_PADDED = "PyTorch has no such pool, and the figure depends on how its border is written"
+_PADDED_AVERAGE = {"avgpool with same_tf": _PADDED}
+_PADDED_POOLS = {"maxpool with same_tf": _PADDED, **_PADDED_AVERAGE}
+_SPARSE = {"conv with connections": _BY_HAND}
+_FUSED = "attention as PyTorch's MultiheadAttention runs it in evaluation: one fused operator, which is not counted"
 
 _ROWS = (
-    Convention(
+    _row(
         "macs",
         "1 per multiply-accumulate of convolutions, linear layers and matrix products; no bias, nothing else",
         "what He et al. 2015 and most papers since call FLOPs",
-        MappingProxyType({"mac": 1}),
+        "macs",
+        "leaves out biases, norms, activations, pools and joins",
+        {"mac": 1},
     ),
-    Convention(
+    _row(
         "flops",
         "2 per multiply-accumulate and 1 for every other operation: biases, normalization, activations, pools, joins",
         "the arithmetic of the operators, as their pages in the guide state it",
-        MappingProxyType({kind: 2 if kind == "mac" else 1 for kind in WORK_KINDS}),
+        "flops",
+        "leaves nothing out",
+        {kind: 2 if kind == "mac" else 1 for kind in WORK_KINDS},
     ),
-)
+    _row(
+        "paper",
+        "1 per multiply-accumulate of convolutions and linear layers, those inside attention too; no bias, and none of "
+        "attention's two products",
+        "layers with weights alone, as tables count that list convolutions and linear layers",
+        "macs",
+        "leaves out the products of queries with keys and of scores with values, which have no weights",
+        {},
+        {
+            **_each("conv dwconv conv_transpose channel_conv linear", mac=1),
+            "attention": {"projection": 1},
+            "window_attention": {"projection": 1, "position": 1},
+        },
+    ),
+    _row(
+        "torch",
+        "2 per multiply-accumulate of convolutions, linear layers and matrix products; nothing for fused attention",
+        "torch 2.13.0, torch.utils.flop_counter.FlopCounterMode, in evaluation without gradients",
+        "flops",
+        f"leaves out biases and all else; {_FUSED}",
+        {"mac": 2},
+        {"attention": {}},
+    ),
+    _row(
+        "fvcore",
+        "1 per multiply-accumulate; 2 per value of a batch norm, 5 of other norms; 1 per value into an average pool to "
+        "a stated size; nothing for fused attention",
+        "fvcore 0.1.5.post20221221, FlopCountAnalysis",
+        "macs",
+        "leaves out biases, activations, joins and other pools, adaptive pools of one or three axes too; adds "
+        f"multiply-accumulates and single operations; {_FUSED}",
+        {"mac": 1},
+        {
+            "attention": {},
+            "bn": {"input": 1, "affine": 1},
+            **_each("layernorm groupnorm instancenorm", input=4, affine=1),
+            **_each("adaptive_avgpool global_avgpool", input_2d=1),
+            "upsample": {"output_2d": 1},
+            "upsample bilinear": {"output_2d": 4},
+        },
+        {"roi_align": _BY_HAND},
+    ),
+    _row(
+        "ptflops",
+        "1 per multiply-accumulate and bias; 2 per value of a norm, 1 of a layer norm; 2 per value of ReLU, GELU, ELU "
+        "and PReLU, 1 of ReLU6, SiLU, leaky ReLU and softmax; 2 per value into a pool",
+        "ptflops 0.7.5, backend pytorch",
+        "macs",
+        "counts twice what it sees as a module and again as a function; leaves out joins written + and *, LayerNorm2d, "
+        "other activations, and the linear layers of Swin's attention",
+        {"mac": 1, "bias": 1},
+        {
+            "attention": {"mac": 1, "bias": 1, "mul": 1, "scores": 1},
+            "window_attention": {"mixing": 2, "scores": 1},
+            "window_attention cosine": {"mixing": 1, "scores": 1, "position": 1, "position_hidden": 3},
+            **_each("bn groupnorm instancenorm", input=1, affine=1),
+            "layernorm": {"input": 1},
+            "layernorm channels first": {},
+            **_each("relu gelu elu prelu", output=2),
+            **_each("relu6 silu leaky_relu softmax", output=1),
+            **_each(_POOLS, input=2),
+            "upsample": {"output": 2},
+        },
+        {
+            **_HAND_WRITTEN,
+            **_PADDED_POOLS,
+            **_SPARSE,
+            "lrn": "it counts the padded values that PyTorch's function makes on the way",
+            "attention without bias": "it counts a bias of the output projection all the same",
+        },
+    ),
+    _row(
+        "ptflops-aten",
+        "1 per multiply-accumulate and 1 per bias of convolutions, linear layers and matrix products; nothing for "
+        "fused attention",
+        "ptflops 0.7.5, backend aten",
+        "macs",
+        f"leaves out norms, activations, pools and joins; {_FUSED}",
+        {"mac": 1, "bias": 1},
+        {"attention": {}},
+    ),
+    _row(
+        "thop",
+        "1 per multiply-accumulate; 4 per value of a batch, layer or instance norm, 2 without learned values; values "
+        "in and out of an average pool to a stated size, values out of another; nothing for attention",
+        "thop 0.1.1.post2209072238",
+        "macs",
+        "leaves out biases, activations (but PReLU and softmax), joins, maximum pools, group norms, LayerNorm2d and "
+        "what is not a module: all of attention but the network that makes position biases; a transposed convolution "
+        "is counted at the positions of its output, four times too high with stride 2",
+        {"mac": 1},
+        {
+            "attention": {},
+            "window_attention": {"position": 1},
+            "conv_transpose": {"swept": 1},
+            **_each("bn layernorm instancenorm", input=2, affine=2),
+            "layernorm channels first": {},
+            **_each("adaptive_avgpool global_avgpool", input=1, output=1),
+            "avgpool": {"output": 1},
+            "prelu": {"input": 1},
+            "softmax": {"exp": 1, "cmp": 1, "div": 1},
+            "upsample": {"output": 1},
+            "upsample bilinear": {"output": 11},
+        },
+        {**_PADDED_AVERAGE, **_SPARSE},
+    ),
+    _row(
+        "torchinfo",
+        "learned values times output positions of a convolution; learned values once for a linear layer, norm or PReLU "
+        "and any number of tokens; nothing for attention",
+        "torchinfo 1.8.0, total_mult_adds",
+        "macs",
+        "leaves out what has no parameters, and tokens after the first of a linear layer; a transposed convolution is "
+        "counted at the positions of its output, four times too high with stride 2",
+        {"mac": 1, "bias": 1},
+        {
+            **_each("linear bn layernorm groupnorm instancenorm prelu", parameters=1),
+            "conv as linear": {"parameters": 1},
+            "conv_transpose": {"swept": 1, "bias": 1},
+            "attention": {},
+            "window_attention": {"position_parameters": 1},
+        },
+    ),
+    _row(
+        "torchprofile",
+        "1 per multiply-accumulate; 1 per value of a norm with learned values, 1 per value out of an average pool, a "
+        "product or leaky ReLU",
+        "torchprofile 0.1.0",
+        "macs",
+        "leaves out biases, sums, maximum pools and other activations; counts each multiplication of sizes that "
+        "tracing sees in Swin's attention as 1; a transposed convolution is counted at the positions of its output, "
+        "four times too high with stride 2",
+        {"mac": 1},
+        {
+            "window_attention": {"mac": 1, "mul": 1, "layers": 2},
+            "window_attention cosine": {"mac": 1, "scores": 1, "position_scores": 1, "layers": 3},
+            "conv_transpose": {"swept": 1},
+            **_each("bn layernorm groupnorm instancenorm", affine=1),
+            **_each("avgpool adaptive_avgpool global_avgpool channel_mean leaky_relu", output=1),
+            **_each("mul affine scale lrn", mul=1),
+            "upsample bilinear": {"output": 4},
+        },
+        {
+            **_HAND_WRITTEN,
+            **_PADDED_AVERAGE,
+            "attention": "torchprofile 0.1.0 fails on PyTorch's fused attention",
+            "conv_transpose with groups": "it leaves the groups out where the channels change",
+        },
+    ),
+    _row(
+        "calflops",
+        "2 per multiply-accumulate, 1 per bias of a convolution; 2 per value of a batch norm, 5 of other norms; 1 per "
+        "value of ReLU, GELU, ELU, SiLU, leaky ReLU, PReLU and softmax, and into a pool; nothing for fused attention",
+        "calflops 0.3.2, its FLOPs",
+        "flops",
+        "leaves out biases of linear layers, joins written + and *, products written @, ReLU6 and other activations; "
+        + _FUSED,
+        {"mac": 2, "bias": 1},
+        {
+            "attention": {},
+            "window_attention": {"mac": 2, "scores": 1},
+            "window_attention cosine": {
+                "projection": 2, "mixing": 2, "scores": 1, "position": 2, "position_hidden": 1,
+            },
+            "linear": {"mac": 2},
+            "conv as linear": {"mac": 2},
+            "bn": {"input": 1, "affine": 1},
+            **_each("layernorm groupnorm instancenorm", input=4, affine=1),
+            **_each("relu gelu elu prelu leaky_relu silu softmax", output=1),
+            **_each(_POOLS, input=1),
+            "upsample": {"input": 1},
+        },
+        {
+            **_HAND_WRITTEN,
+            **_PADDED_POOLS,
+            **_SPARSE,
+            "lrn": "it counts the padded values that PyTorch's function makes on the way",
+            "conv_transpose": "it takes the size of a convolution for the size that the bias is added to",
+        },
+    ),
+)  # fmt: skip
 
 #: every convention by its name
 CONVENTIONS: Mapping[str, Convention] = MappingProxyType({row.name: row for row in _ROWS})
+
+_VGG = "vgg11 vgg11_bn vgg13 vgg13_bn vgg16 vgg16_bn vgg19 vgg19_bn"
+_MEAN = "mnasnet0_5 mnasnet0_75 mnasnet1_0 mnasnet1_3 shufflenet_v2_x0_5 shufflenet_v2_x1_0 shufflenet_v2_x1_5 " \
+    "shufflenet_v2_x2_0"  # fmt: skip
+_DENSE = "densenet121 densenet161 densenet169 densenet201"
+
+_ADAPTIVE = "torchvision's program has an adaptive pool to 7x7 before the linear layers, which the network has not"
+_AS_MEAN = "torchvision's program writes the global pool as x.mean, which {} does not count"
+_AS_FUNCTION = "torchvision's program calls the last {} as a function, which {}"
+_ONCE = "ptflops counts once in place of twice"
+_MODULES = "torchvision's program has linear modules in attention, Swin's has functions"
+_EINSUM = "it reads the work of attention's products from a printed text that has four digits"
+
+
+def _reasons(*entries: tuple[str, str]) -> Mapping[str, str]:
+    return MappingProxyType({network: reason for networks, reason in entries for network in networks.split()})
+
+
+#: by convention, the networks of the zoo for which the tool prints another figure of torchvision's network of that name
+NOT_REPRODUCIBLE: Mapping[str, Mapping[str, str]] = MappingProxyType(
+    {
+        "fvcore": _reasons((_VGG, _ADAPTIVE), (_MEAN, _AS_MEAN.format("fvcore")), ("maxvit_t", _EINSUM)),
+        "ptflops": _reasons(
+            (_VGG, _ADAPTIVE),
+            (_MEAN, _AS_MEAN.format("ptflops")),
+            (_DENSE, _AS_FUNCTION.format("ReLU and the global pool each", _ONCE)),
+            ("mobilenet_v2", _AS_FUNCTION.format("pool", _ONCE)),
+            ("googlenet", f"torchvision's program calls ReLU as a function, which {_ONCE}"),
+            ("inception_v3", f"torchvision's program calls ReLU and all pools in blocks as functions, which {_ONCE}"),
+            ("maxvit_t", "torchvision's program has einsum and linear modules in attention, Swin's has functions"),
+        ),
+        "thop": _reasons(
+            (_VGG, _ADAPTIVE),
+            (_MEAN, _AS_MEAN.format("thop")),
+            (f"{_DENSE} mobilenet_v2", _AS_FUNCTION.format("pool", "thop does not see")),
+            ("inception_v3", "torchvision's program calls the average pools as functions, which thop does not see"),
+            ("maxvit_t", _MODULES),
+        ),
+        "torchinfo": _reasons(
+            ("maxvit_t", _MODULES),
+        ),
+        "torchprofile": _reasons(
+            (_VGG, _ADAPTIVE),
+            ("maxvit_t", "tracing sees one multiplication of sizes less in its attention than in Swin's"),
+            ("vit_b_16 vit_b_32 vit_l_16 vit_l_32 vit_h_14", "torchprofile 0.1.0 fails on PyTorch's fused attention"),
+        ),
+        "calflops": _reasons((_VGG, _ADAPTIVE), (_MEAN, _AS_MEAN.format("calflops")), ("maxvit_t", _EINSUM)),
+    }
+)  # fmt: skip

@@ -104,7 +104,12 @@ def network_options(command: Command) -> Command:
             spec_options,
             click.option("--batch", type=click.IntRange(1, 10**9), default=1, metavar="N", help="Samples at once."),
             click.option("--dtype", default="float32", help="float64, float32, float16, bfloat16 or int8."),
-            click.option("--convention", default="macs", help="The counting rule of the column work: macs or flops."),
+            click.option(
+                "--convention",
+                default="macs",
+                help="The counting rule of the column work: macs, flops, paper, or a tool's: torch, fvcore, ptflops, "
+                "ptflops-aten, thop, torchinfo, torchprofile, calflops.",
+            ),
             click.option("--with-side", is_flag=True, help="Count the side outputs (auxiliary heads) too."),
         ],
     )

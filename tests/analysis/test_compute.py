@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from types import MappingProxyType
 
 import pytest
 
-from cnncalc.analysis.compute import price
+from cnncalc.analysis.compute import Term, price, terms, uncounted
 from cnncalc.analysis.conventions import CONVENTIONS
+from cnncalc.graph import Graph, Kind
+from cnncalc.ops.linear import Linear
 from cnncalc.report.model import Report
-from cnncalc.values import WORK_KINDS, Work
+from cnncalc.values import Work
 
 LENET = """
 input: [1, 32, 32]
@@ -54,22 +55,134 @@ def test_work_is_linear_in_the_batch(batch: int, analyze: Callable[..., Report])
 
 
 def test_price_weighs_each_kind() -> None:
-    work = Work(mac=10, bias=2, cmp=5)
-    assert price(work, CONVENTIONS["macs"]) == 10
-    assert price(work, CONVENTIONS["flops"]) == 27  # 2*10 + 2 + 5
+    layer = Linear(4)
+    kind = Kind(layer, ((3,),), (4,), layer.weights((3,)))
+    work = Work(mac=12, bias=4, cmp=5)
+    assert price(kind, work, CONVENTIONS["macs"]) == 12
+    assert price(kind, work, CONVENTIONS["flops"]) == 33  # 2*12 + 4 + 5
+    assert price(kind, work, CONVENTIONS["torchinfo"]) == 16  # 3*4 weights and 4 biases
+    assert price(kind, work, CONVENTIONS["torch"]) == 24
 
 
-@pytest.mark.parametrize("convention", CONVENTIONS.values(), ids=CONVENTIONS)
-def test_conventions_are_well_formed(convention) -> None:
-    assert CONVENTIONS[convention.name] is convention
-    assert set(convention.weights) <= set(WORK_KINDS), "a weight of a kind that no operator returns"
-    assert convention.rule
-    assert convention.source
-    assert isinstance(convention.weights, MappingProxyType)
+#: what each row counts of LeNet's operators: (op, quantity, layers, elements, weight), from the sizes above
+TERMS = {
+    "macs": [("conv", "mac", 1, 117_600, 1), ("linear", "mac", 1, 11_760, 1)],
+    "torch": [("conv", "mac", 1, 117_600, 2), ("linear", "mac", 1, 11_760, 2)],
+    "torchinfo": [
+        ("conv", "mac", 1, 117_600, 1),
+        ("conv", "bias", 1, 4_704, 1),
+        ("linear", "parameters", 1, 11_770, 1),  # 1,176*10 weights and 10 biases
+    ],
+    "ptflops": [
+        ("conv", "mac", 1, 117_600, 1),
+        ("conv", "bias", 1, 4_704, 1),
+        ("relu", "output", 1, 4_704, 2),
+        ("maxpool", "input", 1, 4_704, 2),  # 6*28*28, as the pool reads them
+        ("linear", "mac", 1, 11_760, 1),
+        ("linear", "bias", 1, 10, 1),
+    ],
+}
 
 
-def test_flops_leave_no_kind_of_work_out() -> None:
-    assert set(CONVENTIONS["flops"].weights) == set(WORK_KINDS)
+@pytest.mark.parametrize("name", TERMS)
+def test_terms_by_hand(name: str, graph: Callable[[str], Graph], analyze: Callable[..., Report]) -> None:
+    found = terms(graph(LENET), CONVENTIONS[name])
+    assert [tuple(term)[:5] for term in found] == TERMS[name]
+    assert [term.work for term in found] == [term.elements * term.weight for term in found]
+    assert sum(term.work for term in found) == analyze(LENET, convention=name).totals["work"]
+
+
+def test_terms_are_for_the_batch_and_count_the_layers(graph: Callable[[str], Graph]) -> None:
+    twice = graph("input: [4]\nlayers:\n  - {linear: 4, bias: false}\n  - {linear: 4, bias: false}\n")
+    assert terms(twice, CONVENTIONS["macs"], batch=3) == [Term("linear", "mac", 2, 96, 1, 96)]  # 2 layers, 3 * 4*4
+
+
+SIDE = """
+input: [4]
+layers:
+  - {linear: 4, bias: false, name: a}
+  - {linear: 4, bias: false}
+side:
+  aux:
+    from: a
+    layers:
+      - {linear: 5, bias: false}
+      - relu
+"""
+
+
+def test_side_outputs_are_left_out_unless_asked_for(graph: Callable[[str], Graph]) -> None:
+    built = graph(SIDE)
+    assert terms(built, CONVENTIONS["macs"]) == [Term("linear", "mac", 2, 32, 1, 32)]
+    assert terms(built, CONVENTIONS["macs"], with_side=True) == [Term("linear", "mac", 3, 52, 1, 52)]  # and 4*5
+    assert uncounted(built, CONVENTIONS["macs"]) == []
+    assert uncounted(built, CONVENTIONS["macs"], with_side=True) == ["relu"]
+
+
+@pytest.mark.parametrize(
+    ("convention", "left_out"),
+    [
+        ("macs", ["relu", "maxpool"]),
+        ("flops", []),
+        ("ptflops", []),
+        ("thop", ["relu", "maxpool"]),
+        ("calflops", []),
+    ],
+)
+def test_what_a_convention_leaves_out_is_named(
+    convention: str, left_out: list[str], graph: Callable[[str], Graph]
+) -> None:
+    assert uncounted(graph(LENET), CONVENTIONS[convention]) == left_out  # flatten does no arithmetic
+
+
+def test_the_papers_way_leaves_the_products_of_attention_out(analyze: Callable[..., Report]) -> None:
+    report = analyze("input: [5, 8]\nlayers:\n  - {attention: 2}\n", convention="paper")
+    assert report.totals["macs"] == 4 * 5 * 8**2 + 2 * 5**2 * 8
+    assert report.totals["work"] == 4 * 5 * 8**2
+
+
+CHANNELS = """
+input: [3, 8, 8]
+layers:
+  - {conv: 4, kernel: 1, norm: layernorm, name: stem}
+  - {dwconv: 3, pad: same, norm: layernorm, name: deep}
+  - {conv: 8, kernel: 1, act: gelu, name: up}
+  - {conv: 4, kernel: 1, name: down}
+  - {conv: 4, kernel: 3, pad: same, name: last}
+"""
+
+
+def test_a_1x1_convolution_behind_a_layer_norm_is_a_linear_layer(analyze: Callable[..., Report]) -> None:
+    rows = {row.path: row.work for row in analyze(CHANNELS, convention="torchinfo").layers}
+    assert rows["stem"] == (3 * 4 + 4) * 64
+    assert rows["deep"] == (9 * 4 + 4) * 64
+    assert rows["up"] == 4 * 8 + 8  # learned values, once
+    assert rows["down"] == 8 * 4 + 4  # through the activation
+    assert rows["last"] == (4 * 9 * 4 + 4) * 64
+    assert rows["deep.layernorm"] == 8
+
+
+def test_a_layer_norm_before_a_larger_convolution_has_channels_first(analyze: Callable[..., Report]) -> None:
+    rows = {row.path: row.work for row in analyze(CHANNELS, convention="thop").layers}
+    assert rows["stem.layernorm"] == 0  # torchvision's LayerNorm2d, which thop does not know
+    assert rows["deep.layernorm"] == 4 * 4 * 64
+
+
+MIXED = """
+input: [4, 8, 8]
+layers:
+  - add:
+      skip: identity
+      f:
+        - layernorm
+        - {conv: 4, kernel: 1, name: inner}
+  - {conv: 4, kernel: 1, name: outer}
+"""
+
+
+def test_a_sum_with_channels_first_has_channels_first(analyze: Callable[..., Report]) -> None:
+    rows = [row.work for row in analyze(MIXED, convention="torchinfo").layers if row.op == "conv"]
+    assert rows == [20, 20 * 64]
 
 
 REGIONS = """
