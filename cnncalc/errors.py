@@ -29,7 +29,7 @@ class Location(NamedTuple):
 
     def __str__(self) -> str:
         file = escape(self.file)
-        return f"{'./' if file.startswith(':') else ''}{file}:{self.line}:{self.column}"
+        return f"{'./' if file.lstrip().startswith(':') else ''}{file}:{self.line}:{self.column}"
 
 
 class CnncalcError(Exception):

@@ -158,7 +158,10 @@ def _allowed(claim: Claim) -> str | None:
     low, high = claim.figure.value - slack, claim.figure.value + slack
     if "of" in claim.options:
         return f"it holds from {float(low):.4g} to {float(high):.4g}"
-    return f"it holds from {units.grouped(-(-low // 1))} to {units.grouped(high // 1)}"
+    first, last = -(-low // 1), high // 1
+    if first > last:
+        return "no whole number is printed so"
+    return f"it holds from {units.grouped(first)} to {units.grouped(last)}"
 
 
 def _finding(subject: Subject, claim: Claim, message: str, hint: str | None, severity: str = "error") -> Finding:

@@ -116,9 +116,13 @@ def text(changes: Sequence[Change], captions: Sequence[str], shown: Shown) -> st
 
 
 def _title(change: Change) -> str:
-    """The name, or both where they differ; a name may be that of a file, and hold anything."""
+    """The name, or both where they differ; a name may be that of a file, and hold anything.
+
+    It begins a line of the table, where GitHub's runner takes ``::`` for a command.
+    """
     names = [version.name for version in (change.before, change.after) if version]
-    return escape(" -> ".join(dict.fromkeys(names)))
+    title = escape(" -> ".join(dict.fromkeys(names)))
+    return f"./{title}" if title.lstrip().startswith(":") else title
 
 
 def _noun(change: Change) -> str:

@@ -1,5 +1,6 @@
 """A check on GitHub Actions: annotations on the lines of a pull request, and the summary of the step."""
 
+import os
 from collections.abc import Sequence
 
 from cnncalc.check import markdown, wording
@@ -13,10 +14,11 @@ SUMMARY_LIMIT = 1_000_000
 _COMMANDS = {"error": "error", "warning": "warning", "note": "notice"}
 
 
-def annotations(checked: Sequence[Checked], limit: int = LIMIT, notes: bool = False) -> str:
+def annotations(checked: Sequence[Checked], limit: int = LIMIT, notes: bool = False, folder: str = "") -> str:
     """A workflow command a line: errors, warnings, and notes if asked for, the first ``limit`` of each.
 
-    The last one of a kind says how many more there are.
+    The last one of a kind says how many more there are. ``folder`` is the working directory as seen from that of the
+    repository, where GitHub looks for files.
     """
     findings = ranked(checked)
     lines = []
@@ -25,7 +27,7 @@ def annotations(checked: Sequence[Checked], limit: int = LIMIT, notes: bool = Fa
         more = len(found) - limit
         for number, finding in enumerate(found[:limit], 1):
             last = f" (and {wording.plural(more, f'more {severity}')})" if number == limit and more > 0 else ""
-            lines.append(_command(finding, last))
+            lines.append(_command(finding, last, folder))
     return "".join(f"{line}\n" for line in lines)
 
 
@@ -35,9 +37,9 @@ def summary(checked: Sequence[Checked], limit: int = SUMMARY_LIMIT) -> str:
     return markdown.document(checked, sections, limit)
 
 
-def _command(finding: Finding, last: str) -> str:
+def _command(finding: Finding, last: str, folder: str) -> str:
     place = finding.location
-    file = wording.path(place.file)
+    file = wording.path(os.path.normpath(os.path.join(folder, place.file)) if folder else place.file)
     properties = {
         "file": f"./{file}" if file.startswith("=") else file,  # the runner drops a = at the start of a value
         "line": str(place.line),

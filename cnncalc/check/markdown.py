@@ -7,15 +7,14 @@ from typing import NamedTuple
 
 from cnncalc.check import wording
 from cnncalc.check.claims import difference_text, figure_text
-from cnncalc.check.model import SEVERITIES, Checked, JudgedClaim, count, ranked
+from cnncalc.check.model import BUDGET_VERDICTS, CLAIM_VERDICTS, SEVERITIES, Checked, JudgedClaim, count, ranked
 from cnncalc.report import markdown, units
 
 #: characters of a cell: no text of a spec can drown the rest of a report
 CELL_LIMIT = 1_000
 
-#: verdicts on claims and on budgets, as they are counted
-_CLAIMS = ("holds", "misprint", "fails", "became true", "not judged")
-_BUDGETS = ("within", "over warn", "over max")
+#: verdicts on budgets that have a column
+_BUDGETS = BUDGET_VERDICTS[:3]
 
 
 class Section(NamedTuple):
@@ -67,13 +66,13 @@ def disputed(checked: Iterable[Checked], verdicts: Sequence[str] = ("fails", "be
 
 def totals(checked: Sequence[Checked]) -> Section:
     """What was counted in each spec, folded."""
-    headings = ("spec", "kind", *_CLAIMS, *_BUDGETS, *(f"{severity}s" for severity in SEVERITIES))
+    headings = ("spec", "kind", *CLAIM_VERDICTS, *_BUDGETS, *(f"{severity}s" for severity in SEVERITIES))
     rows = []
     for one in checked:
         claims = [claim.verdict for claim in one.claims]
         budgets = [budget.verdict for budget in one.budgets]
         severities = [finding.severity for finding in one.findings]
-        counts = [claims.count(verdict) for verdict in _CLAIMS]
+        counts = [claims.count(verdict) for verdict in CLAIM_VERDICTS]
         counts += [budgets.count(verdict) for verdict in _BUDGETS]
         counts += [severities.count(severity) for severity in SEVERITIES]
         rows.append([one.name, one.kind, *map(units.grouped, counts)])

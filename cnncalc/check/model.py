@@ -10,6 +10,10 @@ from cnncalc.errors import CnncalcError, Location, escape
 #: heaviest first; errors fail a check, warnings with ``--strict``, notes never
 SEVERITIES = ("error", "warning", "note")
 
+#: what is said of a claim and of a budget, in the order in which they are counted
+CLAIM_VERDICTS = ("holds", "misprint", "fails", "became true", "not judged")
+BUDGET_VERDICTS = ("within", "over warn", "over max", "not judged")
+
 
 class Finding(NamedTuple):
     """One problem and its place.
@@ -36,8 +40,8 @@ class JudgedClaim(NamedTuple):
 
     ``claim`` is as in the JSON of a report, ``label`` what it is about (``params of fc6``); ``computed`` an int, a
     float for a ratio or a probability, a list of sizes, or None when there is nothing to compare; ``difference`` is
-    computed - published, and ``relative`` that over the published figure. ``verdict`` is ``holds``, ``misprint``
-    (said not to hold, and does not), ``fails``, ``became true`` (said not to hold, and does) or ``not judged``.
+    computed - published, and ``relative`` that over the published figure. ``verdict`` is one of
+    :data:`CLAIM_VERDICTS`: a misprint is said not to hold and does not, and what became true is said not to and does.
     """
 
     claim: dict[str, Any]
@@ -50,7 +54,7 @@ class JudgedClaim(NamedTuple):
 
 
 class JudgedBudget(NamedTuple):
-    """A limit beside the computed figure: ``verdict`` is ``within``, ``over warn``, ``over max`` or ``not judged``."""
+    """A limit beside the computed figure: ``verdict`` is one of :data:`BUDGET_VERDICTS`."""
 
     quantity: str
     warn: str | None

@@ -6,11 +6,18 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from cnncalc.check.model import SEVERITIES, Checked, Finding, JudgedBudget, JudgedClaim, failed
+from cnncalc.check.model import (
+    BUDGET_VERDICTS,
+    CLAIM_VERDICTS,
+    SEVERITIES,
+    Checked,
+    Finding,
+    JudgedBudget,
+    JudgedClaim,
+    failed,
+)
 
 _KINDS = ("network", "library", "broken")
-_CLAIMS = ("holds", "misprint", "fails", "became true", "not judged")
-_BUDGETS = ("within", "over warn", "over max", "not judged")
 
 
 def payload(checked: Sequence[Checked], strict: bool) -> dict[str, Any]:
@@ -24,8 +31,8 @@ def payload(checked: Sequence[Checked], strict: bool) -> dict[str, Any]:
         "passed": not failed(checked, strict),
         "totals": {
             "specs": _counts(_KINDS, (one.kind for one in checked)),
-            "claims": _counts(_CLAIMS, (claim.verdict for one in checked for claim in one.claims)),
-            "budgets": _counts(_BUDGETS, (budget.verdict for one in checked for budget in one.budgets)),
+            "claims": _counts(CLAIM_VERDICTS, (claim.verdict for one in checked for claim in one.claims)),
+            "budgets": _counts(BUDGET_VERDICTS, (budget.verdict for one in checked for budget in one.budgets)),
             "findings": _counts(SEVERITIES, (finding.severity for one in checked for finding in one.findings)),
         },
         "specs": [

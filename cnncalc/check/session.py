@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import signal
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +20,9 @@ from cnncalc.spec.document import SpecDocument
 from cnncalc.spec.expand import expand
 
 if TYPE_CHECKING:
+    from multiprocessing.connection import Connection
+    from multiprocessing.process import BaseProcess
+
     from cnncalc.check.git import Tree
 
 
@@ -108,7 +113,9 @@ class Session:
                 self._others[key] = Subject(document.load(found), self)
             return self._others[key]
         except CnncalcError as error:
-            raise UsageError(f"of: {error.errors[0].message}", hint=error.errors[0].hint) from None
+            first = error.errors[0]
+            place = f"{first.location}: " if first.location else ""
+            raise UsageError(f"of: {place}{first.message}", hint=first.hint) from None
 
     def check(self, path: str) -> Checked:
         """Everything that is found in the spec at ``path``; mistakes of the spec are findings too."""
@@ -193,15 +200,49 @@ def check_all(session: Session, paths: Sequence[str], jobs: int | None = None) -
     """
     if jobs is None:
         jobs = min(_processors(), len(paths) // WORTH_A_PROCESS)
-    if jobs <= 1 or len(paths) < 2 or not hasattr(os, "fork"):
+    jobs = min(jobs, len(paths))
+    if jobs <= 1 or not hasattr(os, "fork"):
         return map(session.check, paths)
-    from concurrent.futures import ProcessPoolExecutor
     from multiprocessing import get_context
 
-    pool = ProcessPoolExecutor(jobs, get_context("fork"))
-    results = pool.map(session.check, paths, chunksize=max(1, min(8, len(paths) // (4 * jobs))))
-    pool.shutdown(wait=False)  # takes no more work, and ends with the last result
-    return iter(results)
+    context = get_context("fork")
+    readers: list[Connection] = []
+    workers: list[BaseProcess] = []
+    for number in range(jobs):
+        reader, writer = context.Pipe(duplex=False)
+        readers.append(reader)
+        work = (session, paths[number::jobs], writer, tuple(readers))
+        workers.append(context.Process(target=_work, args=work, daemon=True))
+        workers[-1].start()
+        writer.close()
+    return _collected(session, paths, readers, workers)
+
+
+def _work(session: Session, paths: Sequence[str], writer: Connection, readers: Sequence[Connection]) -> None:
+    """What a process does: its share of the specs. It ends early when nobody reads what it finds."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the process that started it is interrupted too, and ends it
+    for reader in readers:  # while one is open, writing to it does not fail
+        reader.close()
+    with suppress(Exception):  # the process that started it judges what is left, and raises the same
+        for path in paths:
+            writer.send(session.check(path))
+
+
+def _collected(
+    session: Session, paths: Sequence[str], readers: Sequence[Connection], workers: Sequence[BaseProcess]
+) -> Iterator[Checked]:
+    """What the processes find, in the order of ``paths``; what one that died has left is judged here."""
+    try:
+        for index, path in enumerate(paths):
+            try:
+                checked = readers[index % len(readers)].recv()
+            except (EOFError, OSError):
+                checked = session.check(path)
+            yield checked
+    finally:
+        for worker in workers:
+            worker.terminate()
+            worker.join()
 
 
 def _processors() -> int:
@@ -215,7 +256,7 @@ def specs_in(places: Sequence[str]) -> list[str]:
     """The paths of every spec that ``places`` name: files, folders (searched through), names of the zoo.
 
     Raises:
-        SpecNotFoundError: a name or file that is not there.
+        SpecNotFoundError: a name or file that is not there. One that can't be read is found when it is judged.
         UsageError: a folder without specs.
     """
     paths: list[str] = []
@@ -225,16 +266,18 @@ def specs_in(places: Sequence[str]) -> list[str]:
             if not inside:
                 raise UsageError(f"no specs are in the folder '{place}'", hint="a spec ends in .yaml or .yml")
             paths += inside
-        elif place == "-":
-            paths.append(place)
+        elif place == "-" or (os.path.lexists(place) and ("/" in place or place.endswith(zoo.SUFFIXES))):
+            paths.append(place)  # not read here: a pipe gives its text once, and what can't be read is a finding
         else:
             paths.append(zoo.find(place).path or place)
     return list(dict.fromkeys(paths))
 
 
 def _walk(folder: str) -> Iterator[str]:
+    """Every spec below a folder; a link to nowhere too, but no pipe or device, which might never end."""
     for base, folders, files in os.walk(folder):
         folders[:] = sorted(name for name in folders if not name.startswith("."))
         for file in sorted(files):
-            if file.endswith(zoo.SUFFIXES):
-                yield os.path.join(base, file)
+            path = os.path.join(base, file)
+            if file.endswith(zoo.SUFFIXES) and (os.path.isfile(path) or not os.path.exists(path)):
+                yield path

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from cnncalc.cli.options import debug_option
-from cnncalc.errors import UsageError, suggest
+from cnncalc.errors import CnncalcError, EnvironmentFailure, UsageError, escape, quote, suggest
 
 if TYPE_CHECKING:
     from cnncalc.check.config import Config
@@ -21,6 +21,9 @@ FORMATS = ("text", "json", "markdown")
 EXPORTS = ("github", "junit", "sarif", "markdown", "json")
 COLORS = {"error": "red", "warning": "yellow", "note": "cyan"}
 WATCH_SECONDS = 0.5
+
+#: when each file was last written, and its size
+Stamps = dict[str, tuple[int, int] | None]
 
 
 @click.command("check")
@@ -52,6 +55,10 @@ def command(paths: tuple[str, ...], **given: Any) -> int:
     places = paths or config.paths or (("specs",) if os.path.isdir("specs") else ())
     if not places:
         raise UsageError("there is nothing to check", hint="cnncalc check specs/")
+    if given["suggest"] and (given["watch"] or given["export"] or given["format_"] != "text"):
+        raise UsageError("--suggest prints text and ends: it takes no --watch, --export or --format")
+    if given["watch"] and "-" in places:
+        raise UsageError("--watch reads files again and again, and standard input is there once")
     found = sessions.specs_in(places)
     if given["suggest"]:
         return _suggest(found)
@@ -62,11 +69,12 @@ def command(paths: tuple[str, ...], **given: Any) -> int:
             from cnncalc.check import git
 
             earlier = (given["against"], stack.enter_context(git.tree(given["against"], places)))
+        stamps = _stamps(found)  # from before they are read: what is saved meanwhile is judged again
         session = sessions.Session(config.limits, config.ignored, earlier=earlier)
         checked = list(_progress(sessions.check_all(session, found, given["jobs"]), len(found)))
         outputs.write(checked)
         while given["watch"]:
-            found, checked = _changed(places, found, checked, session)
+            found, checked = _changed(places, found, checked, session, stamps)
             outputs.write(checked)
     return int(model.failed(checked, outputs.strict) and not given["exit_zero"])
 
@@ -128,15 +136,22 @@ class Outputs:
         from cnncalc.check import github
         from cnncalc.cli.output import write_stdout
 
-        annotations = github.annotations(checked)
+        workspace = os.environ.get("GITHUB_WORKSPACE")
+        folder = os.path.relpath(os.getcwd(), os.path.realpath(workspace)) if workspace else os.curdir
+        inside = folder != os.curdir and not folder.startswith(os.pardir)
+        annotations = github.annotations(checked, folder=folder if inside else "")
         if self.format == "text":
             write_stdout(annotations)
         elif sys.stderr is not None:
             sys.stderr.write(annotations)
         summary = os.environ.get("GITHUB_STEP_SUMMARY")
         if summary:
-            with open(summary, "a", encoding="utf-8") as file:
-                file.write(github.summary(checked))
+            try:
+                with open(summary, "a", encoding="utf-8") as file:
+                    file.write(github.summary(checked))
+            except OSError as error:
+                message = f"cannot write GITHUB_STEP_SUMMARY, {quote(summary)}: {error.strerror}"
+                raise EnvironmentFailure(message) from None
 
 
 def _json(payload: dict[str, Any]) -> str:
@@ -180,30 +195,41 @@ def _progress(checked: Iterable[Checked], total: int) -> Iterable[Checked]:
 
 
 def _changed(
-    places: Sequence[str], found: list[str], checked: list[Checked], session: Any
+    places: Sequence[str], found: list[str], checked: list[Checked], session: Any, stamps: Stamps
 ) -> tuple[list[str], list[Checked]]:
-    """Waits until a file is changed, added or removed, and judges what reads it again."""
+    """Waits until a file is not as in ``stamps``, or is added or removed, and judges again what reads it.
+
+    What has errors is judged again each time, since it may lack what was changed, and all specs where one was added
+    or removed, since others may name it. ``stamps`` is brought up to date.
+    """
     from time import sleep
 
+    from cnncalc.check import model
     from cnncalc.check import session as sessions
 
-    stamps = _stamps(checked)
+    for file, stamp in _stamps(file for one in checked for file in one.files).items():
+        stamps.setdefault(file, stamp)
     while True:
         sleep(WATCH_SECONDS)
-        now = sessions.specs_in(places)
-        fresh = _stamps(checked)
-        if now == found and fresh == stamps:
+        try:
+            now = sessions.specs_in(places)
+        except CnncalcError:  # some programs save by removing a file and writing it anew
             continue
-        changed = {file for file in fresh if fresh[file] != stamps[file]}
-        kept = {one.file: one for one in checked if not changed & set(one.files)}
+        fresh = _stamps({*stamps, *now})
+        if fresh == stamps:
+            continue
+        changed = {file for file in fresh if fresh[file] != stamps.get(file)}
+        stamps.update(fresh)
+        sound = [one for one in checked if not changed & set(one.files) and not model.count([one], "error")]
+        kept = {one.file: one for one in sound} if now == found else {}
         session = session.again()
         return now, [kept[path] if path in kept else session.check(path) for path in now]
 
 
-def _stamps(checked: Iterable[Checked]) -> dict[str, tuple[int, int] | None]:
-    """When each file that was read was last written, and its size."""
-    stamps: dict[str, tuple[int, int] | None] = {}
-    for file in {file for one in checked for file in one.files}:
+def _stamps(files: Iterable[str]) -> Stamps:
+    """When each file was last written, and its size; None for one that is not there."""
+    stamps: Stamps = {}
+    for file in files:
         try:
             status = os.stat(file)
             stamps[file] = (status.st_mtime_ns, status.st_size)
@@ -213,19 +239,27 @@ def _stamps(checked: Iterable[Checked]) -> dict[str, tuple[int, int] | None]:
 
 
 def _suggest(found: Sequence[str]) -> int:
-    """Prints a budget for every network."""
-    from cnncalc.check import budgets
+    """Prints a budget for every network; of a spec that can't be read the mistakes, on standard error."""
+    from cnncalc.check import budgets, model
     from cnncalc.cli.output import write_stdout
     from cnncalc.network import Network
     from cnncalc.spec import document, zoo
     from cnncalc.spec.expand import expand
 
     blocks = []
+    broken = []
     for path in found:
-        spec = document.load(zoo.find(path))
-        if not spec.is_library:
+        try:
+            spec = document.load(zoo.find(path))
+            if spec.is_library:
+                continue
             report = Network(spec, *expand(spec)).analyze()
-            title = f"# {spec.file}\n" if len(found) > 1 else ""
-            blocks.append(title + budgets.suggest(report))
+        except CnncalcError as error:
+            broken += model.spec_findings(error, path, path)
+            continue
+        title = f"# {escape(spec.file)}\n" if len(found) > 1 else ""
+        blocks.append(title + budgets.suggest(report))
     write_stdout("\n".join(blocks))
-    return 0
+    for finding in broken:
+        click.echo(finding, err=True)
+    return 2 if broken else 0

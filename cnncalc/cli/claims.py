@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +11,9 @@ from cnncalc.cli.options import SpecName, output_options, take_output
 
 if TYPE_CHECKING:
     from cnncalc.check.model import Checked
+
+#: verdicts that are said otherwise of several claims
+MANY = {"holds": "hold", "misprint": "misprints", "fails": "fail"}
 
 
 @click.command("claims")
@@ -37,11 +39,12 @@ def command(networks: tuple[str, ...], **given: Any) -> int:
     emit(output, lambda data: _table(checked, data), lambda: payload.payload(checked, strict=False), paths)
     broken = [finding for one in checked if one.kind == "broken" for finding in one.findings]
     for finding in broken:
-        print(finding, file=sys.stderr)  # noqa: T201 - the findings of this command
+        click.echo(finding, err=True)
     return 2 if broken else 0
 
 
 def _table(checked: Sequence[Checked], data: bool) -> Any:
+    from cnncalc.check import wording
     from cnncalc.check.claims import difference_text, figure_text
     from cnncalc.report.view import Heading, Table
 
@@ -75,6 +78,9 @@ def _table(checked: Sequence[Checked], data: bool) -> Any:
             if claim.get("because"):
                 where = f"{one.name}, " if several else ""
                 notes.append(f"{where}{judged.label} {claim['printed']}: {claim['because']}")
-    counted = ", ".join(f"{verdicts.count(verdict):,} {verdict}" for verdict in dict.fromkeys(verdicts))
+    counted = ", ".join(
+        wording.plural(verdicts.count(verdict), verdict, MANY.get(verdict, verdict))
+        for verdict in dict.fromkeys(verdicts)
+    )
     captions = ["published figures" if several else f"{checked[0].name}: published figures"]
     return Table(captions, headings, rows, [], [*notes, counted or "no claims"], rows, [])

@@ -96,6 +96,8 @@ def _specs(a: str, b: str, assumed: Assumed, given: dict[str, Any], output: Outp
     from cnncalc.spec import zoo
 
     sides = (a, b)
+    if a == b == "-":
+        raise UsageError("standard input is there once, and can't be both sides")
     folders = [os.path.isdir(side) for side in sides]
     if any(folders) and not all(folders):
         hint = None if _is_spec(a) else f"if it is a revision: cnncalc diff {escape(a)} -- {escape(b)}"

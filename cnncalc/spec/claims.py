@@ -144,6 +144,7 @@ def _claim(item: MappingNode) -> Claim:
         figure = read_figure(printed)
         if figure is None:
             raise value.error(f"{quantity} must be a figure like 138M, 4.1G, 96MB or 1/12, not {quote(printed)}")
+        _check_unit(quantity, printed, value)
     options: dict[str, Any] = {}
     holds = True
     for name, (_, option) in item.entries.items():
@@ -188,6 +189,11 @@ def _flag(node: Node, what: str) -> bool:
     if text not in ("true", "false"):
         raise node.error(f"{what} must be true or false, not {quote(text) if text else node.kind}")
     return text == "true"
+
+
+def _check_unit(quantity: str, printed: str, node: Node) -> None:
+    if printed.endswith("B") and quantity not in BYTES:
+        raise node.error(f"{quantity} is a count, and {quote(printed)} are bytes", f"bytes are {', '.join(BYTES)}")
 
 
 def _batch(node: Node) -> int:
@@ -254,6 +260,7 @@ def _budget(quantity: str, key: Scalar, value: Node) -> Budget:
             limits[name] = _text(item, name)
             if read_figure(limits[name]) is None:
                 raise item.error(f"{name} must be a figure like 26M, not {quote(limits[name])}")
+            _check_unit(quantity, limits[name], item)
         else:
             options[name] = _word(item, name)
     if not limits:

@@ -301,7 +301,10 @@ def test_an_expected_count_may_be_a_fraction() -> None:
     kept, finding = budgets.judge(one, Budget("expected_macs", None, "0.5", {}, at))
     assert (type(kept.computed), kept.computed) == (float, 2 / 3)
     assert finding is not None
-    assert finding.message == "stochastic: expected_macs is 0.7: 1 (33.3%) over its max of 0.5; heaviest: add1.main.c 0.7 (100.0%)"
+    assert (
+        finding.message
+        == "stochastic: expected_macs is 0.7: 1 (33.3%) over its max of 0.5; heaviest: add1.main.c 0.7 (100.0%)"
+    )
 
 
 #: budget, the earlier network as (old, new) replacements of this one, what is said after the heaviest

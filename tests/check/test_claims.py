@@ -110,6 +110,7 @@ CLAIMS = [
     ("{params: 124/252, of: twice}", "holds", 124 / 252, None),  # 216 + 36
     ("{params: 1/2, of: twice}", "fails", 124 / 252, "params over that of twice: 1/2 is published, but it is 0.4921 (-1.6%)"),
     ("{params: 1/2, of: twice, tol: 2%}", "holds", 124 / 252, None),
+    ("{params: 0.12405K}", "fails", 124, "params: 0.12405K is published, but it is 124 (-0.04%) (hint: no whole number is printed so)"),
     ("{params: 1/2, of: twcie}", "fails", None, "of: no spec is named 'twcie' (hint: did you mean twice?)"),
     ("{norm_params: 1/2, of: twice}", "fails", None, "twice has no norm_params to compare with"),
     ("{inference_memory: 1GB}", "not judged", None, "inference_memory is not computed by this version, so the claim is not judged"),
@@ -154,3 +155,9 @@ def test_the_place_of_a_base_with_mistakes(check: Check) -> None:
     result = check(net="cnncalc: 1\nextends: base\n", base="cnncalc: 1\nlayers: [rleu]\ninput: [3, 8, 8]\n")
     assert [finding.location.file for finding in result.findings] == ["base.yaml"]
     assert result.files == ("net.yaml", "base.yaml")
+
+
+def test_the_place_of_mistakes_in_what_a_claim_compares_with(check: Check) -> None:
+    result = check(net=f"{NET}{{params: 1/2, of: twice}}\n", twice="cnncalc: 1\nlayers: [rleu]\ninput: [3, 8, 8]\n")
+    [finding] = result.findings
+    assert finding.message == "of: twice.yaml:2:10: unknown operator 'rleu'"

@@ -726,3 +726,18 @@ def test_many_layers_of_a_kind_end_in_time(tmp_path, data):
     found = compared(tmp_path, data, net(*old), net(*new))
     assert {kind for kind, *_ in found} == {"added", "removed", "renamed"}
     assert found[0] == ("renamed", "tanh1", "n0", [])
+
+
+def test_standard_input_is_not_both_sides(call):
+    message = "error: standard input is there once, and can't be both sides\n"
+    assert call("diff", "-", "-") == (2, "", message)
+
+
+def test_a_file_name_begins_no_command_of_a_runner(tmp_path, call):
+    for side, text in (("a", NET), ("b", NET.replace("conv: 5", "conv: 6"))):
+        write(tmp_path / side, **{"::error::one": text, " ::error::two": text + "rest: [\n"})
+    code, out, _ = call("diff", str(tmp_path / "a"), str(tmp_path / "b"))
+    assert code == 1
+    assert "./::error::one" in out
+    assert "./ ::error::two" in out
+    assert not [line for line in out.splitlines() if line.lstrip().startswith("::")]

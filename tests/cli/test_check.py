@@ -44,7 +44,7 @@ budget:
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """An empty working directory with two specs, one of which extends the other."""
     monkeypatch.chdir(tmp_path)
-    for name in ("GITHUB_ACTIONS", "GITHUB_STEP_SUMMARY"):
+    for name in ("GITHUB_ACTIONS", "GITHUB_STEP_SUMMARY", "GITHUB_WORKSPACE"):
         monkeypatch.delenv(name, raising=False)
     (tmp_path / "specs").mkdir()
     (tmp_path / "specs" / "base.yaml").write_text(BASE)
@@ -99,7 +99,10 @@ def test_a_changed_base_is_found_in_what_extends_it(cnncalc: Command, folder: Pa
     plant(folder, "width: 4", "width: 5", "base")
     result = cnncalc("check", "specs/")
     assert result.code == 1
-    assert "specs/variant.yaml:6:6: error: params: 12 is published, but it is 15 (+3, +25%) (hint: source: a slide) [claim]" in result.out
+    assert (
+        "specs/variant.yaml:6:6: error: params: 12 is published, but it is 15 (+3, +25%) (hint: source: a slide) [claim]"
+        in result.out
+    )
 
 
 def test_notes_are_shown_when_asked_for(cnncalc: Command, folder: Path) -> None:
@@ -132,12 +135,35 @@ def test_what_is_checked_without_arguments(cnncalc: Command, folder: Path, monke
         (["nothing/"], "nothing/:1:1: error: can't read the spec"),
         (["specs", "--jobs", "0"], "error: invalid value for '--jobs'"),
         (["specs", "--against", "HEAD"], "error: "),
+        (["-", "--watch"], "error: --watch reads files again and again"),
+        (["specs", "--suggest", "--watch"], "error: --suggest prints text and ends"),
+        (["specs", "--suggest", "--export", "junit=x"], "error: --suggest prints text and ends"),
+        (["specs", "--suggest", "--format", "json"], '{"schema": "cnncalc.error/1"'),
     ],
 )
 def test_wrong_calls(cnncalc: Command, folder: Path, arguments: list[str], message: str) -> None:
     code, out, err = cnncalc("check", *arguments)
     assert (code, out) == (3 if "HEAD" in arguments else 2, "")
     assert err.startswith(message)
+
+
+def test_what_is_no_spec_stops_no_other(cnncalc: Command, folder: Path) -> None:
+    os.mkfifo("specs/pipe.yaml")  # opened, it would never end
+    os.symlink("/dev/zero", "specs/zeros.yaml")
+    os.symlink("nowhere", "specs/broken.yaml")
+    Path("specs/folder.yaml").mkdir()
+    Path("specs/folder.yaml/inside.yaml").write_text(BASE)
+    broken = "specs/broken.yaml:1:1: error: can't read the spec: No such file or directory [spec]"
+    code, out, _ = cnncalc("check", "specs")
+    assert (code, out.splitlines()[0], out.splitlines()[-2]) == (1, broken, "4 specs, 1 claim holds, 1 misprint")
+    code, out, _ = cnncalc("check", "specs/broken.yaml", "specs/base.yaml")  # as pre-commit names them
+    assert (code, out.splitlines()[0], out.splitlines()[-2]) == (1, broken, "2 specs, 0 claims hold")
+
+
+def test_a_pipe_is_read_once(folder: Path) -> None:
+    command = [sys.executable, "-m", "cnncalc", "check", "/dev/stdin"]
+    done = subprocess.run(command, input=BASE, capture_output=True, text=True, timeout=60)
+    assert (done.returncode, done.stdout.splitlines()[0]) == (0, "1 spec, 0 claims hold")
 
 
 def test_the_configuration_limits_and_ignores(cnncalc: Command, folder: Path) -> None:
@@ -187,6 +213,27 @@ def test_github_gets_annotations_and_a_summary(cnncalc: Command, folder: Path, m
     assert "::error file=specs/variant.yaml" in err
 
 
+def test_annotations_are_at_places_of_the_repository(
+    cnncalc: Command, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plant(folder, "params: 12,", "params: 13,")
+    Path("cnncalc.toml").write_text('[[budget]]\nfiles = "specs/base.yaml"\nmacs = {max = 1}\n')
+    monkeypatch.setenv("GITHUB_WORKSPACE", str(folder))
+    monkeypatch.chdir("specs")
+    out = cnncalc("check", ".", "--export", "github").out
+    assert "::error file=specs/variant.yaml,line=6,col=6," in out
+    assert "::error file=cnncalc.toml,line=3,col=1," in out
+    monkeypatch.setenv("GITHUB_WORKSPACE", str(folder / "elsewhere"))
+    assert "::error file=variant.yaml,line=6,col=6," in cnncalc("check", ".", "--export", "github").out
+
+
+def test_a_summary_that_cannot_be_written(cnncalc: Command, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GITHUB_ACTIONS", "true")
+    monkeypatch.setenv("GITHUB_STEP_SUMMARY", "no/summary.md")
+    message = "error: cannot write GITHUB_STEP_SUMMARY, 'no/summary.md': No such file or directory\n"
+    assert cnncalc("check")[::2] == (3, message)
+
+
 def test_processes_change_nothing(cnncalc: Command, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(ROOT)
     alone, shared = (cnncalc("check", "specs/residual", "--notes", "--jobs", jobs) for jobs in ("1", "3"))
@@ -202,6 +249,14 @@ def test_a_suggested_budget_is_kept(cnncalc: Command, folder: Path) -> None:
     code, out, _ = cnncalc("check", "specs/base.yaml")
     assert code == 0
     assert "3 budgets kept" in out
+
+
+def test_budgets_are_suggested_beside_a_broken_spec(cnncalc: Command, folder: Path) -> None:
+    Path("specs/a.yaml").write_text("cnncalc: 2\n")
+    code, out, err = cnncalc("check", "--suggest")
+    assert code == 2
+    assert [line for line in out.splitlines() if line.startswith("#")] == ["# specs/base.yaml", "# specs/variant.yaml"]
+    assert err.startswith("specs/a.yaml:1:10: error: ")
 
 
 def test_against_a_revision_says_what_grew(cnncalc: Command, folder: Path) -> None:
@@ -243,6 +298,14 @@ def test_watch_judges_again_what_reads_a_changed_file(folder: Path) -> None:
         assert "specs/broken.yaml:1:10: error" in "".join(read_to("3 errors"))
         (folder / "specs" / "broken.yaml").unlink()
         read_to("2 errors")
+        (folder / "specs" / "of.yaml").write_text(BASE + "claims: [{params: 1.0, of: base}]\n")
+        assert "params over that of base: 1.0 is published" in "".join(read_to("3 errors"))
+        plant(folder, "layers:", "layres:", "base")
+        assert "specs/of.yaml:9:11: error: of: specs/base.yaml:6:1: " in "".join(read_to("3 errors"))
+        (folder / "specs").rename(folder / "moved")  # for a moment nothing is there
+        (folder / "moved" / "base.yaml").write_text(BASE)
+        (folder / "moved").rename(folder / "specs")
+        read_to("1 warning")
         os.kill(running.pid, signal.SIGINT)
         assert running.wait(10) == -signal.SIGINT
         guard.cancel()

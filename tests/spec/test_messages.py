@@ -397,6 +397,8 @@ SPECS = [
     (NET + 'layers: [relu]\nbudget: {training_memory: {max: 1MB, dtype: half}}', "4:45: unknown dtype 'half' (hint: one of: bfloat16, float16, float32, float64, int8)"),
     (NET + 'layers: [relu]\nbudget: {params: 3}', "4:18: the budget of params is a mapping with warn or max (hint: as in '{max: 26M}')"),
     (NET + 'layers: [relu]\nbudget: {params: {mx: 3}}', "4:19: a budget has no key 'mx' (hint: did you mean max?)"),
+    (NET + 'layers: [relu]\nbudget: {params: {max: 2MB}}', "4:24: params is a count, and '2MB' are bytes (hint: bytes are activation_bytes, inference_memory, training_memory)"),
+    (NET + 'layers: [relu]\nclaims: [{params: 20KB, source: x}]', "4:19: params is a count, and '20KB' are bytes (hint: bytes are activation_bytes, inference_memory, training_memory)"),
     (NET + 'layers: [relu]\nbudget: {params: {max: x}}', "4:24: max must be a figure like 26M, not 'x'"),
     (NET + 'layers: [relu]\nbudget: {params: {batch: 3}}', "4:18: the budget of params needs warn or max (hint: as in '{max: 26M}')"),
     (NET + 'layers: [relu]\nlint: [a]', "4:7: lint is a mapping with ignore (hint: as in 'lint: {ignore: [CN003]}')"),
