@@ -7,6 +7,7 @@ from typing import Any
 
 from cnncalc import analysis
 from cnncalc.analysis.columns import Assumptions
+from cnncalc.analysis.compute import not_reproducible
 from cnncalc.analysis.conventions import CONVENTIONS
 from cnncalc.errors import SpecError, UsageError, suggest
 from cnncalc.graph import Graph
@@ -46,7 +47,8 @@ class Network:
             with_side: whether side outputs (auxiliary heads) are counted.
 
         Raises:
-            UsageError: an unknown data type or convention, or a batch below 1.
+            UsageError: an unknown data type or convention, a batch below 1, or a convention whose tool counts by what
+                the network does not say.
         """
         if isinstance(batch, bool) or not isinstance(batch, int) or not 1 <= batch <= BATCH_LIMIT:
             raise UsageError(f"batch must be a whole number from 1 to {BATCH_LIMIT:,}, not {batch}")
@@ -54,6 +56,10 @@ class Network:
         if convention not in CONVENTIONS:
             hint = suggest(convention, CONVENTIONS) or f"one of: {', '.join(CONVENTIONS)}"
             raise UsageError(f"unknown convention '{convention}'", hint=hint)
+        reason = not_reproducible(self.name, self.graph, CONVENTIONS[convention])
+        if reason is not None:
+            message = f"the figure of {convention} is not reproducible for {self.name}: {reason}"
+            raise UsageError(message, hint=f"cnncalc explain {self.name} has the conventions that are")
         assumptions = Assumptions(batch, dtype, convention, with_side)
         nodes = self.graph.nodes
         kinds = self.graph.kinds
