@@ -118,7 +118,6 @@ def main() -> None:
     show("import cnncalc over bare python", f"{(ours - floor) * 1e3:.1f} ms ({ratio:.2f}x)", "<= 25 ms")
 
     import cnncalc
-
     from cnncalc.spec import zoo
 
     check = [CNNCALC, "check", zoo.packaged()]
