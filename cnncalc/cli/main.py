@@ -20,7 +20,7 @@ from cnncalc.errors import CnncalcError, EnvironmentFailure, UsageError, escape,
 #: in the order of the help
 COMMANDS = (
     "summary", "params", "macs", "memory", "shapes", "compare", "check", "claims", "diff", "rule", "badge", "verify",
-    "profile", "source", "list", "expand", "schema", "new",
+    "profile", "source", "explain", "list", "expand", "schema", "new",
 )  # fmt: skip
 
 

@@ -6,7 +6,7 @@ import click
 
 from cnncalc.cli.options import debug_option
 
-OUTPUTS = ("summary", "compare", "compare_measured", "diff", "list", "check", "verify", "profile", "error")
+OUTPUTS = ("summary", "compare", "compare_measured", "diff", "list", "check", "verify", "profile", "explain", "error")
 
 
 @click.command("schema")

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
+from cnncalc.analysis.formulas import params_of
 from cnncalc.analysis.formulas.expression import Expression, Product, Quotient, Rounded, Sum, Symbol
 from cnncalc.analysis.formulas.layer import Formula
 from cnncalc.report import markdown, plain, units
@@ -50,7 +51,7 @@ MEANINGS: Mapping[str, str] = MappingProxyType(
         "pairs": "pairs of output and input maps that connections names",
         "power": "exponent",
         "samples": "samples per axis",
-        "heads": "heads",
+        "heads": "heads of the attention",
         "hidden": "width of the network that makes the position bias",
         "size": "channels in the sum",
         "inputs": "number of inputs",
@@ -71,13 +72,11 @@ _SUM, _PRODUCT, _ATOM = range(3)
 
 
 class Part(NamedTuple):
-    """A layer of a block: path, operator, output, and its parameters and MACs written out."""
+    """A layer of a block: path, operator, output, and the formulas of what it counts."""
 
     path: str
     op: str
     out: Sequence[int]
-    params: Expression
-    macs: Expression
     formulas: Sequence[Formula]
 
 
@@ -138,12 +137,13 @@ def latex(expression: Expression, numbers: bool) -> str:
         terms = [("- " if sign < 0 else "+ ") + _bracketed(term, numbers, Sum) for sign, term in expression.terms]
         return " ".join(terms).removeprefix("+ ")
     if isinstance(expression, Product):
-        return r" \cdot ".join([_bracketed(factor, numbers, Sum) for factor in expression.factors])
+        return r"\cdot ".join([_bracketed(factor, numbers, Sum) for factor in expression.factors])
     if isinstance(expression, Quotient):
         return rf"\frac{{{latex(expression.top, numbers)}}}{{{latex(expression.bottom, numbers)}}}"
     if isinstance(expression, Rounded):
         side = "floor" if expression.how == "floor" else "ceil"
-        return rf"\left\l{side} {latex(expression.inner, numbers)} \right\r{side}"
+        inner = latex(expression.inner, numbers)
+        return rf"\left\l{side}{' ' if inner[0].isalpha() else ''}{inner}\right\r{side}"
     if isinstance(expression, Symbol) and not numbers:
         return _latex_name(expression.name)
     value = expression.value
@@ -228,15 +228,21 @@ def _parts_table(page: Page) -> Table:
     keys = ("layer", "op", "output", "params", "MACs", "FLOPs", "activations")
     headings = [Heading(key, key, number > 4) for number, key in enumerate(keys)]
     rows = []
+    cells: dict[int, list[str]] = {}  # equal layers share their formulas
     for part in page.parts:
-        figures = {formula.quantity: formula.value for formula in part.formulas}
-        sizes = [units.cell(part.out), _numbers(part.params), _numbers(part.macs)]
-        rows.append(
-            [part.path, part.op, *sizes, units.grouped(figures["flops"]), units.grouped(figures["activations"])]
-        )
+        if id(part.formulas) not in cells:
+            figures = {formula.quantity: formula.value for formula in part.formulas}
+            written = [_numbers(expression) for expression in _written_out(part)]
+            cells[id(part.formulas)] = [*written, *[units.grouped(figures[key]) for key in ("flops", "activations")]]
+        rows.append([part.path[len(page.path) + 1 :], part.op, units.cell(part.out), *cells[id(part.formulas)]])
     sums = {formula.quantity: formula.value for formula in page.formulas}
     added = [units.grouped(sums[key]) for key in ("params", "macs", "flops", "activations")]
     return Table(page.captions, headings, rows, ["total", "", "", *added], list(page.notes), [], [])
+
+
+def _written_out(part: Part) -> tuple[Expression, Expression]:
+    """Parameters and MACs of a layer, each in one expression."""
+    return params_of(part.formulas), next(one.expression for one in part.formulas if one.quantity == "macs")
 
 
 def to_markdown(page: Page) -> str:
@@ -247,7 +253,7 @@ def to_markdown(page: Page) -> str:
         lines += [f"| {' | '.join([heading.title for heading in table.headings])} |"]
         lines += [f"| {' | '.join(['---:' if heading.numeric else '---' for heading in table.headings])} |"]
         for part, (path, op, out, _, _, *figures) in zip(page.parts, table.rows, strict=True):
-            maths = [f"${_latex_numbers(part.params)}$", f"${_latex_numbers(part.macs)}$"]
+            maths = [f"${_latex_numbers(expression)}$" for expression in _written_out(part)]
             lines.append(f"| {' | '.join([markdown.escape(path), markdown.escape(op), out, *maths, *figures])} |")
         lines.append(f"| {' | '.join([f'**{cell}**' if cell else '' for cell in table.total])} |")
         return "\n".join([*lines, "", *[f"- {markdown.escape(note)}" for note in page.notes]]) + "\n"
@@ -281,6 +287,8 @@ def to_json(page: Page) -> dict[str, Any]:
     """The page as JSON data, ``cnncalc.explain/1``."""
     from cnncalc import __version__
 
+    shared = {id(part.formulas): part.formulas for part in page.parts}  # equal layers share their formulas
+    data = {key: list(map(_data, formulas)) for key, formulas in shared.items()}
     return {
         "schema": "cnncalc.explain/1",
         "tool": {"name": "cnncalc", "version": __version__},
@@ -293,7 +301,7 @@ def to_json(page: Page) -> dict[str, Any]:
         "legend": {} if page.parts else legend(page.formulas),
         "formulas": list(map(_data, page.formulas)),
         "layers": [
-            {"path": part.path, "op": part.op, "out": as_json(part.out), "formulas": list(map(_data, part.formulas))}
+            {"path": part.path, "op": part.op, "out": as_json(part.out), "formulas": data[id(part.formulas)]}
             for part in page.parts
         ],
     }

@@ -122,7 +122,9 @@ def main() -> None:
 
     check = [CNNCALC, "check", zoo.packaged()]
     ours, alone, ratio = pairs(check, [*check, "--jobs", "1"], 3)
-    show("check of the zoo, with as many processes as gain / one", f"{ratio:.2f}x ({ours:.2f} / {alone:.2f} s)", "<= 2 s")
+    show(
+        "check of the zoo, with as many processes as gain / one", f"{ratio:.2f}x ({ours:.2f} / {alone:.2f} s)", "<= 2 s"
+    )
     show("check of the zoo, peak memory of the largest process", f"{peak_mib(check):.0f} MiB", "<= 120 MiB in all")
     resnet50 = best(lambda: cnncalc.load("resnet50").analyze())
     layers = len(cnncalc.load("resnet50").graph.nodes)

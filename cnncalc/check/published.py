@@ -1,0 +1,123 @@
+"""Who counts like that: the rules, inputs and variants under which a network has a published figure."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterator
+from fractions import Fraction
+from typing import NamedTuple
+
+from cnncalc.analysis.explained import by_convention, parameters
+from cnncalc.errors import CnncalcError, UsageError, quote
+from cnncalc.network import Network
+from cnncalc.report.model import Report
+from cnncalc.spec import document, zoo
+from cnncalc.spec.claims import read_figure
+from cnncalc.spec.expand import expand
+
+#: sides of square inputs that networks are commonly published at
+SIDES = (224, 256, 299, 320, 331, 384, 448)
+#: a network's variants that are looked at
+VARIANTS = 12
+#: where nothing agrees, so many of the nearest are named
+NEAREST = 3
+
+
+class Match(NamedTuple):
+    """A way to count and the figure that comes out; ``off`` is computed over published, less 1."""
+
+    network: str
+    rule: str
+    input: tuple[int, ...]
+    computed: int
+    off: float
+
+
+def who_counts(printed: str, network: Network) -> tuple[list[Match], bool]:
+    """The ways of counting that agree with a printed figure to its digits, nearest first; whether any does.
+
+    Looked at are every convention that is reproducible, and every way of counting parameters (bytes of them, for a
+    figure in bytes): of the network on its own input and on common ones, of its variants on theirs; and the figure is
+    read with K, M and G as powers of 1024 too. Without any that agrees, the nearest three are returned.
+
+    Raises:
+        UsageError: what is printed is no figure.
+    """
+    figure = read_figure(printed)
+    if figure is None or not figure.value:
+        raise UsageError(f"--published takes a figure like 4.1G, 25.6M or 98MB, not {quote(printed)}")
+    readings = [("", figure)]
+    binary = read_figure(re.sub(r"([KMGT])(?!i)", r"\1i", printed))
+    if binary is not None and binary != figure:
+        readings.append((", in 1024s", binary))
+    ways = _in_bytes if printed.endswith("B") else _counts
+    found: dict[tuple[str, str, int], tuple[Match, bool]] = {}
+    for one in _forms(network):
+        for rule, total in ways(one):
+            for suffix, reading in readings:
+                off = float(Fraction(total) / reading.value - 1)
+                match = Match(one.name, rule + suffix, one.input, total, off)
+                agrees = abs(total - reading.value) <= reading.half_digit
+                found.setdefault((one.name, match.rule, total), (match, agrees))  # the first input says it for all
+    ranked = sorted(found.values(), key=lambda pair: abs(pair[0].off))
+    agreeing = [match for match, agrees in ranked if agrees]
+    return (agreeing, True) if agreeing else ([match for match, _ in ranked[:NEAREST]], False)
+
+
+def _forms(network: Network) -> Iterator[Network]:
+    """The network, on other inputs, and its variants."""
+    yield network
+    shape = network.input
+    if len(shape) == 3:
+        for side in SIDES:
+            if (side, side) != shape[1:]:
+                try:
+                    yield Network(network.document, *expand(network.document, input=(shape[0], side, side)))
+                except CnncalcError:
+                    continue  # it does not fit
+    for name, path in _variants(network.name, network.document.path):
+        if name != network.name:
+            try:
+                spec = document.load(zoo.find(path))
+                yield Network(spec, *expand(spec))
+            except CnncalcError:
+                continue  # check says what is wrong with it
+
+
+def _variants(name: str, path: str | None) -> list[tuple[str, str]]:
+    """Specs of the same folder whose names begin alike, as far as the first number: resnet50 and resnet50_paper."""
+    stem = re.match(r".*?\d+|[^_]+", name)
+    start = stem[0] if stem else name
+    alike = re.compile(re.escape(start) + r"(?!\d)")
+    folder = os.path.dirname(path or "")
+    found = [(known, file) for known, file in zoo.names().items() if alike.match(known)]
+    return [(known, file) for known, file in found if os.path.samefile(os.path.dirname(file), folder or os.curdir)][
+        :VARIANTS
+    ]
+
+
+def _counts(network: Network) -> Iterator[tuple[str, int]]:
+    """What is counted in figures without a unit."""
+    for one in by_convention(network.name, network.graph):
+        if one.reason is None:
+            yield one.convention.name, one.total
+    yield from _parameters(network)
+
+
+def _in_bytes(network: Network) -> Iterator[tuple[str, int]]:
+    """Bytes of the parameters and of the activations."""
+    for size, dtype in ((4, "float32"), (2, "float16")):
+        for rule, total in _parameters(network):
+            yield f"{rule}, {dtype}", total * size
+        yield f"activation_bytes, {dtype}", network.analyze(dtype=dtype).totals["activation_bytes"]
+
+
+def _parameters(network: Network) -> Iterator[tuple[str, int]]:
+    """The ways of counting that come to different totals, the plain one first."""
+    report: Report = network.analyze()
+    ways = {"params": report.totals["params"], **parameters(report.totals)}
+    if report.side:
+        ways["params with side outputs"] = network.analyze(with_side=True).totals["params"]
+    names = {total: rule for rule, total in reversed(ways.items())}
+    yield from ((rule, total) for total, rule in names.items())

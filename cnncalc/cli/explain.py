@@ -1,0 +1,161 @@
+"""cnncalc explain: a network under every convention, or a layer's arithmetic with its numbers put in."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from cnncalc.cli.options import SpecName, debug_option, load, network_options, take_network
+from cnncalc.errors import UsageError, listing, quote, suggest
+
+if TYPE_CHECKING:
+    from cnncalc.graph import Graph
+    from cnncalc.report.formula import Page
+
+SHOWN_PATHS = 5
+LISTS = "cnncalc shapes NETWORK --full lists them"
+
+
+@click.command("explain")
+@click.argument("network", type=SpecName())
+@click.argument("layer", required=False)
+@network_options
+@click.option("--published", metavar="FIGURE", help="Who counts like that? As in --published 4.1G.")
+@click.option("--strict", is_flag=True, help="Exit with 1 where a convention's figure is not reproducible.")
+@click.option(
+    "--format",
+    "-f",
+    "format_",
+    type=click.Choice(("plain", "markdown", "json")),
+    default="plain",
+    help="For a layer, markdown has the formulas in LaTeX.",
+)
+@debug_option
+def command(network: str, layer: str | None, **given: Any) -> int:
+    """What is counted, by whom, and why figures differ.
+
+    Without LAYER: the network under every convention, the terms that make each figure, and its parameters in every way
+    of counting. With LAYER, a path as the other commands show it: sizes, parameters, MACs and FLOPs, activations and
+    the receptive field, every formula with its numbers put in; a block or a stage is the sum of its layers.
+    """
+    from cnncalc.cli.output import write_stdout
+
+    options = take_network(given)
+    loaded = load(network, options.set, options.input)
+    if layer is None:
+        return _network(loaded, options, given)
+    if given["published"]:
+        raise UsageError("--published asks about a network, not a layer")
+    report = loaded.analyze(options.batch, options.dtype, options.convention, options.with_side)
+    page = _page(loaded.graph, report, layer, options)
+    if given["format_"] == "json":
+        from cnncalc.report import formula, json
+
+        write_stdout(json.write(formula.to_json(page)))
+    else:
+        from cnncalc.report import formula
+
+        write_stdout(formula.to_plain(page) if given["format_"] == "plain" else formula.to_markdown(page))
+    return 0
+
+
+def _network(loaded: Any, options: Any, given: dict[str, Any]) -> int:
+    """The network under every convention; or the ways of counting that come to a published figure."""
+    from cnncalc.analysis.explained import by_convention
+    from cnncalc.cli.output import write_stdout
+    from cnncalc.report import explained, json, markdown, plain
+
+    report = loaded.analyze(options.batch, options.dtype, with_side=options.with_side)
+    if given["published"]:
+        from cnncalc.check import published
+
+        matches, agree = published.who_counts(given["published"], loaded)
+        table = explained.published(report, given["published"], matches, agree)
+        payload = explained.published_payload(report, given["published"], matches, agree)
+        failed = False
+    else:
+        counted = by_convention(loaded.name, loaded.graph, options.batch, options.with_side)
+        side = None
+        if report.side and not options.with_side:
+            side = loaded.analyze(options.batch, options.dtype, with_side=True).totals
+        table = explained.table(report, counted, side)
+        payload = explained.payload(report, counted, side)
+        failed = any(one.reason for one in counted)
+    if given["format_"] == "json":
+        write_stdout(json.write(payload))
+    else:
+        write_stdout(plain.write(table) if given["format_"] == "plain" else markdown.write(table))
+    return int(given["strict"] and failed)
+
+
+def _page(graph: Graph, report: Any, path: str, options: Any) -> Page:
+    """What is to be said of a path."""
+    from cnncalc.analysis.columns import Assumptions
+    from cnncalc.analysis.formulas import Formulas, sums
+    from cnncalc.report.formula import Page, Part
+
+    formulas = Formulas(graph, Assumptions(options.batch, options.dtype, options.convention, options.with_side))
+    members = [node for node in graph.nodes if node.path.startswith(f"{path}.")]
+    own = next((node for node in graph.nodes if node.path == path), None)
+    if own is not None:
+        shapes = graph.kinds[own.kind].inputs
+        notes = [f"under this path too, each with arithmetic of its own: {_listed(members)}"] if members else []
+        notes += _work(report, [own])
+        return Page(report, path, _written(own.op), shapes, own.shape, formulas.of(own.index), notes=notes)
+    if not members and path in graph.paths:
+        same = graph.nodes[graph.paths[path]].path
+        raise UsageError(f"{quote(path)} has no layers of its own: it is {quote(same)} as it comes")
+    if not members:
+        raise UsageError(f"{report.spec['name']} has no layer {quote(path)}", hint=_near(path, graph) or LISTS)
+    counts = {node.path: formulas.counts(node.index) for node in members}
+    parts = [Part(node.path, node.op.name, node.shape, counts[node.path]) for node in members]
+    inside = {node.index for node in members}
+    entering = dict.fromkeys(index for node in members for index in node.inputs if index not in inside)
+    last = graph.nodes[graph.paths.get(path, members[-1].index)]
+    what = f"{graph.blocks.get(path, 'a group')} of {len(members)} layers"
+    notes = [f"cnncalc explain NETWORK {members[0].path} says more of that layer", *_work(report, members)]
+    inputs = [graph.nodes[index].shape for index in entering]
+    return Page(report, path, what, inputs, last.shape, sums(counts), parts, notes)
+
+
+def _work(report: Any, nodes: list[Any]) -> list[str]:
+    """The figure under a convention that isn't one of the lines."""
+    convention = report.assumptions["convention"]
+    if convention in ("macs", "flops"):
+        return []
+    return [f"work under the convention {convention}: {sum(report.columns['work'][node.index] for node in nodes):,}"]
+
+
+def _listed(nodes: list[Any]) -> str:
+    paths = [node.path for node in nodes[:SHOWN_PATHS]]
+    more = len(nodes) - len(paths)
+    return listing([*paths, f"{more} more"] if more else paths)
+
+
+def _written(op: Any) -> str:
+    """The operator as a spec has it: ``conv: 96, kernel: 11``; what is not said is left out."""
+    from cnncalc.ops.base import show
+
+    said = [
+        (name, value) for name, value in op.arguments() if op.fields[name].required or value != op.fields[name].default
+    ]
+    first = next(iter(op.fields), None)
+    texts = {
+        name: f"{len(value)} rows"
+        if op.fields[name].kind == "table"
+        else value
+        if isinstance(value, str)
+        else show(value)
+        for name, value in said
+    }
+    shown = [text if name == first else f"{name}: {text}" for name, text in texts.items()]
+    if not said:
+        return str(op.name)
+    return f"{op.name}: {', '.join(shown)}" if said[0][0] == first else f"{op.name}, {', '.join(shown)}"
+
+
+def _near(path: str, graph: Graph) -> str | None:
+    """Layers that could have been meant: those that end alike, or are spelt alike."""
+    ending = [known for known in graph.paths if known.endswith(f".{path}")][:SHOWN_PATHS]
+    return f"did you mean {listing(ending, 'or')}?" if ending else suggest(path, graph.paths)

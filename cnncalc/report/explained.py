@@ -1,0 +1,138 @@
+"""One network under every convention, as a Table and as data: what is counted, by whom, and why figures differ."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from cnncalc.analysis.explained import Counted, parameters
+from cnncalc.report import units
+from cnncalc.report.model import Report, plain
+from cnncalc.report.view import Heading, Table, captions
+
+UNKNOWN = "not reproducible"
+
+
+def table(report: Report, counted: Sequence[Counted], side: Mapping[str, int] | None) -> Table:
+    """A line for each convention, under it the terms that add up to its total, the largest first.
+
+    ``side`` are the totals with the side outputs, if there are any that were left out.
+    """
+    macs = next(one.total for one in counted if one.convention.name == "macs")
+    headings = [
+        Heading("convention", "convention", False),
+        Heading("layers", "layers", True),
+        Heading("elements", "elements", True),
+        Heading("of", "of", False),
+        Heading("weight", "weight", True),
+        Heading("work", "work", True),
+        Heading("ratio", "of macs", True),
+    ]
+    rows: list[list[str]] = []
+    values: list[list[Any]] = []
+    notes = []
+    for one in counted:
+        name = one.convention.name
+        if one.reason is not None:
+            rows.append([name, "", "", "", "", UNKNOWN, ""])
+            values.append([name, None, None, None, None, None, None])
+            notes.append(f"{name}: {UNKNOWN}: {one.reason}")
+            continue
+        rows.append([name, "", "", "", "", units.grouped(one.total), units.ratio(one.total, macs)])
+        values.append([name, None, None, None, None, one.total, float(one.total / macs) if macs else None])
+        for term in one.terms:
+            cells = [f"  {term.op}", str(term.layers), units.grouped(term.elements), term.quantity]
+            rows.append([*cells, str(term.weight), units.grouped(term.work), ""])
+            values.append(
+                [f"{name}.{term.op}", term.layers, term.elements, term.quantity, term.weight, term.work, None]
+            )
+        left_out = f"; not counted: {' '.join(one.uncounted)}" if one.uncounted else ""
+        notes.append(f"{name} ({one.convention.source}): {one.convention.rule}{left_out}")
+    return Table(captions(report), headings, rows, [], [*notes, *_parameters(report, side)], values, [])
+
+
+def _parameters(report: Report, side: Mapping[str, int] | None) -> list[str]:
+    """The parameters in every way of counting, those that come to the same figure together."""
+    ways = {rule: units.grouped(total) for rule, total in parameters(report.totals).items()}
+    if side is not None:
+        ways["params with side outputs"] = units.grouped(side["params"])
+    return [
+        f"parameters {total}: {', '.join(rule for rule, other in ways.items() if other == total)}"
+        for total in dict.fromkeys(ways.values())
+    ]
+
+
+def published(report: Report, figure: str, matches: Sequence[Any], agree: bool) -> Table:
+    """The ways of counting that come to a published figure, or nearest to it."""
+    headings = [
+        Heading("network", "network", False),
+        Heading("rule", "counted as", False),
+        Heading("input", "input", False),
+        Heading("computed", "computed", True),
+        Heading("off", "off", True),
+    ]
+    rows, values = [], []
+    for match in matches:
+        cells = [match.network, match.rule, units.cell(match.input), units.grouped(match.computed)]
+        rows.append([*cells, f"{100 * match.off:+.2g}%"])
+        values.append([match.network, match.rule, match.input, match.computed, match.off])
+    first = f"{report.spec['name']}: who counts {figure}?"
+    told = f"{len(rows)} ways agree with its digits" if agree else "none agrees with its digits; these come nearest"
+    return Table([first], headings, rows, [], [told], values, [])
+
+
+def published_payload(report: Report, figure: str, matches: Sequence[Any], agree: bool) -> dict[str, Any]:
+    """``cnncalc.explain/1`` of a published figure."""
+    from cnncalc import __version__
+
+    return {
+        "schema": "cnncalc.explain/1",
+        "tool": {"name": "cnncalc", "version": __version__},
+        "spec": plain(dict(report.spec)),
+        "published": figure,
+        "agree": agree,
+        "matches": [plain(match._asdict()) for match in matches],
+    }
+
+
+def payload(report: Report, counted: Sequence[Counted], side: Mapping[str, int] | None) -> dict[str, Any]:
+    """``cnncalc.explain/1`` of a network."""
+    from cnncalc import __version__
+
+    ways = parameters(report.totals)
+    if side is not None:
+        ways["params with side outputs"] = side["params"]
+    return {
+        "schema": "cnncalc.explain/1",
+        "tool": {"name": "cnncalc", "version": __version__},
+        "spec": plain(dict(report.spec)),
+        "assumptions": plain(dict(report.assumptions)),
+        "conventions": [_convention(one) for one in counted],
+        "parameters": [{"rule": rule, "total": total} for rule, total in ways.items()],
+    }
+
+
+def _convention(one: Counted) -> dict[str, Any]:
+    known = one.reason is None
+    return {
+        "name": one.convention.name,
+        "total": one.total if known else None,
+        "unit": one.convention.unit,
+        "reproducible": known,
+        "tool_version": one.convention.source,
+        "rule": one.convention.rule,
+        "terms": [
+            {
+                "op_kind": term.op,
+                "quantity": term.quantity,
+                "count": term.layers,
+                "elements": term.elements,
+                "weight": term.weight,
+                "work": term.work,
+            }
+            for term in one.terms
+            if known
+        ],
+        "uncounted": one.uncounted,
+        "note": one.reason or one.convention.note,
+    }

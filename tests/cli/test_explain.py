@@ -1,0 +1,287 @@
+"""cnncalc explain: the arithmetic of a layer as text, Markdown and JSON; blocks; wrong calls."""
+
+from __future__ import annotations
+
+import json
+import re
+
+import jsonschema
+import pytest
+
+from cnncalc.report import schemas
+
+SPEC = """\
+cnncalc: 1
+name: net
+title: A | B
+input: [3, 227, 227]
+vars: {out: 96}
+blocks:
+  Pair:
+    args: [width]
+    layers:
+      - {conv: $width, kernel: 1, act: relu}
+      - {conv: $width, kernel: 1, bias: false}
+layers:
+  - {conv: $out, kernel: 11, stride: 4, act: relu, name: conv1}
+  - {maxpool: 3, stride: 2}
+  - {Pair: 8, name: pair}
+  - global_avgpool
+  - flatten
+  - {linear: 10, name: fc}
+"""
+
+PLAIN = """\
+net: A | B
+input 3x227x227, batch 1, float32
+conv1: conv: 96, kernel: 11, stride: 4
+3x227x227 -> 96x55x55
+
+quantity                formula                         numbers
+----------------------------------------------------------------------------------------------------------------------
+output channels         c_out                           96
+output height           (h_in - k_h)/s_h + 1            (227 - 11)/4 + 1 = 55
+output width            (w_in - k_w)/s_w + 1            (227 - 11)/4 + 1 = 55
+weights                 k_h*k_w*c_in*c_out              11*11*3*96 = 34,848 weights
+biases                  c_out                           96 biases
+params                  weights + biases                34848 + 96 = 34,944 parameters
+MACs                    h_out*w_out*c_out*k_h*k_w*c_in  55*55*96*11*11*3 = 105,415,200 MACs
+bias additions          h_out*w_out*c_out               55*55*96 = 290,400
+FLOPs                   2*macs + bias_additions         2*105415200 + 290400 = 211,120,800 FLOPs
+activations             h_out*w_out*c_out               55*55*96 = 290,400 values
+activation bytes        activations*b                   290400*4 = 1,161,600 bytes                1.162 MB (1.108 MiB)
+receptive field height  rf_in + (k_h - 1)*jump_in       1 + (11 - 1)*1 = 11
+receptive field width   rf_in + (k_w - 1)*jump_in       1 + (11 - 1)*1 = 11
+jump height             jump_in*s_h                     1*4 = 4
+jump width              jump_in*s_w                     1*4 = 4
+
+c_out, c_in: channels; h_in, h_out: height; k_h, k_w: kernel; s_h, s_w: stride; w_in, w_out: width; b: bytes of a value; \
+rf_in: receptive field of the input; jump_in: input pixels from one value of the input to the next
+under this path too, each with arithmetic of its own: conv1.relu
+"""
+
+# 1*1*96*8 + 8 = 776, 1*1*8*8 = 64; 27*27 = 729 pixels: 729*8*96 = 559,872 and 729*8*8 = 46,656 MACs;
+# FLOPs 2*559,872 + 729*8, 729*8, 2*46,656; the relu runs in place
+BLOCK = """\
+net: A | B
+input 3x227x227, batch 1, float32
+pair: Pair of 3 layers
+96x27x27 -> 8x27x27
+
+layer       op    output   params              MACs                          FLOPs  activations
+-----------------------------------------------------------------------------------------------
+conv1       conv  8x27x27  1*1*96*8 + 8 = 776  27*27*8*1*1*96 = 559,872  1,125,576        5,832
+conv1.relu  relu  8x27x27  0                   0                             5,832            0
+conv2       conv  8x27x27  1*1*8*8 = 64        27*27*8*1*1*8 = 46,656       93,312        5,832
+-----------------------------------------------------------------------------------------------
+total                      840                 606,528                   1,224,720       11,664
+
+cnncalc explain NETWORK pair.conv1 says more of that layer
+"""
+
+
+@pytest.fixture(autouse=True)
+def net(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "net.yaml").write_text(SPEC, "utf-8")
+
+
+def found(cnncalc, *arguments: str) -> str:
+    result = cnncalc("explain", "net.yaml", *arguments)
+    assert (result.code, result.err) == (0, "")
+    return result.out
+
+
+def test_a_layer(cnncalc):
+    assert found(cnncalc, "conv1") == PLAIN
+
+
+def test_a_block_is_the_sum_of_its_layers(cnncalc):
+    assert found(cnncalc, "pair") == BLOCK
+
+
+def test_markdown_has_the_formulas_in_latex(cnncalc):
+    text = found(cnncalc, "conv1", "--format", "markdown")
+    assert text.startswith(
+        "net: A \\| B\n\ninput 3x227x227, batch 1, float32\n\nconv1: conv: 96, kernel: 11, stride: 4\n"
+    )
+    for line in (
+        r"**output height** $\frac{h_{\text{in}} - k_h}{s_h} + 1$",
+        r"$$\frac{227 - 11}{4} + 1 = 55$$",
+        r"$$11\cdot 11\cdot 3\cdot 96 = 34{,}848\ \text{weights}$$",
+        r"**activation bytes** $\text{activations}\cdot b$: 1.162 MB (1.108 MiB)",
+        r"$$1 + \left(11 - 1\right)\cdot 1 = 11$$",
+    ):
+        assert line in text.split("\n")
+    assert text.count("$") % 2 == 0
+    assert re.search(r"^- \$c_\{\\text\{out\}\}\$, \$c_\{\\text\{in\}\}\$: channels; ", text, re.MULTILINE)
+
+
+def test_markdown_of_a_window_that_does_not_fit_evenly(cnncalc):
+    text = found(cnncalc, "conv1", "--input", "3x228x228", "--format", "markdown")
+    assert r"$$\left\lfloor\frac{228 + 2\cdot 0 - 11}{4}\right\rfloor + 1 = 55$$" in text
+
+
+def test_markdown_of_a_block_is_a_table(cnncalc):
+    text = found(cnncalc, "pair", "--format", "markdown")
+    lines = [line for line in text.split("\n") if line.startswith("|")]
+    assert lines[0] == "| layer | op | output | params | MACs | FLOPs | activations |"
+    assert lines[1] == "| --- | --- | --- | --- | --- | ---: | ---: |"
+    assert lines[2] == (
+        r"| conv1 | conv | 8x27x27 | $1\cdot 1\cdot 96\cdot 8 + 8 = 776$ "
+        r"| $27\cdot 27\cdot 8\cdot 1\cdot 1\cdot 96 = 559{,}872$ | 1,125,576 | 5,832 |"
+    )
+    assert lines[-1] == "| **total** |  |  | **840** | **606,528** | **1,224,720** | **11,664** |"
+
+
+@pytest.mark.parametrize("path", ["conv1", "conv1.relu", "input", "flatten1", "pair", "fc", "pair.conv2"])
+def test_json_fits_its_schema(cnncalc, path):
+    payload = json.loads(found(cnncalc, path, "--format", "json"))
+    schema = json.loads(cnncalc("schema", "explain").out)
+    jsonschema.Draft7Validator.check_schema(schema)
+    jsonschema.Draft7Validator(schema).validate(payload)
+    assert payload["layer"] == path
+    assert json.loads(schemas.read("explain")) == schema
+
+
+def test_json_has_every_formula(cnncalc):
+    payload = json.loads(found(cnncalc, "fc", "--format", "json"))
+    by_quantity = {formula["quantity"]: formula for formula in payload["formulas"]}
+    assert by_quantity["weights"] == {
+        "quantity": "weights",
+        "symbolic": "f_in*f_out",
+        "substituted": "8*10",
+        "value": 80,
+        "note": None,
+    }
+    assert (payload["in"], payload["out"], payload["layers"]) == ([[8]], [10], [])
+    assert payload["legend"] == {"f_out": "features", "f_in": "features", "b": "bytes of a value"}
+
+
+def test_json_of_a_block_has_its_layers(cnncalc):
+    payload = json.loads(found(cnncalc, "pair", "--format", "json"))
+    sums = {formula["quantity"]: formula for formula in payload["formulas"]}
+    assert sums["macs"]["symbolic"] == "pair.conv1 + pair.conv2"
+    assert (sums["macs"]["substituted"], sums["macs"]["value"]) == ("559872 + 46656", 606528)
+    assert [layer["path"] for layer in payload["layers"]] == ["pair.conv1", "pair.conv1.relu", "pair.conv2"]
+    assert "11*11" not in json.dumps(payload["layers"])
+
+
+@pytest.mark.parametrize(
+    ("arguments", "line"),
+    [
+        (["conv1", "--set", "out=64"], "weights k_h*k_w*c_in*c_out 11*11*3*64 = 23,232 weights"),
+        (["fc", "--batch", "32"], "MACs f_in*f_out*n 8*10*32 = 2,560 MACs times the batch, n = 32"),
+        (["fc", "--dtype", "float64"], "activation bytes activations*b 10*8 = 80 bytes"),
+        (["conv1.relu"], "activations 0 values in place: written over the output of conv1"),
+        (["flatten1"], "activations 0 values a view of its input, no copy"),
+    ],
+)  # fmt: skip
+def test_options_and_reasons(cnncalc, arguments, line):
+    shown = [" ".join(text.split()) for text in found(cnncalc, *arguments).split("\n")]
+    assert line in shown
+
+
+def test_a_convention_of_which_no_line_speaks_is_a_note(cnncalc):
+    from cnncalc.analysis.conventions import CONVENTIONS
+
+    for convention in ("macs", "flops"):
+        assert "convention" not in found(cnncalc, "fc", "--convention", convention)
+    for convention in set(CONVENTIONS) - {"macs", "flops"}:
+        assert f"work under the convention {convention}: " in found(cnncalc, "fc", "--convention", convention)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["net.yaml", "fc", "--published", "1M"], "--published asks about a network, not a layer"),
+        (["net.yaml", "--published", "many"], "--published takes a figure like 4.1G, 25.6M or 98MB, not 'many'"),
+        (["net.yaml", "conv9"], "net has no layer 'conv9' (hint: did you mean conv1?)"),
+        (["net.yaml", "conv2"], "net has no layer 'conv2' (hint: did you mean pair.conv2?)"),
+        (["net.yaml", ""], "net has no layer '' (hint: cnncalc shapes NETWORK --full lists them)"),
+        (["net.yaml", "[/]\x1b\u202e"], r"net has no layer '[/]\x1b\u202e' (hint: cnncalc shapes NETWORK --full lists them)"),
+        (["resnet50", "stage1.block_2.add1.shortcut"], "'stage1.block_2.add1.shortcut' has no layers of its own: it is 'stage1.block_1.relu1' as it comes"),
+        (["net.yaml", "fc", "--batch", "0"], "invalid value for '--batch': 0 is not in the range 1<=x<=1000000000 (hint: cnncalc explain --help)"),
+        (["net.yaml", "fc", "--dtype", "float31"], "unknown data type 'float31' (hint: did you mean float32, float16, bfloat16 or float64?)"),
+        (["net.yaml", "fc", "--set", "outs=3"], "the spec has no variable 'outs' (hint: did you mean out?)"),
+    ],
+)  # fmt: skip
+def test_wrong_calls(cnncalc, arguments, message):
+    result = cnncalc("explain", *arguments)
+    assert (result.code, result.out) == (2, "")
+    assert result.err == f"error: {message}\n"
+
+
+def test_a_wrong_layer_as_json(cnncalc):
+    result = cnncalc("explain", "net.yaml", "conv9", "--format", "json")
+    assert (result.code, result.out) == (2, "")
+    assert json.loads(result.err)["errors"][0]["message"] == "net has no layer 'conv9'"
+
+
+# -- a network ---------------------------------------------------------------------------------------------------------
+
+
+def test_a_network_under_every_convention(cnncalc):
+    """The figures that eight tools print for torchvision's ResNet-50, as measured (tests/reference/tools.json)."""
+    out = cnncalc("explain", "resnet50").out
+    for convention, figure in (
+        ("torch", "8,178,368,512"), ("fvcore", "4,111,512,576"), ("ptflops", "4,132,436,968"), ("thop", "4,133,742,592"),
+        ("ptflops-aten", "4,089,185,256"), ("torchinfo", "4,089,238,376"), ("torchprofile", "4,100,300,288"),
+        ("calflops", "8,211,108,352"),
+    ):  # fmt: skip
+        assert re.search(rf"^{convention} +{figure} ", out, re.MULTILINE), convention
+    totals = [int(line.split()[1].replace(",", "")) for line in out.split("\n") if re.match(r"\w\S* +\d[\d,]+ ", line)]
+    assert totals == sorted(totals)
+    assert "  bn                  53     11,113,984  affine           2     22,227,968" in out
+    assert "parameters 25,502,912: weights alone" in out
+
+
+def test_the_terms_of_a_convention_add_up(cnncalc):
+    payload = json.loads(cnncalc("explain", "googlenet", "-f", "json").out)
+    shown = [row for row in payload["conventions"] if row["reproducible"]]
+    assert len(shown) >= 9
+    for row in shown:
+        assert sum(term["work"] for term in row["terms"]) == row["total"], row["name"]
+        assert all(term["elements"] * term["weight"] == term["work"] for term in row["terms"])
+    assert {row["rule"]: row["total"] for row in payload["parameters"]}["params with side outputs"] == 13_004_888
+
+
+def test_what_is_not_reproducible_is_said_and_fails_when_strict(cnncalc):
+    code, out, _ = cnncalc("explain", "vgg16")
+    assert code == 0
+    assert re.search(r"^thop +not reproducible", out, re.MULTILINE)
+    assert "thop: not reproducible: torchvision's program has an adaptive pool to 7x7" in out
+    assert cnncalc("explain", "vgg16", "--strict").code == 1
+    assert cnncalc("explain", "resnet50", "--strict").code == 0
+    rows = {row["name"]: row for row in json.loads(cnncalc("explain", "vgg16", "-f", "json").out)["conventions"]}
+    assert (rows["thop"]["total"], rows["thop"]["terms"]) == (None, [])
+
+
+@pytest.mark.parametrize(
+    ("network", "figure", "line"),
+    [
+        ("resnet50", "4.1G", r"resnet50 +fvcore +3x224x224 +4,111,512,576 +\+0.28%"),
+        ("resnet50_paper", "4.089G", r"resnet50 +macs +3x224x224 +4,089,184,256"),  # a variant
+        # 4 * 4,087,136,256 of the convolutions, and 2,048,000
+        ("resnet50", "16.35G", r"resnet50 +macs +3x448x448 +16,350,593,024"),
+        ("vgg16", "528MB", r"vgg16 +params, float32, in 1024s +3x224x224 +553,430,176"),
+        ("eca_resnet50", "3.86G", r"eca_resnet50 +thop, in 1024s +3x224x224 +4,139,364,864"),
+        ("googlenet", "13.0M", r"googlenet +params with side outputs +3x224x224 +13,004,888"),
+        ("resnet50", "3.3G", r"none agrees with its digits; these come nearest"),
+    ],
+)
+def test_who_counts_like_that(cnncalc, network, figure, line):
+    assert re.search(line, cnncalc("explain", network, "--published", figure).out)
+
+
+@pytest.mark.parametrize("arguments", [[], ["--published", "4.1G"], ["--published", "3.8G"], ["--batch", "2"]])
+def test_json_of_a_network_fits_its_schema(cnncalc, arguments):
+    schema = json.loads(cnncalc("schema", "explain").out)
+    payload = json.loads(cnncalc("explain", "resnet50", *arguments, "-f", "json").out)
+    validator = jsonschema.Draft7Validator(schema)
+    validator.validate(payload)
+    assert not validator.is_valid({**payload, "extra": 1})
+
+
+def test_markdown_of_a_network(cnncalc):
+    assert "| torch |" in cnncalc("explain", "resnet50", "-f", "markdown").out
