@@ -86,7 +86,23 @@ def test_published_totals(installed, empty, arguments, params, macs):
 
 
 @pytest.mark.parametrize(
-    "command", ["list", "expand resnet50", "schema", "schema summary", "compare vgg16 vgg19", "new x"]
+    "command",
+    [
+        "list",
+        "expand resnet50",
+        "schema",
+        "schema summary",
+        "compare vgg16 vgg19",
+        "new x",
+        "check resnet50 vgg16",
+        "claims vgg16",
+        "diff resnet50 resnet50",
+        "rule CN003",
+        "badge resnet50 params",
+        "explain resnet50",
+        "explain resnet50 conv1",
+        "source resnet18",
+    ],
 )
 def test_every_command_runs(installed, empty, command):
     result = call(installed, empty, *command.split())

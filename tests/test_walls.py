@@ -206,6 +206,12 @@ def modules_after(code: str) -> set[str]:
         ("from cnncalc.cli.main import run; run(['params', 'vgg16'])", {"torch", "fvcore", "numpy", "rich"}),
         ("from cnncalc.cli.main import run; run(['summary', 'vgg16', '--format', 'json'])", {"torch", "numpy", "rich"}),
         ("from cnncalc.cli.main import run; run(['list'])", {"torch", "fvcore", "numpy", "rich"}),
+        ("from cnncalc.cli.main import run; run(['check', 'specs/classic'])", {"torch", "fvcore", "numpy", "rich"}),
+        ("from cnncalc.cli.main import run; run(['claims', 'vgg16'])", {"torch", "fvcore", "numpy", "rich"}),
+        ("from cnncalc.cli.main import run; run(['diff', 'vgg11', 'vgg13'])", {"torch", "fvcore", "numpy", "rich"}),
+        ("from cnncalc.cli.main import run; run(['explain', 'vgg16'])", {"torch", "fvcore", "numpy", "rich"}),
+        ("from cnncalc.cli.main import run; run(['source', 'vgg16'])", {"torch", "fvcore", "numpy", "rich"}),
+        ("from cnncalc.cli.main import run; run(['badge', 'vgg16', 'params'])", {"torch", "fvcore", "numpy", "rich"}),
     ],
 )
 def test_heavy_imports_stay_out(code, absent):
