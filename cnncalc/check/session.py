@@ -253,7 +253,7 @@ def _processors() -> int:
 
 
 def specs_in(places: Sequence[str]) -> list[str]:
-    """The paths of every spec that ``places`` name: files, folders (searched through), names of the zoo.
+    """The paths of every spec that ``places`` name, each once: files, folders (searched through), names of the zoo.
 
     Raises:
         SpecNotFoundError: a name or file that is not there. One that can't be read is found when it is judged.
@@ -270,7 +270,10 @@ def specs_in(places: Sequence[str]) -> list[str]:
             paths.append(place)  # not read here: a pipe gives its text once, and what can't be read is a finding
         else:
             paths.append(zoo.find(place).path or place)
-    return list(dict.fromkeys(paths))
+    once: dict[str, str] = {}
+    for path in paths:
+        once.setdefault(os.path.normpath(path), path)
+    return list(once.values())
 
 
 def _walk(folder: str) -> Iterator[str]:

@@ -105,6 +105,10 @@ def test_a_changed_base_is_found_in_what_extends_it(cnncalc: Command, folder: Pa
     )
 
 
+def test_a_spec_named_twice_is_judged_once(cnncalc: Command, folder: Path) -> None:
+    assert "2 specs" in cnncalc("check", "specs/variant.yaml", "./specs/variant.yaml", "specs", "specs/").out
+
+
 def test_notes_are_shown_when_asked_for(cnncalc: Command, folder: Path) -> None:
     plant(folder, "  - global", "  - {conv: 8, kernel: 1}\n  - global", "base")  # a has 4 channels, no multiple of 8
     hidden, shown = cnncalc("check", "specs"), cnncalc("check", "specs", "--notes")

@@ -176,7 +176,8 @@ def test_taken_names():
     from torch import fx, nn
 
     taken = {*dir(fx.GraphModule(nn.Module(), fx.Graph())), *dir(nn.Sequential()), "inplace"}
-    assert {name.rstrip("_") for name in taken} - {""} <= layout.TAKEN
+    # three underscores: what torch.compile patches in while it runs
+    assert {name.rstrip("_") for name in taken if not name.startswith("___")} - {""} <= layout.TAKEN
 
 
 # -- what it looks like --------------------------------------------------------------------------------------------
