@@ -72,12 +72,12 @@ def terms(graph: Graph, convention: Convention, batch: int = 1, with_side: bool 
     The sum of the terms' work is the convention's total, exactly.
     """
     found: dict[tuple[str, str, int], list[int]] = {}
-    for node, kind, work, variant in _counted(graph, convention, with_side):
+    for kind, work, variant, layers, times in _counted(graph, convention, with_side):
         for quantity, weight in _weights(kind, convention, variant).items():
-            value = _quantity(kind, work, quantity) * node.count * batch
+            value = _quantity(kind, work, quantity) * times * batch
             if value:
                 sums = found.setdefault((kind.op.name, quantity, weight), [0, 0])
-                sums[0] += 1
+                sums[0] += layers
                 sums[1] += value
     return [
         Term(op, quantity, layers, values, weight, values * weight)
@@ -88,7 +88,7 @@ def terms(graph: Graph, convention: Convention, batch: int = 1, with_side: bool 
 def uncounted(graph: Graph, convention: Convention, with_side: bool = False) -> list[str]:
     """Keywords of the operators that do arithmetic of which the convention counts nothing, in the network's order."""
     worked: dict[str, int] = {}
-    for _, kind, work, variant in _counted(graph, convention, with_side):
+    for kind, work, variant, _, _ in _counted(graph, convention, with_side):
         if work.counts:
             worked[kind.op.name] = worked.get(kind.op.name, 0) + price(kind, work, convention, variant)
     return [keyword for keyword, total in worked.items() if not total]
@@ -106,14 +106,18 @@ def not_reproducible(network: str, graph: Graph, convention: Convention) -> str 
     return None
 
 
-def _counted(graph: Graph, convention: Convention, with_side: bool) -> list[tuple[Node, Kind, Work, str | None]]:
-    """The nodes that a total covers, with kind, raw work of a sample and variant."""
+def _counted(graph: Graph, convention: Convention, with_side: bool) -> list[tuple[Kind, Work, str | None, int, int]]:
+    """The kinds that a total covers: raw work of a sample, variant, how many layers, and the values that they make."""
     variants = _variants(graph, convention)
-    works = graph.per_node(raw)
+    found: dict[tuple[int, str | None], list[int]] = {}
+    for node in graph.nodes:
+        if with_side or node.side is None:
+            sums = found.setdefault((node.kind, variants.get(node.index)), [0, 0])
+            sums[0] += 1
+            sums[1] += node.count
     return [
-        (node, graph.kinds[node.kind], works[node.index], variants.get(node.index))
-        for node in graph.nodes
-        if with_side or node.side is None
+        (graph.kinds[kind], raw(graph.kinds[kind]), variant, layers, times)
+        for (kind, variant), (layers, times) in found.items()
     ]
 
 
