@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from fractions import Fraction
 from typing import NamedTuple
 
@@ -34,17 +34,18 @@ class Match(NamedTuple):
     off: float
 
 
-def who_counts(printed: str, network: Network) -> tuple[list[Match], bool]:
+def who_counts(printed: str, network: Network, assignments: Sequence[str] = ()) -> tuple[list[Match], bool]:
     """The ways of counting that agree with a printed figure to its digits, nearest first; whether any does.
 
     Looked at are every convention that is reproducible, and every way of counting parameters (bytes of them, for a
     figure in bytes): of the network on its own input and on common ones, of its variants on theirs; and the figure is
     read with K, M and G as powers of 1024 too. Without any that agrees, the nearest three are returned.
+    ``assignments`` are the ``NAME=VALUE`` that the network was loaded with; on other inputs they hold as well.
 
     Raises:
         UsageError: what is printed is no figure.
     """
-    figure = read_figure(printed)
+    figure = None if "/" in printed else read_figure(printed)  # a ratio is to another network
     if figure is None or not figure.value:
         raise UsageError(f"--published takes a figure like 4.1G, 25.6M or 98MB, not {quote(printed)}")
     readings = [("", figure)]
@@ -53,7 +54,7 @@ def who_counts(printed: str, network: Network) -> tuple[list[Match], bool]:
         readings.append((", in 1024s", binary))
     ways = _in_bytes if printed.endswith("B") else _counts
     found: dict[tuple[str, str, int], tuple[Match, bool]] = {}
-    for one in _forms(network):
+    for one in _forms(network, assignments):
         for rule, total in ways(one):
             for suffix, reading in readings:
                 off = float(Fraction(total) / reading.value - 1)
@@ -65,15 +66,17 @@ def who_counts(printed: str, network: Network) -> tuple[list[Match], bool]:
     return (agreeing, True) if agreeing else ([match for match, _ in ranked[:NEAREST]], False)
 
 
-def _forms(network: Network) -> Iterator[Network]:
+def _forms(network: Network, assignments: Sequence[str]) -> Iterator[Network]:
     """The network, on other inputs, and its variants."""
     yield network
+    own = network.document
+    given = dict(document.parse_assignment(assignment, own.vars) for assignment in assignments)
     shape = network.input
     if len(shape) == 3:
         for side in SIDES:
             if (side, side) != shape[1:]:
                 try:
-                    yield Network(network.document, *expand(network.document, input=(shape[0], side, side)))
+                    yield Network(own, *expand(own, given, (shape[0], side, side)))
                 except CnncalcError:
                     continue  # it does not fit
     for name, path in _variants(network.name, network.document.path):

@@ -45,7 +45,7 @@ def command(network: str, layer: str | None, **given: Any) -> int:
     loaded = load(network, options.set, options.input)
     if layer is None:
         return _network(loaded, options, given)
-    if given["published"]:
+    if given["published"] is not None:
         raise UsageError("--published asks about a network, not a layer")
     report = loaded.analyze(options.batch, options.dtype, options.convention, options.with_side)
     page = _page(loaded.graph, report, layer, options)
@@ -66,11 +66,15 @@ def _network(loaded: Any, options: Any, given: dict[str, Any]) -> int:
     from cnncalc.cli.output import write_stdout
     from cnncalc.report import explained, json, markdown, plain
 
+    if options.convention != "macs":
+        raise UsageError("--convention is for a layer: a network is shown under every convention")
+    if given["published"] is not None and options.batch != 1:
+        raise UsageError("--published asks about one sample and takes no --batch")
     report = loaded.analyze(options.batch, options.dtype, with_side=options.with_side)
-    if given["published"]:
+    if given["published"] is not None:
         from cnncalc.check import published
 
-        matches, agree = published.who_counts(given["published"], loaded)
+        matches, agree = published.who_counts(given["published"], loaded, options.set)
         table = explained.published(report, given["published"], matches, agree)
         payload = explained.published_payload(report, given["published"], matches, agree)
         failed = False

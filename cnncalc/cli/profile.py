@@ -50,6 +50,16 @@ class Batches(_ParamType):
         return tuple(found)
 
 
+class Seconds(click.FloatRange):
+    """A range of numbers; nan lies in none."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        found = super().convert(value, param, ctx)
+        if found != found:
+            self.fail(f"{value} is not in the range {self.min}<=x<={self.max}", param, ctx)
+        return found
+
+
 @click.command("profile")
 @click.argument("network", required=False, type=SpecName())
 @spec_options
@@ -63,7 +73,7 @@ class Batches(_ParamType):
 @click.option("--channels-last", is_flag=True, help="The memory order of images that some devices prefer.")
 @click.option("--compile", is_flag=True, help="Run it through torch.compile.")
 @click.option("--cuda-graph", is_flag=True, help="Replay it as a CUDA graph.")
-@click.option("--seconds", type=click.FloatRange(0, 3600), default=3.0, metavar="S", help="How long to repeat it.")
+@click.option("--seconds", type=Seconds(0, 3600), default=3.0, metavar="S", help="How long to repeat it.")
 @click.option("--repeat", type=click.IntRange(1, 10_000), metavar="N", help="Time N runs, however long they take.")
 @click.option("--threads", type=click.IntRange(1, 1024), metavar="N", help="Threads of the CPU.")
 @click.option("--max-memory", type=click.IntRange(1), metavar="BYTES", help="What it may take, not what is free.")
@@ -92,6 +102,8 @@ def command(ctx: click.Context, /, network: str | None, **given: Any) -> None:
             raise UsageError("profile takes a network, or --show FILE", hint="cnncalc profile resnet18")
         loaded = load(network, given["set_"], given["input_"])
         inputs = list(loaded.document.files)
+        if sort:
+            measured.check_sort(sort, len(given["batch"]) > 1, given["mode"] == "train")
         for export in output.export:  # before minutes of measuring
             target(export, EXPORTS, inputs)
         if given["save"] == "":
@@ -107,7 +119,7 @@ def command(ctx: click.Context, /, network: str | None, **given: Any) -> None:
 def _measure(network: Any, given: dict[str, Any]) -> dict[str, Any]:
     """The measurement of a network under the command's options."""
     backend = _backend()
-    device = given["device"] or backend.default_device()
+    device = backend.default_device() if given["device"] is None else given["device"]
     names = ("dtype", "with_side", "channels_last", "compile", "cuda_graph", "seconds", "repeat", "threads")
     settings = backend.Settings(
         device=device,

@@ -74,11 +74,17 @@ def published(report: Report, figure: str, matches: Sequence[Any], agree: bool) 
     rows, values = [], []
     for match in matches:
         cells = [match.network, match.rule, units.cell(match.input), units.grouped(match.computed)]
-        rows.append([*cells, f"{100 * match.off:+.2g}%"])
+        rows.append([*cells, _percent(100 * match.off)])
         values.append([match.network, match.rule, match.input, match.computed, match.off])
     first = f"{report.spec['name']}: who counts {figure}?"
-    told = f"{len(rows)} ways agree with its digits" if agree else "none agrees with its digits; these come nearest"
+    agreeing = f"{len(rows)} way{' agrees' if len(rows) == 1 else 's agree'} with its digits"
+    told = agreeing if agree else "none agrees with its digits; these come nearest"
     return Table([first], headings, rows, [], [told], values, [])
+
+
+def _percent(off: float) -> str:
+    """Two digits; whole percents as such from 100 to a million, where two digits would have an exponent."""
+    return f"{off:+,.0f}%" if 99.5 <= abs(off) < 10**6 else f"{off:+.2g}%"
 
 
 def published_payload(report: Report, figure: str, matches: Sequence[Any], agree: bool) -> dict[str, Any]:

@@ -93,6 +93,19 @@ def table(data: Mapping[str, Any], sort: str | None = None, top: int | None = No
     return _layers(data, sort, top)
 
 
+def check_sort(sort: str, sweep: bool, training: bool) -> None:
+    """Refuses a sort column that the table will not have, of a sweep or of layers.
+
+    Raises:
+        UsageError: with a suggestion.
+    """
+    check_column(sort, ("batch", *_RUN_FIGURES) if sweep else _layer_keys(training), "sort column")
+
+
+def _layer_keys(training: bool) -> list[str]:
+    return [key for key in LAYER_FIGURES if training or key != "backward_seconds"]
+
+
 def figures(row: Mapping[str, Any]) -> dict[str, Any]:
     """A layer's figures with the rates; None where they say nothing, as without time or traffic."""
     flops, seconds, moved = 2 * row["macs"], row["seconds"], row["bytes"]
@@ -117,10 +130,10 @@ def bound(flops_per_byte: float | None, peak: Mapping[str, Any] | None) -> str:
 def _layers(data: Mapping[str, Any], sort: str | None, top: int | None) -> Table:
     peak = data["machine"]["peak"]
     training = data["settings"]["mode"] == "train"
-    keys = [key for key in LAYER_FIGURES if training or key != "backward_seconds"]
+    keys = _layer_keys(training)
     rows = list(data["layers"])
     if sort:
-        check_column(sort, keys, "sort column")
+        check_sort(sort, False, training)
         rows.sort(key=lambda row: figures(row)[sort] or 0, reverse=True)
     if top is not None and len(rows) > top:
         rows = [*rows[:top], _summed(f"({len(rows) - top} more rows)", rows[top:])]
@@ -187,7 +200,7 @@ _RUN_FIGURES: dict[str, tuple[str, Callable[[Any], str]]] = {
 def _batches(data: Mapping[str, Any], sort: str | None, top: int | None) -> Table:
     runs = list(data["runs"])
     if sort:
-        check_column(sort, ("batch", *_RUN_FIGURES), "sort column")
+        check_sort(sort, True, False)
         runs.sort(key=lambda run: run[sort], reverse=True)
     runs = runs[:top]
     peak = data["machine"]["peak"]

@@ -124,7 +124,7 @@ def compare(network: Network, peer: Peer) -> list[Check]:
             our_tensors, _ = used(ours, samples)
             try:
                 their_tensors, result = used(theirs, samples)
-            except Exception as error:  # the code of somebody else
+            except (Exception, SystemExit) as error:  # the code of somebody else
                 raise UsageError(f"{peer.name} fails on {format_shape(network.input)}: {first_line(error)}") from None
             mismatch = copy_weights(our_tensors, their_tensors)
             check = Check("weight tensors", None, len(our_tensors), len(their_tensors), peer.name, peer.version, EQUAL)
@@ -318,7 +318,7 @@ def _users_model(path: str, name: str) -> Peer:
         spec.loader.exec_module(file)
         made = getattr(file, name, None)
         module = made() if callable(made) else None
-    except Exception as error:
+    except (Exception, SystemExit) as error:  # a script that ends the process would give its own exit code
         raise UsageError(f"{quote(path)} fails: {type(error).__name__}: {first_line(error)}") from None
     finally:
         del sys.modules["cnncalc_peer"]

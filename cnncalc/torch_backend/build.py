@@ -51,8 +51,7 @@ def build(
         EnvironmentFailure: the device is not there, or has not the memory.
     """
     place = find_device(device)
-    if dtype not in DTYPES:
-        raise UsageError(f"unknown data type '{dtype}'", hint=suggest(dtype, DTYPES) or f"one of: {', '.join(DTYPES)}")
+    check_dtype(dtype)
     _check_memory(network, place, dtype, with_side, max_memory)
     nodes = network.graph.nodes
     replaced = overwritten(network.graph, with_side) if inplace else [None] * len(nodes)
@@ -86,6 +85,16 @@ def build(
     graph.lint()
     whole = fx.GraphModule(root, graph, class_name=_class_name(network.name))
     return whole.to(DTYPES[dtype])
+
+
+def check_dtype(name: str) -> None:
+    """Refuses a data type that networks can't be built in.
+
+    Raises:
+        UsageError: with a suggestion.
+    """
+    if name not in DTYPES:
+        raise UsageError(f"unknown data type '{name}'", hint=suggest(name, DTYPES) or f"one of: {', '.join(DTYPES)}")
 
 
 def find_device(word: str) -> torch.device:

@@ -15,7 +15,7 @@ from cnncalc import __version__
 from cnncalc.errors import CnncalcError, EnvironmentFailure, UsageError
 from cnncalc.network import Network
 from cnncalc.torch_backend import machine, measure, per_layer, predicted, timing
-from cnncalc.torch_backend.build import build, find_device, free_memory
+from cnncalc.torch_backend.build import build, check_dtype, find_device, free_memory
 from cnncalc.torch_backend.measure import Settings as Settings
 from cnncalc.torch_backend.measure import Subject
 
@@ -115,6 +115,7 @@ def _check(network: Network, given: Settings, device: torch.device) -> None:
         raise UsageError(f"a CUDA graph needs a CUDA device, not '{given.device}'", hint="leave out --cuda-graph")
     if given.channels_last and len(network.input) != 3:
         raise UsageError(f"channels last is an order of images, but the input has {len(network.input)} axes")
+    check_dtype(given.dtype)
     network.analyze(max(given.batches, default=0), given.dtype)
 
 

@@ -416,7 +416,7 @@ def count_with_fvcore(module: nn.Module, *inputs: torch.Tensor) -> Mapping[str, 
     return counts
 
 
-def first_line(error: Exception) -> str:
+def first_line(error: BaseException) -> str:
     """What an error says first, as printable text."""
     return escape((str(error).strip() or type(error).__name__).splitlines()[0])
 

@@ -196,6 +196,11 @@ def test_a_convention_of_which_no_line_speaks_is_a_note(cnncalc):
     [
         (["net.yaml", "fc", "--published", "1M"], "--published asks about a network, not a layer"),
         (["net.yaml", "--published", "many"], "--published takes a figure like 4.1G, 25.6M or 98MB, not 'many'"),
+        (["net.yaml", "--published", ""], "--published takes a figure like 4.1G, 25.6M or 98MB, not ''"),
+        (["net.yaml", "--published", "1/2"], "--published takes a figure like 4.1G, 25.6M or 98MB, not '1/2'"),
+        (["net.yaml", "--published", "1M", "--batch", "2"], "--published asks about one sample and takes no --batch"),
+        (["net.yaml", "fc", "--published", ""], "--published asks about a network, not a layer"),
+        (["net.yaml", "--convention", "thop"], "--convention is for a layer: a network is shown under every convention"),
         (["net.yaml", "conv9"], "net has no layer 'conv9' (hint: did you mean conv1?)"),
         (["net.yaml", "conv2"], "net has no layer 'conv2' (hint: did you mean pair.conv2?)"),
         (["net.yaml", ""], "net has no layer '' (hint: cnncalc shapes NETWORK --full lists them)"),
@@ -268,10 +273,25 @@ def test_what_is_not_reproducible_is_said_and_fails_when_strict(cnncalc):
         ("eca_resnet50", "3.86G", r"eca_resnet50 +thop, in 1024s +3x224x224 +4,139,364,864"),
         ("googlenet", "13.0M", r"googlenet +params with side outputs +3x224x224 +13,004,888"),
         ("resnet50", "3.3G", r"none agrees with its digits; these come nearest"),
+        ("vit_b_16", "86M", r"\n1 way agrees with its digits\n"),
+        ("resnet50", "25557032", r"\n2 ways agree with its digits\n"),  # the paper's form too
+        ("resnet50", "1000000G", r"resnet50 +flops +3x448x448 +32,857,435,112 +-100%\n"),
+        # 11,506,880 / 2**20 = 10.974
+        ("resnet18_paper", "1.0M", r"resnet18_paper +weights alone, in 1024s +3x224x224 +11,506,880 +\+997%\n"),
     ],
 )
 def test_who_counts_like_that(cnncalc, network, figure, line):
     assert re.search(line, cnncalc("explain", network, "--published", figure).out)
+
+
+def test_variables_hold_on_other_inputs(cnncalc, tmp_path):
+    spec = (
+        "cnncalc: 1\nname: w\ninput: [1, 8, 8]\nvars: {width: 4}\nlayers:\n  - {conv: $width, kernel: 1, bias: false}\n"
+    )
+    (tmp_path / "w.yaml").write_text(spec, "utf-8")
+    out = cnncalc("explain", "w.yaml", "--set", "width=5", "--published", "250880").out  # 5*224*224
+    assert re.search(r"^w +macs +1x224x224 +250,880 +\+0%$", out, re.MULTILINE)
+    assert "none agrees" in cnncalc("explain", "w.yaml", "--published", "250880").out
 
 
 @pytest.mark.parametrize("arguments", [[], ["--published", "4.1G"], ["--published", "3.8G"], ["--batch", "2"]])

@@ -461,6 +461,16 @@ def test_a_users_file_with_a_mistake(tmp_path: Path) -> None:
         find_peer(f"{path}:Net", (3, 16, 16))
 
 
+@pytest.mark.parametrize("status", ["0", "7"])
+def test_a_users_file_that_ends_the_process(
+    status: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "net.py").write_text(f"raise SystemExit({status})", encoding="utf-8")
+    assert run_command(["verify", "lenet5", "--against", "net.py:Net"]) == 2
+    assert capsys.readouterr() == ("", f"error: 'net.py' fails: SystemExit: {status}\n")
+
+
 # -- the command -----------------------------------------------------------------------------------------------------
 
 

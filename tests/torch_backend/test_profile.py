@@ -255,6 +255,12 @@ def test_settings_that_cannot_be(tiny, given, kind, message):
     assert caught.value.message.startswith(message)
 
 
+def test_a_data_type_that_networks_are_not_built_in_is_not_suggested(tiny):
+    with pytest.raises(UsageError) as caught:
+        measured_of(tiny, dtype="complex")
+    assert caught.value.hint == "one of: bfloat16, float16, float32, float64"
+
+
 def test_channels_last_is_for_images(tmp_path):
     path = tmp_path / "vector.yaml"
     path.write_text("{cnncalc: 1, input: [4], layers: [{linear: 2}]}", "utf-8")
@@ -373,6 +379,26 @@ def test_what_can_not_be_written_is_said_before_measuring(tiny, tmp_path, monkey
     for arguments in (["--save", str(tmp_path)], ["--save", spec], ["--export", "cvs=x"]):
         assert run(["profile", spec, *arguments]) == 2
     assert "it measured" not in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--sort", "median_seconds"], "unknown sort column 'median_seconds'"),
+        (["--sort", "macs", "--batch", "1,2"], "unknown sort column 'macs'"),
+        (["--sort", "backward_seconds"], "unknown sort column 'backward_seconds'"),
+        (["--seconds", "nan"], "invalid value for '--seconds': nan is not in the range 0<=x<=3600"),
+    ],
+)
+def test_what_can_not_be_shown_is_said_before_measuring(tiny, tmp_path, monkeypatch, capsys, arguments, message):
+    monkeypatch.setattr(profile, "profile", lambda *_: pytest.fail("it measured"))
+    assert run(["profile", str(tmp_path / "tiny.yaml"), *arguments]) == 2
+    assert capsys.readouterr().err.startswith(f"error: {message}")
+
+
+def test_an_empty_device_is_no_default(tiny, tmp_path, capsys):
+    assert run(["profile", str(tmp_path / "tiny.yaml"), "--device", ""]) == 2
+    assert capsys.readouterr().err.startswith("error: unknown device ''")
 
 
 @pytest.mark.parametrize(

@@ -321,6 +321,18 @@ def test_hostile_text(written_spec):
     assert told[1] == "Source: \\''' + __import__('os').abort() + '''"
 
 
+@pytest.mark.parametrize(
+    "layers", ["[{when: 1 == 2, linear: 2}]", "[{linear: 2, name: fc}]\noutputs: [input]", "[{parameter: [3, 2, 2]}]"]
+)
+def test_an_input_that_no_layer_reads(written_spec, layers):
+    network = cnncalc.load(written_spec(f"cnncalc: 1\ninput: [3]\nlayers: {layers}\n"))
+    text = source.write(network)
+    assert faults(text) == []
+    built, written = with_equal_weights(network)
+    x = torch.randn(2, 3, dtype=torch.float64)
+    assert torch.equal(built.eval()(x.clone()), written.eval()(x.clone()))
+
+
 @pytest.mark.parametrize("name", ["class", "import", "self", "None", "append", "I"])
 def test_names_that_are_no_attributes(written_spec, name):
     """Each as a layer, in a group and as a branch; the last three lines keep their values for later."""

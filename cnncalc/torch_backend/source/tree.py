@@ -95,7 +95,9 @@ class Tree:
         scope.node = node
 
     def inputs(self, scope: Scope) -> list[int]:
-        """The values from outside, in the order in which they are read."""
+        """The values from outside, in the order in which they are read; of the whole network its input."""
+        if scope is self.root:
+            return [0]
         if scope.reads is None:
             read: dict[int, None] = {}
             for node in self.graph.nodes[scope.first : scope.last + 1]:
