@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from types import ModuleType
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 import click
 from click.shell_completion import CompletionItem
 
-from cnncalc.errors import UsageError
+from cnncalc.errors import EnvironmentFailure, UsageError, escape
 
 FORMATS = ("table", "plain", "json", "csv", "tsv", "markdown")
 EXPORTS = ("plain", "json", "csv", "tsv", "markdown")
@@ -180,3 +181,20 @@ def analyze(name: str, options: NetworkOptions) -> Any:
     """The Report of a name under the options."""
     network = load(name, options.set, options.input)
     return network.analyze(options.batch, options.dtype, options.convention, options.with_side)
+
+
+def torch_backend(module: str, what: str) -> ModuleType:
+    """A module of the room that imports PyTorch; ``what`` needs it, in the words of the message.
+
+    Raises:
+        EnvironmentFailure: PyTorch is not installed, or broken.
+    """
+    from importlib import import_module
+
+    install = "pip install 'cnncalc[torch]'"
+    try:
+        return import_module(f"cnncalc.torch_backend.{module}")
+    except (ImportError, OSError) as error:
+        if isinstance(error, ImportError) and error.name == "torch":
+            raise EnvironmentFailure(f"{what} needs PyTorch, which is not installed", hint=install) from None
+        raise EnvironmentFailure(f"PyTorch can't be imported: {escape(str(error))[:200]}", hint=install) from error

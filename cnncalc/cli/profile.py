@@ -8,12 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from cnncalc.cli.options import EXPORTS, SpecName, load, output_options, spec_options, take_output
-from cnncalc.errors import EnvironmentFailure, SpecNotFoundError, UsageError, escape, quote
+from cnncalc.cli.options import EXPORTS, SpecName, load, output_options, spec_options, take_output, torch_backend
+from cnncalc.errors import SpecNotFoundError, UsageError, escape, quote
 
 if TYPE_CHECKING:
-    from types import ModuleType
-
     _ParamType = click.ParamType[Any]
 else:
     _ParamType = click.ParamType
@@ -22,7 +20,6 @@ MODES = ("infer", "train")
 BATCH_LIMIT = 10**9
 SWEEP_LIMIT = 64
 BYTE_LIMIT = 2**26
-INSTALL = "pip install 'cnncalc[torch]'"
 
 
 class Batches(_ParamType):
@@ -118,7 +115,7 @@ def command(ctx: click.Context, /, network: str | None, **given: Any) -> None:
 
 def _measure(network: Any, given: dict[str, Any]) -> dict[str, Any]:
     """The measurement of a network under the command's options."""
-    backend = _backend()
+    backend = torch_backend("profile", "profile")
     device = backend.default_device() if given["device"] is None else given["device"]
     names = ("dtype", "with_side", "channels_last", "compile", "cuda_graph", "seconds", "repeat", "threads")
     settings = backend.Settings(
@@ -131,18 +128,6 @@ def _measure(network: Any, given: dict[str, Any]) -> dict[str, Any]:
     line = _command(network.name, device, given)
     data: dict[str, Any] = backend.profile(network, settings, line, given["device"] is not None)
     return data
-
-
-def _backend() -> ModuleType:
-    try:
-        from cnncalc.torch_backend import profile
-    except ImportError as error:
-        if error.name == "torch":
-            raise EnvironmentFailure("profile needs PyTorch, which is not installed", hint=INSTALL) from None
-        raise EnvironmentFailure(f"PyTorch can't be imported: {escape(str(error))[:200]}", hint=INSTALL) from error
-    except OSError as error:
-        raise EnvironmentFailure(f"PyTorch can't be imported: {escape(str(error))[:200]}", hint=INSTALL) from error
-    return profile
 
 
 def _command(name: str, device: str, given: dict[str, Any]) -> str:

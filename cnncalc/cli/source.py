@@ -8,10 +8,9 @@ from typing import Any
 
 import click
 
-from cnncalc.cli.options import SpecName, debug_option, load, spec_options
-from cnncalc.errors import EnvironmentFailure, UsageError, escape
+from cnncalc.cli.options import SpecName, debug_option, load, spec_options, torch_backend
+from cnncalc.errors import UsageError
 
-INSTALL = "pip install 'cnncalc[torch]'"
 OPSET = 18
 
 
@@ -37,7 +36,9 @@ def command(network: str, **given: Any) -> None:
     onnx_path = _path("--onnx", given["onnx"], loaded.document.files)
     if onnx_path is not None and path is not None and os.path.realpath(path) == os.path.realpath(onnx_path):
         raise UsageError("--output and --onnx are the same file")
-    data = None if onnx_path is None else _onnx(loaded, given["opset"], given["with_side"])
+    data = None
+    if onnx_path is not None:
+        data = torch_backend("onnx", "--onnx").export(loaded, given["opset"], given["with_side"])
     if path is not None:
         write_file(path, source.write(loaded, given["with_side"]))
     elif onnx_path is None:
@@ -55,13 +56,3 @@ def _path(option: str, given: str | None, inputs: Sequence[str | None]) -> str |
     from cnncalc.cli.output import target
 
     return target(f"source={given}", ("source",), inputs)[1]
-
-
-def _onnx(network: Any, opset: int, with_side: bool) -> bytes:
-    try:
-        from cnncalc.torch_backend import onnx
-    except (ImportError, OSError) as error:
-        if isinstance(error, ImportError) and error.name == "torch":
-            raise EnvironmentFailure("--onnx needs PyTorch, which is not installed", hint=INSTALL) from None
-        raise EnvironmentFailure(f"PyTorch can't be imported: {escape(str(error))[:200]}", hint=INSTALL) from error
-    return onnx.export(network, opset, with_side)

@@ -4,17 +4,12 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
-from cnncalc.cli.options import EXPORTS, SpecName, load, output_options, spec_options, take_output
-from cnncalc.errors import CnncalcError, EnvironmentFailure, UsageError, escape, format_errors
-
-if TYPE_CHECKING:
-    from types import ModuleType
-
-INSTALL = "pip install 'cnncalc[torch]'"
+from cnncalc.cli.options import EXPORTS, SpecName, load, output_options, spec_options, take_output, torch_backend
+from cnncalc.errors import CnncalcError, UsageError, format_errors
 
 
 @click.command("verify")
@@ -51,7 +46,7 @@ def command(networks: tuple[str, ...], **given: Any) -> int:
 
     output = take_output(given)
     _refuse(networks, given)
-    backend = _backend("verify")
+    backend = torch_backend("verify", "verify")
     broken: list[CnncalcError] = []
     inputs: list[str | None] = []
     if given["all_"] or len(networks) > 1:
@@ -65,7 +60,7 @@ def command(networks: tuple[str, ...], **given: Any) -> int:
             target(export, EXPORTS, inputs)
         peer = None
         if given["against"]:
-            against = _backend("against")
+            against = torch_backend("against", "verify")
             peer = against.find_peer(given["against"], network.input)
         verified = backend.verify(network, given["with_side"], given["fvcore"], given["values"])
         if peer:
@@ -91,17 +86,6 @@ def _refuse(networks: tuple[str, ...], given: dict[str, Any]) -> None:
         raise UsageError("--against takes one network")
     if given["all_"] and (given["set_"] or given["input_"]):
         raise UsageError("--set and --input are for networks that are named")
-
-
-def _backend(module: str) -> ModuleType:
-    from importlib import import_module
-
-    try:
-        return import_module(f"cnncalc.torch_backend.{module}")
-    except (ImportError, OSError) as error:
-        if isinstance(error, ImportError) and error.name == "torch":
-            raise EnvironmentFailure("verify needs PyTorch, which is not installed", hint=INSTALL) from None
-        raise EnvironmentFailure(f"PyTorch can't be imported: {escape(str(error))[:200]}", hint=INSTALL) from error
 
 
 def _every(broken: list[CnncalcError]) -> list[Any]:
