@@ -93,6 +93,13 @@ def test_the_readme_shows_what_check_prints(capsys, tmp_path, monkeypatch):
     assert f"$ cnncalc check mine.yaml\n{capsys.readouterr().out}" in README
 
 
+def test_the_readme_shows_a_measurement_as_it_is(capsys, monkeypatch):
+    monkeypatch.chdir(ROOT)
+    words = "profile --show tests/measurements/cpu/resnet50.json --sort seconds --top 3"
+    assert run(words.split()) == 0
+    assert f"$ cnncalc {words}\n{capsys.readouterr().out}" in README
+
+
 def test_python_of_the_readme_runs(capsys):
     for text in fenced(README, "python"):
         exec(compile(text, "README.md", "exec"), {})
