@@ -99,7 +99,7 @@ def not_reproducible(network: str, graph: Graph, convention: Convention) -> str 
     listed = NOT_REPRODUCIBLE.get(convention.name, {}).get(network)
     if listed is not None:
         return listed
-    for kind in graph.kinds:
+    for kind in graph.kinds if convention.unsettled else ():
         for name in (kind.op.name, _own_variant(kind)):
             if name is not None and name in convention.unsettled:
                 return f"{name}: {convention.unsettled[name]}"
