@@ -68,6 +68,7 @@ def target(export: str, formats: Sequence[str], inputs: Sequence[str | None]) ->
 
     Raises:
         UsageError: not of this form, an unknown format, a directory, or one of ``inputs``, which were read.
+        EnvironmentFailure: the folder is not there, which is better known before long work than after.
     """
     kind, equals, path = export.partition("=")
     if not equals or not path:
@@ -77,6 +78,8 @@ def target(export: str, formats: Sequence[str], inputs: Sequence[str | None]) ->
         raise UsageError(f"unknown format '{escape(kind)}' to export", None, hint)
     if os.path.isdir(path):
         raise UsageError(f"'{escape(path)}' is a directory, not a file to write")
+    if not os.path.isdir(os.path.dirname(path) or os.curdir):
+        raise EnvironmentFailure(f"cannot write '{escape(path)}': No such file or directory")
     for read in inputs:
         if read and os.path.exists(path) and os.path.exists(read) and os.path.samefile(path, read):
             raise UsageError(f"'{escape(path)}' is the spec itself and would be overwritten")
