@@ -36,8 +36,9 @@ def command(networks: tuple[str, ...], **given: Any) -> int:
     checked = list(sessions.check_all(sessions.Session(claims_only=True), paths))
     if given["misprints"]:
         checked = [one._replace(claims=tuple(c for c in one.claims if c.verdict != "holds")) for one in checked]
-    emit(output, lambda data: _table(checked, data), lambda: payload.payload(checked, strict=False), paths)
     broken = [finding for one in checked if one.kind == "broken" for finding in one.findings]
+    if not (networks and broken):  # of the whole zoo the others are shown, of what was named nothing
+        emit(output, lambda data: _table(checked, data), lambda: payload.payload(checked, strict=False), paths)
     for finding in broken:
         click.echo(finding, err=True)
     return 2 if broken else 0

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from typing import Any
 
 import click
@@ -53,7 +52,7 @@ def command(**given: Any) -> int:
     emit(output, lambda _: catalog.table(entries, columns, figures), lambda: catalog.payload(entries), [])
     for problem in broken:
         for line in format_errors(problem):
-            print(line, file=sys.stderr)  # noqa: T201 - the findings of this command
+            click.echo(line, err=True)
     return 2 if broken else 0
 
 

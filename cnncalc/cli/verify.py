@@ -72,7 +72,7 @@ def command(networks: tuple[str, ...], **given: Any) -> int:
         emit(output, lambda _: agreement.overview(results), lambda: agreement.payload(results), inputs)
     for problem in broken:
         for line in format_errors(problem):
-            print(line, file=sys.stderr)  # noqa: T201 - the findings of this command
+            click.echo(line, err=True)
     return 2 if broken else int(not all(result["agrees"] for result in results))
 
 

@@ -14,7 +14,7 @@ UNKNOWN = "not reproducible"
 
 
 def table(report: Report, counted: Sequence[Counted], side: Mapping[str, int] | None) -> Table:
-    """A line for each convention, under it the terms that add up to its total, the largest first.
+    """A line for each convention; then the terms that add up to each total, the largest first.
 
     ``side`` are the totals with the side outputs, if there are any that were left out.
     """
@@ -28,27 +28,20 @@ def table(report: Report, counted: Sequence[Counted], side: Mapping[str, int] | 
         Heading("work", "work", True),
         Heading("ratio", "of macs", True),
     ]
-    rows: list[list[str]] = []
-    values: list[list[Any]] = []
-    notes = []
+    sides, terms, notes = [], [], []
     for one in counted:
         name = one.convention.name
         if one.reason is not None:
-            rows.append([name, "", "", "", "", UNKNOWN, ""])
-            values.append([name, None, None, None, None, None, None])
+            sides.append([name, "", "", "", "", UNKNOWN, ""])
             notes.append(f"{name}: {UNKNOWN}: {one.reason}")
             continue
-        rows.append([name, "", "", "", "", units.grouped(one.total), units.ratio(one.total, macs)])
-        values.append([name, None, None, None, None, one.total, float(one.total / macs) if macs else None])
+        sides.append([name, "", "", "", "", units.grouped(one.total), units.ratio(one.total, macs)])
         for term in one.terms:
-            cells = [f"  {term.op}", str(term.layers), units.grouped(term.elements), term.quantity]
-            rows.append([*cells, str(term.weight), units.grouped(term.work), ""])
-            values.append(
-                [f"{name}.{term.op}", term.layers, term.elements, term.quantity, term.weight, term.work, None]
-            )
+            cells = [f"{name}: {term.op}", str(term.layers), units.grouped(term.elements), term.quantity]
+            terms.append([*cells, str(term.weight), units.grouped(term.work), ""])
         left_out = f"; not counted: {' '.join(one.uncounted)}" if one.uncounted else ""
         notes.append(f"{name} ({one.convention.source}): {one.convention.rule}{left_out}")
-    return Table(captions(report), headings, rows, [], [*notes, *_parameters(report, side)], values, [])
+    return Table(captions(report), headings, sides + terms, [], [*notes, *_parameters(report, side)], [], [])
 
 
 def _parameters(report: Report, side: Mapping[str, int] | None) -> list[str]:

@@ -300,7 +300,7 @@ def _timm_model(name: str, input: Shape) -> Peer:
             module = timm.create_model(name, pretrained=False, img_size=tuple(input[1:]), **given)
         except TypeError:  # one that takes any size
             module = timm.create_model(name, pretrained=False, **given)
-    except Exception as error:
+    except Exception as error:  # a size that does not fit
         raise UsageError(f"timm:{name} can't be made for {format_shape(input)}: {first_line(error)}") from None
     return Peer(module, f"timm:{name}", timm.__version__)
 

@@ -71,7 +71,7 @@ def build(
             if first is not None:  # it goes before the others, and is overwritten
                 inputs.remove(first)
                 inputs.insert(0, first)
-                module.inplace = True  # type: ignore[assignment]
+                module.inplace = True  # type: ignore[assignment]  # nn.Module declares attributes as tensors or modules
             if node.shared is not None:
                 _tie(module, built[node.shared])
             built[node.index] = module

@@ -134,6 +134,7 @@ def test_what_is_checked_without_arguments(cnncalc: Command, folder: Path, monke
         (["specs", "--ignore", "CN999"], "error: unknown lint rule 'CN999'"),
         (["specs", "--config", "no.toml"], "no.toml:1:1: error: can't read"),
         (["specs", "--export", "sarf=x"], "error: unknown format 'sarf' to export (hint: did you mean sarif?)"),
+        (["specs", "--export", "json=no/such.json"], "error: cannot write 'no/such.json': No such file or directory"),
         (["specs", "--export", "junit"], "error: --export takes FORMAT=FILE, not 'junit'"),
         (["specs", "--export", "json=specs/base.yaml"], "error: 'specs/base.yaml' is the spec itself"),
         (["nothing/"], "nothing/:1:1: error: can't read the spec"),
@@ -147,7 +148,7 @@ def test_what_is_checked_without_arguments(cnncalc: Command, folder: Path, monke
 )
 def test_wrong_calls(cnncalc: Command, folder: Path, arguments: list[str], message: str) -> None:
     code, out, err = cnncalc("check", *arguments)
-    assert (code, out) == (3 if "HEAD" in arguments else 2, "")
+    assert (code, out) == (3 if {"HEAD", "json=no/such.json"} & set(arguments) else 2, "")
     assert err.startswith(message)
 
 
@@ -168,6 +169,13 @@ def test_a_pipe_is_read_once(folder: Path) -> None:
     command = [sys.executable, "-m", "cnncalc", "check", "/dev/stdin"]
     done = subprocess.run(command, input=BASE, capture_output=True, text=True, timeout=60)
     assert (done.returncode, done.stdout.splitlines()[0]) == (0, "1 spec, 0 claims hold")
+
+
+def test_a_missing_folder_is_known_before_the_work(
+    cnncalc: Command, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("cnncalc.check.session.check_all", lambda *_: pytest.fail("specs were judged"))
+    assert cnncalc("check", "specs", "--export", "json=no/such.json").code == 3
 
 
 def test_the_configuration_limits_and_ignores(cnncalc: Command, folder: Path) -> None:
@@ -352,6 +360,7 @@ def test_claims_as_data(cnncalc: Command, folder: Path) -> None:
 
 def test_claims_of_a_broken_spec(cnncalc: Command, folder: Path) -> None:
     plant(folder, "extends: base", "extends: bse")
-    code, _, err = cnncalc("claims", "specs/variant.yaml")
-    assert code == 2
+    code, out, err = cnncalc("claims", "specs/variant.yaml", "--export", "csv=out.csv")
+    assert (code, out) == (2, "")
+    assert not Path("out.csv").exists()
     assert err == "specs/variant.yaml:4:10: error: no spec is named 'bse' (hint: did you mean base?) [spec]\n"
