@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from cnncalc.ops.base import POINTWISE, Lowering, Op, Tap, op
 from cnncalc.values import Shape, Work, elements
+
+if TYPE_CHECKING:
+    from cnncalc.tape.engine import Value
+    from cnncalc.tape.tape import Tape
 
 
 class _Activation(Op):
@@ -21,6 +25,9 @@ class _Activation(Op):
 
     def work(self, x: Shape, y: Shape) -> Work:
         return self.unit * elements(y)
+
+    def run(self, tape: Tape, x: Value) -> Value:
+        return tape.pointwise(x, "output" if self.saves_output else "input")
 
     def lowering(self, x: Shape) -> Lowering:
         return Lowering(f"torch.nn.{self.module}", tuple(value for _, value in self.arguments()))

@@ -13,6 +13,9 @@ from cnncalc.values import Shape, Work
 if TYPE_CHECKING:
     from fractions import Fraction
 
+    from cnncalc.tape.engine import Value
+    from cnncalc.tape.tape import Tape
+
 #: Argument types. The annotation of an operator's field, as written, is the kind of its argument.
 Window = int | tuple[int, ...]
 Margin = int | tuple[int, ...]
@@ -240,6 +243,10 @@ class Op(ABC):
     @abstractmethod
     def lowering(self, *inputs: Any, **_: Any) -> Lowering:
         """The same computation in PyTorch."""
+
+    def run(self, tape: Tape, *xs: Any) -> Value:
+        """The output, of values with a batch axis: what the module of :meth:`lowering` has PyTorch do, call by call."""
+        raise NotImplementedError(self.name)
 
     @classmethod
     @abstractmethod

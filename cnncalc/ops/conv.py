@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from math import prod
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from cnncalc.errors import ShapeError
 from cnncalc.ops import window
 from cnncalc.ops.base import Lowering, Margin, Op, Pad, Table, Tap, Window, op
 from cnncalc.values import Shape, Work, elements
+
+if TYPE_CHECKING:
+    from cnncalc.tape.engine import Value
+    from cnncalc.tape.tape import Tape
 
 
 def _check_groups(groups: int, inputs: int, outputs: int) -> None:
@@ -65,6 +69,13 @@ class _Convolution(Op):
         if not uneven:
             return conv
         return Lowering("cnncalc.torch_backend.modules.Padded", (conv, window.torch_padding(axes), 0.0))
+
+    def run(self, tape: Tape, x: Value) -> Value:
+        shape = (x.shape[0], *self.shape(x.shape[1:]))
+        axes = self._axes(x.shape[1:])
+        if any(axis.before != axis.after for axis in axes):
+            x = tape.pad(x, window.torch_padding(axes))
+        return tape.conv(x, tape.weights["weight"], tape.weights.get("bias"), shape)
 
     def _module(self, x: Shape, kernel: tuple[int, ...], arguments: dict[str, Any]) -> Lowering:
         """The convolution itself."""
@@ -214,6 +225,10 @@ class ConvTranspose(Op):
             Tap(-(-(d * (k - 1) + 1) // s), Fraction(1, s), (d * (k - 1) - p) // s)
             for k, s, p, _, d in zip(*self._arguments(x), strict=True)
         )
+
+    def run(self, tape: Tape, x: Value) -> Value:
+        shape = (x.shape[0], *self.shape(x.shape[1:]))
+        return tape.conv(x, tape.weights["weight"], tape.weights.get("bias"), shape)
 
     def lowering(self, x: Shape) -> Lowering:
         kernel, stride, pad, output_pad, dilation = self._arguments(x)

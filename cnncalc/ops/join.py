@@ -3,10 +3,16 @@
 from __future__ import annotations
 
 from abc import abstractmethod
+from functools import reduce
+from typing import TYPE_CHECKING
 
 from cnncalc.errors import ShapeError
 from cnncalc.ops.base import Lowering, Op, op
 from cnncalc.values import NO_WORK, Shape, Work, elements, format_shape
+
+if TYPE_CHECKING:
+    from cnncalc.tape.engine import Value
+    from cnncalc.tape.tape import Tape
 
 _SAME_CHANNELS = "a convolution with kernel 1 in the shortcut gives it the other's channels, its stride the size"
 _SAME_SIZE = "pad: same with stride: 1 keeps the size (a pool's stride is its window unless said)"
@@ -58,6 +64,9 @@ class Add(_Elementwise):
     def work(self, *xs_and_y: Shape) -> Work:
         return Work(add=(len(xs_and_y) - 2) * elements(xs_and_y[-1]))
 
+    def run(self, tape: Tape, *xs: Value) -> Value:
+        return reduce(tape.add, xs)
+
 
 @op("mul")
 class Mul(_Elementwise):
@@ -65,6 +74,9 @@ class Mul(_Elementwise):
 
     def work(self, *xs_and_y: Shape) -> Work:
         return Work(mul=(len(xs_and_y) - 2) * elements(xs_and_y[-1]))
+
+    def run(self, tape: Tape, *xs: Value) -> Value:
+        return reduce(tape.mul, xs)
 
 
 @op("mean")
@@ -98,6 +110,9 @@ class Concat(Op):
 
     def work(self, *xs_and_y: Shape) -> Work:
         return NO_WORK
+
+    def run(self, tape: Tape, *xs: Value) -> Value:
+        return tape.cat(xs, 1)
 
     def lowering(self, *xs: Shape) -> Lowering:
         return Lowering("cnncalc.torch_backend.modules.Concat")

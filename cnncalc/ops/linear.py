@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from cnncalc.errors import ShapeError
 from cnncalc.ops import window
 from cnncalc.ops.base import Lowering, Op, op
 from cnncalc.values import NO_WORK, Shape, Work, elements, format_shape
+
+if TYPE_CHECKING:
+    from cnncalc.tape.engine import Value
+    from cnncalc.tape.tape import Tape
 
 
 @op("linear")
@@ -36,6 +42,9 @@ class Linear(Op):
     def reach(self, x: Shape) -> None:
         return None
 
+    def run(self, tape: Tape, x: Value) -> Value:
+        return tape.linear(x, tape.weights["weight"], tape.weights.get("bias"))
+
     def lowering(self, x: Shape) -> Lowering:
         return Lowering("torch.nn.Linear", (x[-1], self.out), {"bias": self.bias})
 
@@ -58,6 +67,9 @@ class Flatten(Op):
 
     def reach(self, x: Shape) -> None:
         return None
+
+    def run(self, tape: Tape, x: Value) -> Value:
+        return tape.flatten(x)
 
     def lowering(self, x: Shape) -> Lowering:
         return Lowering("torch.nn.Flatten")

@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from cnncalc.errors import ShapeError
 from cnncalc.ops import window
 from cnncalc.ops.base import POINTWISE, Lowering, Op, Tap, op
 from cnncalc.values import Shape, Work, elements
+
+if TYPE_CHECKING:
+    from cnncalc.tape.engine import Value
+    from cnncalc.tape.tape import Tape
 
 
 def _affine_weights(channels: int) -> dict[str, Shape]:
@@ -51,6 +57,9 @@ class BatchNorm(Op):
 
     def work(self, x: Shape, y: Shape) -> Work:
         return Work(mul=elements(y), add=elements(y))
+
+    def run(self, tape: Tape, x: Value) -> Value:
+        return tape.batch_norm(x)
 
     def lowering(self, x: Shape) -> Lowering:
         return Lowering(f"torch.nn.BatchNorm{max(len(x) - 1, 1)}d", (x[0],), {"affine": self.affine, "eps": self.eps})

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from math import gcd, prod
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from cnncalc.errors import ShapeError
 from cnncalc.ops import window
 from cnncalc.ops.base import Lowering, Op, Pad, Tap, Window, op
 from cnncalc.values import NO_WORK, Shape, Work, elements
+
+if TYPE_CHECKING:
+    from cnncalc.tape.engine import Value
+    from cnncalc.tape.tape import Tape
 
 
 class _WindowPool(Op):
@@ -58,6 +62,13 @@ class MaxPool(_WindowPool):
 
     def work(self, x: Shape, y: Shape) -> Work:
         return Work(cmp=(prod(window.per_axis(self.kernel, len(x) - 1, "kernel")) - 1) * elements(y))
+
+    def run(self, tape: Tape, x: Value) -> Value:
+        shape = (x.shape[0], *self.shape(x.shape[1:]))
+        axes = self._axes(x.shape[1:])
+        if any(axis.before != axis.after for axis in axes):
+            x = tape.pad(x, window.torch_padding(axes))
+        return tape.max_pool(x, shape)
 
     def lowering(self, x: Shape) -> Lowering:
         axes = self._axes(x)
@@ -109,6 +120,9 @@ class AvgPool(_WindowPool):
     def work(self, x: Shape, y: Shape) -> Work:
         window_size = prod(window.per_axis(self.kernel, len(x) - 1, "kernel"))
         return Work(add=(window_size - 1) * elements(y), div=elements(y))
+
+    def run(self, tape: Tape, x: Value) -> Value:
+        return tape.pool(x, (x.shape[0], *self.shape(x.shape[1:])))
 
     def lowering(self, x: Shape) -> Lowering:
         axes = self._axes(x)
@@ -278,6 +292,9 @@ class GlobalAvgPool(_GlobalPool):
 
     def work(self, x: Shape, y: Shape) -> Work:
         return Work(add=elements(x) - elements(y), div=elements(y))
+
+    def run(self, tape: Tape, x: Value) -> Value:
+        return tape.pool(x, (x.shape[0], *self.shape(x.shape[1:])), saves=False)
 
 
 @op("global_maxpool")

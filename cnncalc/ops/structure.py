@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from fractions import Fraction
 
     from cnncalc.ops.base import Rational
+    from cnncalc.tape.engine import Value
+    from cnncalc.tape.tape import Tape
 
 
 class _Dropped(Op):
@@ -50,6 +52,9 @@ class Dropout(_Dropped):
 
     def _module(self) -> str:
         return "torch.nn.Dropout"
+
+    def run(self, tape: Tape, x: Value) -> Value:
+        return tape.dropout(x) if tape.training and self.p else x
 
 
 @op("stochastic_depth")
