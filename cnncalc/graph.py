@@ -95,11 +95,11 @@ class Kind(NamedTuple):
 
 
 class Graph:
-    """Nodes in call order (the first is the input), the outputs, the value that each path of the spec stands for, and
-    the names of the blocks by their paths.
+    """Nodes in call order (the first is the input), the outputs, the value that each path of the spec stands for,
+    the names of the blocks by their paths, and the network's name.
     """
 
-    __slots__ = ("blocks", "kinds", "nodes", "outputs", "paths", "sides")
+    __slots__ = ("blocks", "kinds", "name", "nodes", "outputs", "paths", "sides")
 
     def __init__(
         self,
@@ -109,6 +109,7 @@ class Graph:
         sides: Sequence[Side],
         paths: Mapping[str, int],
         blocks: Mapping[str, str],
+        name: str = "",
     ) -> None:
         self.nodes = tuple(nodes)
         self.kinds = tuple(kinds)
@@ -116,6 +117,7 @@ class Graph:
         self.sides = tuple(sides)
         self.paths = paths
         self.blocks = blocks
+        self.name = name
 
     def per_node(self, rule: Callable[[Kind], Result]) -> list[Result]:
         """What ``rule`` says of every node; it is asked once for each kind."""
@@ -240,7 +242,7 @@ class GraphBuilder:
         self.positions[path] = index
         return index
 
-    def finish(self, outputs: Iterable[int]) -> Graph:
+    def finish(self, outputs: Iterable[int], name: str = "") -> Graph:
         """The Graph of everything added so far."""
         paths = {**self.positions, **self.paths}
-        return Graph(self.nodes, self._kind_list, tuple(outputs), self.sides, paths, self.blocks)
+        return Graph(self.nodes, self._kind_list, tuple(outputs), self.sides, paths, self.blocks, name)

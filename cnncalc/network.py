@@ -6,8 +6,9 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from cnncalc import analysis
+from cnncalc.analysis import passes
 from cnncalc.analysis.columns import Assumptions
-from cnncalc.analysis.compute import not_reproducible
+from cnncalc.analysis.compute import not_reproducible, raw
 from cnncalc.analysis.conventions import CONVENTIONS
 from cnncalc.errors import SpecError, UsageError, suggest
 from cnncalc.graph import Graph
@@ -36,7 +37,12 @@ class Network:
         return f"<Network {self.name}: {len(self.graph.nodes) - 1} operators>"
 
     def analyze(
-        self, batch: int = 1, dtype: str = "float32", convention: str = "macs", with_side: bool = False
+        self,
+        batch: int = 1,
+        dtype: str = "float32",
+        convention: str = "macs",
+        with_side: bool = False,
+        pass_: str = "forward",
     ) -> Report:
         """The network's figures.
 
@@ -45,22 +51,21 @@ class Network:
             dtype: the data type of activations: float64, float32, float16, bfloat16 or int8.
             convention: the counting rule of ``work``, a name of :data:`cnncalc.analysis.conventions.CONVENTIONS`.
             with_side: whether side outputs (auxiliary heads) are counted.
+            pass_: whose work is counted: ``forward``; ``backward``, the gradients of weights and of the values that
+                they depend on; or ``step``, both.
 
         Raises:
-            UsageError: an unknown data type or convention, a batch below 1, or a convention whose tool counts by what
-                the network does not say.
+            UsageError: an unknown data type, convention or pass, a batch below 1, a convention whose tool counts by
+                what the network does not say, or that counts no backward pass.
         """
         if isinstance(batch, bool) or not isinstance(batch, int) or not 1 <= batch <= BATCH_LIMIT:
             raise UsageError(f"batch must be a whole number from 1 to {BATCH_LIMIT:,}, not {batch}")
         dtype_bytes(dtype)
-        if convention not in CONVENTIONS:
-            hint = suggest(convention, CONVENTIONS) or f"one of: {', '.join(CONVENTIONS)}"
-            raise UsageError(f"unknown convention '{convention}'", hint=hint)
-        reason = not_reproducible(self.name, self.graph, CONVENTIONS[convention])
+        reason = self.not_reproducible(convention, pass_)
         if reason is not None:
             message = f"the figure of {convention} is not reproducible for {self.name}: {reason}"
             raise UsageError(message, hint=f"cnncalc explain {self.name} has the conventions that are")
-        assumptions = Assumptions(batch, dtype, convention, with_side)
+        assumptions = Assumptions(batch, dtype, convention, with_side, pass_)
         nodes = self.graph.nodes
         kinds = self.graph.kinds
         described: dict[str, Callable[[], Sequence[Any]]] = {
@@ -76,7 +81,7 @@ class Network:
         }
         columns = analysis.Columns(self.graph, assumptions, described)
         counted = [node.index for node in nodes if with_side or node.side is None]
-        given = {"input": list(self.input), **assumptions._asdict()}
+        given = {"input": list(self.input), **assumptions.to_dict()}
         return Report(
             _Spec(self),
             given,
@@ -86,7 +91,30 @@ class Network:
             [self._side(side, columns) for side in self.graph.sides],
             [claim.to_dict() for claim in self.document.claims],
             self.graph.blocks,
+            lambda: self._uncounted(columns, counted),
         )
+
+    def _uncounted(self, columns: Mapping[str, Sequence[Any]], counted: Sequence[int]) -> list[str]:
+        """Keywords of the operators that do arithmetic of which ``work`` has nothing, in call order."""
+        worked: dict[str, int] = {}
+        works = self.graph.per_node(raw)
+        for index in counted:
+            if works[index].counts:
+                keyword = self.graph.nodes[index].op.name
+                worked[keyword] = worked.get(keyword, 0) + columns["work"][index]
+        return [keyword for keyword, total in worked.items() if not total]
+
+    def not_reproducible(self, convention: str, pass_: str) -> str | None:
+        """Why the convention's figure of a pass is not what its tool prints for this network; None where it is.
+
+        Raises:
+            UsageError: an unknown convention or pass, or a convention that counts no backward pass.
+        """
+        check_counted(convention, pass_)
+        reason = not_reproducible(self.graph, CONVENTIONS[convention])
+        if reason is None and pass_ != "forward":
+            reason = passes.refusal(self.graph, convention)
+        return reason
 
     def _side(self, side: Any, columns: Mapping[str, Sequence[Any]]) -> dict[str, Any]:
         nodes = self.graph.nodes
@@ -98,6 +126,20 @@ class Network:
             "totals": totals(columns, members),
             "layers": members,
         }
+
+
+def check_counted(convention: str, pass_: str) -> None:
+    """Refuses what no network can be counted by.
+
+    Raises:
+        UsageError: an unknown convention or pass, with a suggestion, or a convention that counts no backward pass.
+    """
+    for what, name, known in (("convention", convention, CONVENTIONS), ("pass", pass_, passes.PASSES)):
+        if name not in known:
+            raise UsageError(f"unknown {what} '{name}'", hint=suggest(name, known) or f"one of: {', '.join(known)}")
+    if pass_ != "forward" and convention not in passes.BACKWARD:
+        hint = f"conventions that do: {', '.join(passes.BACKWARD)}"
+        raise UsageError(f"{convention} counts no backward pass", hint=hint)
 
 
 class _Spec(Mapping[str, Any]):

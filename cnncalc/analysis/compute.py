@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from fnmatch import fnmatchcase
 from math import prod
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
+from cnncalc.analysis import passes
 from cnncalc.analysis.columns import Assumptions, Column
 from cnncalc.analysis.conventions import CONVENTIONS, NOT_REPRODUCIBLE, Convention, Weights
+from cnncalc.analysis.programs import PROGRAMS
 from cnncalc.graph import Graph, Kind, Node
 from cnncalc.values import Shape, Work, elements
 
@@ -19,10 +22,26 @@ COLUMNS = (
 )
 
 
+class Group(NamedTuple):
+    """Layers of one kind that are written alike: the raw ``work`` of a sample, the ``names`` by which a convention may
+    weigh them (the most telling first, the keyword last), how many ``layers``, and the ``values`` that they make.
+    """
+
+    kind: Kind
+    work: Work
+    names: tuple[str, ...]
+    layers: int
+    values: int
+
+
 class Term(NamedTuple):
-    """What a convention counts of one operator: ``elements`` of a quantity over some ``layers``, times a ``weight``."""
+    """What a convention counts of one operator: ``elements`` of a quantity over some ``layers``, times a ``weight``.
+
+    ``variant`` is the way of writing it (``conventions.VARIANTS``) that the weight is for, None if it is for any.
+    """
 
     op: str
+    variant: str | None
     quantity: str
     layers: int
     elements: int
@@ -37,14 +56,14 @@ def raw(kind: Kind) -> Work:
 
 def price(kind: Kind, work: Work, convention: Convention, variant: str | None = None) -> int:
     """The work of one sample under a convention; ``work`` is its raw work, ``variant`` how the operator is written."""
-    weights = _weights(kind, convention, variant)
+    weights = _rule(_names(kind, variant), convention)[1] if convention.kinds else convention.every
     if weights is convention.every:  # raw work alone, and most rows have more kinds of it than a layer does
         return sum([weights[name] * count for name, count in work.counts.items() if name in weights])
     return sum([weight * _quantity(kind, work, name) for name, weight in weights.items()])
 
 
 def measure(graph: Graph, assumptions: Assumptions) -> dict[str, list[int]]:
-    """The columns, a value for every node, for the whole batch."""
+    """The columns, a value for every node, for the whole batch and the pass of the assumptions."""
     macs, flops, chosen = CONVENTIONS["macs"], CONVENTIONS["flops"], CONVENTIONS[assumptions.convention]
     same = {"macs": 0, "flops": 1}.get(chosen.name)
 
@@ -59,76 +78,94 @@ def measure(graph: Graph, assumptions: Assumptions) -> dict[str, list[int]]:
         for node, priced in zip(graph.nodes, graph.per_node(prices), strict=True)
     ]
     columns = {column.name: list(values) for column, values in zip(COLUMNS, zip(*rows, strict=True), strict=True)}
-    for index, variant in _variants(graph, chosen).items():
+    known: dict[tuple[int, str], int] = {}
+    for index, variant in _variants(graph).items() if chosen.kinds else ():
         node = graph.nodes[index]
-        kind = graph.kinds[node.kind]
-        columns["work"][index] = price(kind, raw(kind), chosen, variant) * node.count * assumptions.batch
-    return columns
+        key = (node.kind, variant)
+        if variant in chosen.kinds:
+            if key not in known:
+                kind = graph.kinds[node.kind]
+                known[key] = price(kind, raw(kind), chosen, variant)
+            columns["work"][index] = known[key] * node.count * assumptions.batch
+    return passes.through(graph, assumptions, columns)
 
 
-def terms(graph: Graph, convention: Convention, batch: int = 1, with_side: bool = False) -> list[Term]:
-    """What a convention counts, by operator, quantity and weight, in the order of the network.
-
-    The sum of the terms' work is the convention's total, exactly.
-    """
-    found: dict[tuple[str, str, int], list[int]] = {}
-    for kind, work, variant, layers, times in _counted(graph, convention, with_side):
-        for quantity, weight in _weights(kind, convention, variant).items():
-            value = _quantity(kind, work, quantity) * times * batch
-            if value:
-                sums = found.setdefault((kind.op.name, quantity, weight), [0, 0])
-                sums[0] += layers
-                sums[1] += value
-    return [
-        Term(op, quantity, layers, values, weight, values * weight)
-        for (op, quantity, weight), (layers, values) in found.items()
-    ]
-
-
-def uncounted(graph: Graph, convention: Convention, with_side: bool = False) -> list[str]:
-    """Keywords of the operators that do arithmetic of which the convention counts nothing, in the network's order."""
-    worked: dict[str, int] = {}
-    for kind, work, variant, _, _ in _counted(graph, convention, with_side):
-        if work.counts:
-            worked[kind.op.name] = worked.get(kind.op.name, 0) + price(kind, work, convention, variant)
-    return [keyword for keyword, total in worked.items() if not total]
-
-
-def not_reproducible(network: str, graph: Graph, convention: Convention) -> str | None:
-    """Why the convention's total is not what its tool prints for the network of that name; None where it is."""
-    listed = NOT_REPRODUCIBLE.get(convention.name, {}).get(network)
-    if listed is not None:
-        return listed
-    for kind in graph.kinds if convention.unsettled else ():
-        for name in (kind.op.name, _own_variant(kind)):
-            if name is not None and name in convention.unsettled:
-                return f"{name}: {convention.unsettled[name]}"
-    return None
-
-
-def _counted(graph: Graph, convention: Convention, with_side: bool) -> list[tuple[Kind, Work, str | None, int, int]]:
-    """The kinds that a total covers: raw work of a sample, variant, how many layers, and the values that they make."""
-    variants = _variants(graph, convention)
+def groups(graph: Graph, with_side: bool = False) -> list[Group]:
+    """The layers that a total covers, in the order of the network; the same under every convention."""
+    variants = _variants(graph)
     found: dict[tuple[int, str | None], list[int]] = {}
     for node in graph.nodes:
         if with_side or node.side is None:
             sums = found.setdefault((node.kind, variants.get(node.index)), [0, 0])
             sums[0] += 1
             sums[1] += node.count
+    kinds = graph.kinds
     return [
-        (graph.kinds[kind], raw(graph.kinds[kind]), variant, layers, times)
-        for (kind, variant), (layers, times) in found.items()
+        Group(kinds[kind], raw(kinds[kind]), _names(kinds[kind], variant), layers, values)
+        for (kind, variant), (layers, values) in found.items()
     ]
 
 
-def _weights(kind: Kind, convention: Convention, variant: str | None) -> Weights:
-    kinds = convention.kinds
-    if not kinds:
-        return convention.every
-    for name in (variant, _own_variant(kind), kind.op.name):
-        if name is not None and name in kinds:
-            return kinds[name]
-    return convention.every
+def terms(counted: Sequence[Group], convention: Convention, batch: int = 1) -> list[Term]:
+    """What a convention counts, by operator, way of writing it, quantity and weight, in the order of the network.
+
+    The sum of the terms' work is the convention's total, exactly.
+    """
+    found: dict[tuple[str, str, str, int], list[int]] = {}
+    for kind, work, names, layers, values in counted:
+        name, weights = _rule(names, convention)
+        for quantity, weight in weights.items():
+            value = _quantity(kind, work, quantity) * values * batch
+            if value:
+                sums = found.setdefault((kind.op.name, name, quantity, weight), [0, 0])
+                sums[0] += layers
+                sums[1] += value
+    return [
+        Term(op, None if name == op else name, quantity, layers, values, weight, values * weight)
+        for (op, name, quantity, weight), (layers, values) in found.items()
+    ]
+
+
+def uncounted(counted: Sequence[Group], convention: Convention) -> list[str]:
+    """Operators that do arithmetic of which the convention counts nothing, in the network's order.
+
+    By keyword; by variant where the convention counts another way of writing the operator.
+    """
+    worked: dict[str, bool] = {}
+    for kind, work, names, _, _ in counted:
+        if work.counts:
+            name, weights = _rule(names, convention)
+            worked[name] = worked.get(name, False) or any(_quantity(kind, work, quantity) for quantity in weights)
+    return [name for name, is_counted in worked.items() if not is_counted]
+
+
+def not_reproducible(graph: Graph, convention: Convention) -> str | None:
+    """Why the convention's total is not what its tool prints for the network; None where it is."""
+    listed = NOT_REPRODUCIBLE.get(convention.name, {}).get(graph.name)
+    if listed is not None:
+        return listed
+    for kind in graph.kinds if convention.unsettled else ():
+        for name in reversed(_names(kind)):
+            if name in convention.unsettled:
+                return f"{name}: {convention.unsettled[name]}"
+    return None
+
+
+def _rule(names: tuple[str, ...], convention: Convention) -> tuple[str, Weights]:
+    """The first of the names that the convention has weights for, and these; the keyword, if it has for none."""
+    for name in names:
+        if name in convention.kinds:
+            return name, convention.kinds[name]
+    return names[-1], convention.every
+
+
+def _names(kind: Kind, variant: str | None = None) -> tuple[str, ...]:
+    """What an operator goes by: how it is written, what its arguments make it, its keyword."""
+    keyword = kind.op.name
+    own = _own_variant(kind)
+    if variant is None:
+        return (keyword,) if own is None else (own, keyword)
+    return (variant, keyword) if own is None else (variant, own, keyword)
 
 
 #: by keyword, the variant that an operator's own arguments can make it, and when they do
@@ -161,7 +198,7 @@ def _in_plane(shape: Shape) -> int:
     return elements(shape) if len(shape) == 3 else 0
 
 
-def _parameters(kind: Kind, prefix: str = "", suffix: str = "") -> int:
+def _parameters(kind: Kind, prefix: str | tuple[str, ...] = "", suffix: str = "") -> int:
     named = kind.weights.items()
     return sum([elements(tensor) for name, tensor in named if name.startswith(prefix) and name.endswith(suffix)])
 
@@ -191,6 +228,11 @@ def _projection(kind: Kind) -> int:
     return windows * tokens * 4 * features**2
 
 
+def _product_printed(kind: Kind) -> int:
+    """As fvcore and calflops read einsum's work: numpy prints twice the multiply-accumulates in four digits."""
+    return int(float(f"{2 * _mixing(kind):.3e}")) // 2
+
+
 def _offsets(kind: Kind) -> int:
     """The offsets that a network makes position biases from, 0 without one."""
     return prod(kind.op.buffers(*kind.inputs).get("relative_coords_table", (0,))[:3])
@@ -214,7 +256,9 @@ _QUANTITIES: Mapping[str, Callable[[Kind], int]] = MappingProxyType(
         "layers": lambda kind: 1,
         "scores": _scores,
         "mixing": _mixing,
+        "product_printed": _product_printed,
         "projection": _projection,
+        "projection_parameters": lambda kind: _parameters(kind, ("qkv.", "proj.")),
         "position": lambda kind: _offsets(kind) * _parameters(kind, "cpb_mlp.", ".weight"),
         "position_hidden": lambda kind: _offsets(kind) * _parameters(kind, "cpb_mlp.0.bias"),
         "position_parameters": lambda kind: _parameters(kind, "cpb_mlp."),
@@ -225,15 +269,31 @@ _QUANTITIES: Mapping[str, Callable[[Kind], int]] = MappingProxyType(
 _KEEPS_LAYOUT = ("affine", "dropout", "scale", "space_to_depth", "stochastic_depth")
 
 
-def _variants(graph: Graph, convention: Convention) -> dict[int, str]:
-    """By index, the nodes that are written in a way which the convention counts otherwise, as their neighbours decide.
+def _variants(graph: Graph) -> dict[int, str]:
+    """By index, the nodes that are written in a way which some conventions count otherwise."""
+    return {**_by_neighbours(graph), **_by_program(graph)}
+
+
+def _by_program(graph: Graph) -> dict[int, str]:
+    """What the program of the network of that name writes otherwise (``programs.PROGRAMS``)."""
+    if graph.name not in PROGRAMS:
+        return {}
+    written = {variant.split()[0]: (variant, path) for variant, path in PROGRAMS[graph.name].written.items()}
+    found = {}
+    for node in graph.nodes:
+        variant, path = written.get(node.op.name, ("", ""))
+        if variant and fnmatchcase(node.path, path):
+            found[node.index] = variant
+    return found
+
+
+def _by_neighbours(graph: Graph) -> dict[int, str]:
+    """What a node's neighbours decide.
 
     PyTorch's layer norm takes channels last. So they are last from a layer norm or window attention of a map on,
     through what works value by value, and a sum of two such values; a 1x1 convolution there is a linear layer. What
     feeds a larger convolution or a flattening has channels first, and so has its layer norm.
     """
-    if not {"conv as linear", "layernorm channels first"} & set(convention.kinds):
-        return {}
     if not any(kind.op.name in ("layernorm", "window_attention") and len(kind.output) == 3 for kind in graph.kinds):
         return {}
     nodes = graph.nodes
@@ -261,7 +321,7 @@ def _variants(graph: Graph, convention: Convention) -> dict[int, str]:
         else:
             last[node.index] = node.op.name == "window_attention" or (before and _keeps_layout(node))
             last[node.index] = last[node.index] or (before and node.op.name == "add")
-    return {index: variant for index, variant in found.items() if variant in convention.kinds}
+    return found
 
 
 def _is_pointwise(kind: Kind) -> bool:

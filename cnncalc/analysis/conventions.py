@@ -1,10 +1,11 @@
 """The counting conventions: data. A convention weighs quantities of every layer; what it leaves out weighs nothing.
 
 A row that stands for a tool gives the tool's figure for the network written with PyTorch's own modules: activations,
-norms, pools and linear layers as ``torch.nn`` has them, joins as ``+`` and ``*``, Swin's attention on functions.
-A program may be written otherwise (``x.mean`` for the global pool), and some tools count that otherwise: for which
-networks of the zoo torchvision's program does so is in ``NOT_REPRODUCIBLE``. ``Convention.unsettled`` has the operators
-for which a tool's figure depends on more than a row can say. A figure is that of one sample, times the batch.
+norms, pools and linear layers as ``torch.nn`` has them, joins as ``+`` and ``*``, Swin's attention on functions. The
+figures of a network of the zoo that has an entry in ``programs.PROGRAMS`` are those of that program, torchvision's,
+which writes some operators otherwise (``x.mean`` for the global pool). ``NOT_REPRODUCIBLE`` has the networks of which a
+tool prints another figure or none, ``Convention.unsettled`` the operators for which a tool's figure depends on more
+than a row can say. A figure is that of one sample, times the batch.
 """
 
 from __future__ import annotations
@@ -30,7 +31,10 @@ QUANTITIES: Final[Mapping[str, str]] = MappingProxyType(
         "layers": "1",
         "scores": "values that the softmax of an attention takes",
         "mixing": "multiply-accumulates of the scores with the values, half of an attention's two products",
+        "product_printed": "multiply-accumulates of one of attention's two products, as they are read from the text "
+        "that numpy.einsum_path prints: twice as many in four digits",
         "projection": "multiply-accumulates that make queries, keys, values and the output of an attention",
+        "projection_parameters": "learned values of those",
         "position": "multiply-accumulates of the network that makes position biases",
         "position_hidden": "values of that network's hidden layer",
         "position_parameters": "learned values of that network",
@@ -44,12 +48,20 @@ VARIANTS: Final[Mapping[str, str]] = MappingProxyType(
         "conv as linear": "a 1x1 convolution of values with channels last, which is a linear layer in PyTorch",
         "layernorm channels first": "a layer norm of a map whose reader needs channels first: LayerNorm2d",
         "window_attention cosine": "window attention that compares directions",
+        "window_attention with einsum": "window attention on linear modules, its two products written with einsum",
         "upsample bilinear": "bilinear enlargement",
         "attention without bias": "attention whose projections have no biases",
         "conv with connections": "a convolution that reads some of its input maps for each output map",
         "conv_transpose with groups": "a transposed convolution in groups",
         "maxpool with same_tf": "a pool over a border that PyTorch pads by itself",
         "avgpool with same_tf": "a pool over a border that PyTorch pads by itself",
+        "relu as function": "torch.nn.functional's in place of the module",
+        "maxpool as function": "torch.nn.functional's in place of the module",
+        "avgpool as function": "torch.nn.functional's in place of the module",
+        "adaptive_avgpool as function": "torch.nn.functional's in place of the module",
+        "global_avgpool as function": "torch.nn.functional's in place of the module",
+        "global_avgpool as mean": "the tensor's mean over its spatial axes",
+        "flatten behind an adaptive pool": "flattening behind an AdaptiveAvgPool2d to the size that the map has",
     }
 )
 
@@ -86,6 +98,10 @@ def _row(
 
 def _each(keywords: str, **weights: int) -> dict[str, dict[str, int]]:
     return dict.fromkeys(keywords.split(), weights)
+
+
+def _as_functions(keywords: str, **weights: int) -> dict[str, dict[str, int]]:
+    return {f"{keyword} as function": weights for keyword in keywords.split()}
 
 
 _POOLS = "maxpool avgpool adaptive_avgpool adaptive_maxpool global_avgpool global_maxpool"
@@ -151,6 +167,9 @@ _ROWS = (
             "bn": {"input": 1, "affine": 1},
             **_each("layernorm groupnorm instancenorm", input=4, affine=1),
             **_each("adaptive_avgpool global_avgpool", input_2d=1),
+            "global_avgpool as mean": {},
+            "flatten behind an adaptive pool": {"input_2d": 1},
+            "window_attention with einsum": {"projection": 1, "product_printed": 2},
             "upsample": {"output_2d": 1},
             "upsample bilinear": {"output_2d": 4},
         },
@@ -172,9 +191,14 @@ _ROWS = (
             **_each("bn groupnorm instancenorm", input=1, affine=1),
             "layernorm": {"input": 1},
             "layernorm channels first": {},
+            "window_attention with einsum": {"projection": 1, "bias": 1, "scores": 1},
             **_each("relu gelu elu prelu", output=2),
+            "relu as function": {"output": 1},
             **_each("relu6 silu leaky_relu softmax", output=1),
             **_each(_POOLS, input=2),
+            **_as_functions("maxpool avgpool adaptive_avgpool global_avgpool", input=1),
+            "global_avgpool as mean": {},
+            "flatten behind an adaptive pool": {"input": 2},
             "upsample": {"output": 2},
         },
         {
@@ -208,11 +232,15 @@ _ROWS = (
         {
             "attention": {},
             "window_attention": {"position": 1},
+            "window_attention with einsum": {"projection": 1},
             "conv_transpose": {"swept": 1},
             **_each("bn layernorm instancenorm", input=2, affine=2),
             "layernorm channels first": {},
             **_each("adaptive_avgpool global_avgpool", input=1, output=1),
             "avgpool": {"output": 1},
+            **_as_functions("avgpool adaptive_avgpool global_avgpool"),
+            "global_avgpool as mean": {},
+            "flatten behind an adaptive pool": {"input": 1, "output": 1},
             "prelu": {"input": 1},
             "softmax": {"exp": 1, "cmp": 1, "div": 1},
             "upsample": {"output": 1},
@@ -235,6 +263,7 @@ _ROWS = (
             "conv_transpose": {"swept": 1, "bias": 1},
             "attention": {},
             "window_attention": {"position_parameters": 1},
+            "window_attention with einsum": {"projection_parameters": 1},
         },
     ),
     _row(
@@ -250,6 +279,8 @@ _ROWS = (
         {
             "window_attention": {"mac": 1, "mul": 1, "layers": 2},
             "window_attention cosine": {"mac": 1, "scores": 1, "position_scores": 1, "layers": 3},
+            "window_attention with einsum": {"mac": 1, "mul": 1, "layers": 1},
+            "flatten behind an adaptive pool": {"output": 1},
             "conv_transpose": {"swept": 1},
             **_each("bn layernorm groupnorm instancenorm", affine=1),
             **_each("avgpool adaptive_avgpool global_avgpool channel_mean leaky_relu", output=1),
@@ -278,12 +309,15 @@ _ROWS = (
             "window_attention cosine": {
                 "projection": 2, "mixing": 2, "scores": 1, "position": 2, "position_hidden": 1,
             },
+            "window_attention with einsum": {"projection": 2, "product_printed": 4, "scores": 1},
             "linear": {"mac": 2},
             "conv as linear": {"mac": 2},
             "bn": {"input": 1, "affine": 1},
             **_each("layernorm groupnorm instancenorm", input=4, affine=1),
             **_each("relu gelu elu prelu leaky_relu silu softmax", output=1),
             **_each(_POOLS, input=1),
+            "global_avgpool as mean": {},
+            "flatten behind an adaptive pool": {"input": 1},
             "upsample": {"input": 1},
         },
         {
@@ -299,51 +333,16 @@ _ROWS = (
 #: every convention by its name
 CONVENTIONS: Mapping[str, Convention] = MappingProxyType({row.name: row for row in _ROWS})
 
-_VGG = "vgg11 vgg11_bn vgg13 vgg13_bn vgg16 vgg16_bn vgg19 vgg19_bn"
-_MEAN = "mnasnet0_5 mnasnet0_75 mnasnet1_0 mnasnet1_3 shufflenet_v2_x0_5 shufflenet_v2_x1_0 shufflenet_v2_x1_5 " \
-    "shufflenet_v2_x2_0"  # fmt: skip
-_DENSE = "densenet121 densenet161 densenet169 densenet201"
-
-_ADAPTIVE = "torchvision's program has an adaptive pool to 7x7 before the linear layers, which the network has not"
-_AS_MEAN = "torchvision's program writes the global pool as x.mean, which {} does not count"
-_AS_FUNCTION = "torchvision's program calls the last {} as a function, which {}"
-_ONCE = "ptflops counts once in place of twice"
-_MODULES = "torchvision's program has linear modules in attention, Swin's has functions"
-_EINSUM = "it reads the work of attention's products from a printed text that has four digits"
-
 
 def _reasons(*entries: tuple[str, str]) -> Mapping[str, str]:
     return MappingProxyType({network: reason for networks, reason in entries for network in networks.split()})
 
 
-#: by convention, the networks of the zoo for which the tool prints another figure of torchvision's network of that name
+#: by convention, the networks of the zoo of which the tool prints another figure of that program, or none
 NOT_REPRODUCIBLE: Mapping[str, Mapping[str, str]] = MappingProxyType(
     {
-        "fvcore": _reasons((_VGG, _ADAPTIVE), (_MEAN, _AS_MEAN.format("fvcore")), ("maxvit_t", _EINSUM)),
-        "ptflops": _reasons(
-            (_VGG, _ADAPTIVE),
-            (_MEAN, _AS_MEAN.format("ptflops")),
-            (_DENSE, _AS_FUNCTION.format("ReLU and the global pool each", _ONCE)),
-            ("mobilenet_v2", _AS_FUNCTION.format("pool", _ONCE)),
-            ("googlenet", f"torchvision's program calls ReLU as a function, which {_ONCE}"),
-            ("inception_v3", f"torchvision's program calls ReLU and all pools in blocks as functions, which {_ONCE}"),
-            ("maxvit_t", "torchvision's program has einsum and linear modules in attention, Swin's has functions"),
-        ),
-        "thop": _reasons(
-            (_VGG, _ADAPTIVE),
-            (_MEAN, _AS_MEAN.format("thop")),
-            (f"{_DENSE} mobilenet_v2", _AS_FUNCTION.format("pool", "thop does not see")),
-            ("inception_v3", "torchvision's program calls the average pools as functions, which thop does not see"),
-            ("maxvit_t", _MODULES),
-        ),
-        "torchinfo": _reasons(
-            ("maxvit_t", _MODULES),
-        ),
         "torchprofile": _reasons(
-            (_VGG, _ADAPTIVE),
-            ("maxvit_t", "tracing sees one multiplication of sizes less in its attention than in Swin's"),
             ("vit_b_16 vit_b_32 vit_l_16 vit_l_32 vit_h_14", "torchprofile 0.1.0 fails on PyTorch's fused attention"),
         ),
-        "calflops": _reasons((_VGG, _ADAPTIVE), (_MEAN, _AS_MEAN.format("calflops")), ("maxvit_t", _EINSUM)),
     }
-)  # fmt: skip
+)

@@ -15,7 +15,7 @@ from cnncalc.check.model import Finding, JudgedBudget
 from cnncalc.errors import CnncalcError
 from cnncalc.report import units
 from cnncalc.report.model import Report, plain
-from cnncalc.spec.claims import BYTES, Budget, read_figure
+from cnncalc.spec.claims import BYTES, MEMORY, Budget, read_figure
 from cnncalc.spec.document import SpecDocument
 
 if TYPE_CHECKING:
@@ -101,14 +101,15 @@ def judge(
     """
     try:
         report = subject.report(budget.options)
+        figure = _figure(subject, budget, report)
     except CnncalcError as error:
         judged = JudgedBudget(budget.quantity, budget.warn, budget.max, None, "not judged", budget.location)
         return judged, _finding(subject, budget, "error", error.message, error.hint)
-    if budget.quantity not in report.totals or "optimizer" in budget.options:
+    if figure is None:
         judged = JudgedBudget(budget.quantity, budget.warn, budget.max, None, "not judged", budget.location)
         message = f"{_label(budget)} is not computed by this version, so its budget is not judged"
         return judged, _finding(subject, budget, "note", message, None)
-    computed = _whole(report.totals[budget.quantity])
+    computed = _whole(figure)
     verdict, severity = "within", ""
     if _over(computed, budget.max) > 0:
         verdict, severity = "over max", "error"
@@ -117,10 +118,18 @@ def judge(
     judged = JudgedBudget(budget.quantity, budget.warn, budget.max, plain(computed), verdict, budget.location)
     if verdict == "within":
         return judged, None
-    said = [_excess(budget, computed, verdict.removeprefix("over ")), _heaviest(report, budget.quantity)]
+    most = _parts(subject, budget) if budget.quantity in MEMORY else _heaviest(report, budget.quantity)
+    said = [_excess(budget, computed, verdict.removeprefix("over ")), most]
     if before is not None:
         said.append(_growth(before, report, budget.quantity, since))
     return judged, _finding(subject, budget, severity, "; ".join(filter(None, said)), None)
+
+
+def _figure(subject: Subject, budget: Budget, report: Report) -> Any:
+    """What a budget limits; None where it is not computed."""
+    if budget.quantity == "training_memory" or (budget.quantity in MEMORY and "optimizer" not in budget.options):
+        return subject.peak(budget.quantity, budget.options).bytes
+    return None if "optimizer" in budget.options else report.totals.get(budget.quantity)
 
 
 def _over(computed: int | Fraction, limit: str | None) -> Fraction:
@@ -178,9 +187,16 @@ def _heaviest(report: Report, quantity: str) -> str:
     return f"heaviest: {', '.join(named)}" if named else ""
 
 
+def _parts(subject: Subject, budget: Budget) -> str:
+    """``at its peak: 553.4MB parameters, 25.69MB activations``."""
+    parts = subject.peak(budget.quantity, budget.options).parts
+    named = [f"{_amount(budget.quantity, size)} {kind}" for kind, size in _most(parts, HEAVIEST)]
+    return f"at its peak: {', '.join(named)}"
+
+
 def _growth(before: Report, now: Report, quantity: str, since: str) -> str:
     """``since main: +1,234,567 (+12.0%): fc6 +1,000,000, head.conv +200,000 (new)``."""
-    same = all(before.assumptions[key] == now.assumptions[key] for key in Assumptions._fields)
+    same = all(before.assumptions[key] == now.assumptions[key] for key in Assumptions().to_dict())
     if not same or quantity not in before.totals:
         return ""
     old, new = _by_layer(before, quantity), _by_layer(now, quantity)
@@ -215,7 +231,7 @@ def suggest(report: Report, headroom_percent: int | Fraction = 5, warn_percent: 
         headroom_percent: how far ``max`` is above each figure, from 0 on.
         warn_percent: how far ``warn`` is; it is left out where it would be no less than ``max``.
     """
-    usual = Assumptions()._asdict()
+    usual = Assumptions().to_dict()
     lines = ["budget:"]
     for quantity, depends in _SUGGESTED:
         value = report.totals[quantity]

@@ -14,6 +14,7 @@ from cnncalc.errors import CnncalcError, Location, SpecError, UsageError
 from cnncalc.network import Network
 from cnncalc.report import units
 from cnncalc.report.model import Report, plain
+from cnncalc.report.view import counted_by
 from cnncalc.spec import document, zoo
 from cnncalc.spec.expand import expand
 from cnncalc.spec.zoo import HERE, Found, Root
@@ -36,6 +37,7 @@ class Assumed(NamedTuple):
     dtype: str = "float32"
     convention: str = "macs"
     with_side: bool = False
+    pass_: str = "forward"
 
 
 class Version(NamedTuple):
@@ -167,7 +169,7 @@ def read(place: str | Found, assumed: Assumed, root: Root = HERE) -> Version:
         network = Network(spec, *expand(spec, given, assumed.input))
     except SpecError as error:
         return Version(name, file, "broken", None, None, tuple(spec_findings(error, name, file)), files)
-    report = network.analyze(assumed.batch, assumed.dtype, assumed.convention, assumed.with_side)
+    report = network.analyze(assumed.batch, assumed.dtype, assumed.convention, assumed.with_side, assumed.pass_)
     return Version(name, file, "network", network, report, (), files)
 
 
@@ -339,13 +341,20 @@ def _rewired(
 
 
 def assumptions(assumed: Assumed) -> list[str]:
-    """What is not as always: ``batch 2``, ``float16``."""
+    """The convention and the pass, and what is not as always: ``batch 2``, ``float16``."""
     usual = Assumed()
     said = [*assumed.set]
     said += [f"input {units.cell(assumed.input)}"] if assumed.input else []
     said += [f"batch {assumed.batch}"] if assumed.batch != usual.batch else []
     said += [assumed.dtype] if assumed.dtype != usual.dtype else []
-    return [*said, "side outputs counted"] if assumed.with_side else said
+    said += ["side outputs counted"] if assumed.with_side else []
+    return [*said, *counted_by(_given(assumed))]
+
+
+def _given(assumed: Assumed) -> dict[str, Any]:
+    """The assumptions by the names of the JSON."""
+    given = {name.rstrip("_"): value for name, value in assumed._asdict().items()}
+    return {**given, "set": list(assumed.set), "input": plain(assumed.input)}
 
 
 def payload(
@@ -354,13 +363,12 @@ def payload(
     """``cnncalc.diff/1``: every network that is not the same, and the names of those that are."""
     from cnncalc import __version__
 
-    given = {**assumed._asdict(), "set": list(assumed.set), "input": plain(assumed.input)}
     return {
         "schema": "cnncalc.diff/1",
         "tool": {"name": "cnncalc", "version": __version__},
         "before": dict(before),
         "after": dict(after),
-        "assumptions": given,
+        "assumptions": _given(assumed),
         "counts": {status: sum(change.status == status for change in changes) for status in STATUSES},
         "networks": [_network(change) for change in changes if change.status != "unchanged"],
         "unchanged": [change.name for change in changes if change.status == "unchanged"],

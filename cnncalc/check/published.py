@@ -8,10 +8,13 @@ from collections.abc import Iterator, Sequence
 from fractions import Fraction
 from typing import NamedTuple
 
-from cnncalc.analysis.explained import by_convention, parameters
+from cnncalc.analysis import params
+from cnncalc.analysis.columns import Assumptions
+from cnncalc.analysis.compute import groups, not_reproducible, terms
+from cnncalc.analysis.conventions import CONVENTIONS
+from cnncalc.analysis.explained import parameters
 from cnncalc.errors import CnncalcError, UsageError, quote
 from cnncalc.network import Network
-from cnncalc.report.model import Report
 from cnncalc.spec import document, zoo
 from cnncalc.spec.claims import read_figure
 from cnncalc.spec.expand import expand
@@ -102,9 +105,10 @@ def _variants(name: str, path: str | None) -> list[tuple[str, str]]:
 
 def _counts(network: Network) -> Iterator[tuple[str, int]]:
     """What is counted in figures without a unit."""
-    for one in by_convention(network.name, network.graph):
-        if one.reason is None:
-            yield one.convention.name, one.total
+    layers = groups(network.graph)
+    for convention in CONVENTIONS.values():
+        if not_reproducible(network.graph, convention) is None:
+            yield convention.name, sum(term.work for term in terms(layers, convention))
     yield from _parameters(network)
 
 
@@ -118,9 +122,11 @@ def _in_bytes(network: Network) -> Iterator[tuple[str, int]]:
 
 def _parameters(network: Network) -> Iterator[tuple[str, int]]:
     """The ways of counting that come to different totals, the plain one first."""
-    report: Report = network.analyze()
-    ways = {"params": report.totals["params"], **parameters(report.totals)}
-    if report.side:
-        ways["params with side outputs"] = network.analyze(with_side=True).totals["params"]
+    columns = params.measure(network.graph, Assumptions())
+    own = [node.index for node in network.graph.nodes if node.side is None]
+    totals = {name: sum([values[index] for index in own]) for name, values in columns.items()}
+    ways = {"params": totals["params"], **parameters(totals)}
+    if network.graph.sides:
+        ways["params with side outputs"] = sum(columns["params"])
     names = {total: rule for rule, total in reversed(ways.items())}
     yield from ((rule, total) for total, rule in names.items())

@@ -6,7 +6,15 @@ from typing import Any
 
 import click
 
-from cnncalc.cli.options import SpecName, debug_option, load, network_options, take_network
+from cnncalc.cli.options import (
+    NetworkOptions,
+    SpecName,
+    debug_option,
+    load,
+    network_options,
+    report_of,
+    take_network,
+)
 from cnncalc.errors import UsageError, quote
 
 FORMATS = ("svg", "json")
@@ -35,14 +43,14 @@ def command(network: str, quantity: str, **given: Any) -> None:
 
     options = take_network(given)
     loaded = load(network, options.set, options.input)
-    report = loaded.analyze(options.batch, options.dtype, options.convention, options.with_side)
+    report = report_of(loaded, options)
     view.check_column(quantity, report.totals, "quantity")
     path = given["output"]
     if path == "":
         raise UsageError("--output takes the name of a file")
     if path is not None:
         path = target(f"{given['format_']}={path}", FORMATS, loaded.document.files)[1]
-    label = _label(quantity, options.convention, given["label"])
+    label = _label(quantity, options, given["label"])
     message = _message(quantity, report.totals[quantity])
     color = given["color"]
     if color is None:
@@ -57,10 +65,15 @@ def command(network: str, quantity: str, **given: Any) -> None:
         write_file(path, text)
 
 
-def _label(quantity: str, convention: str, given: str | None) -> str:
+def _label(quantity: str, options: NetworkOptions, given: str | None) -> str:
     """What stands before the figure: the words that were given, or those of the quantity."""
+    from cnncalc.report.view import WORKED
+
     if given is None:
-        return f"work ({convention})" if quantity == "work" else LABELS.get(quantity, quantity.replace("_", " "))
+        said = [options.convention] if quantity == "work" else []
+        said += [options.pass_] if quantity in WORKED and options.pass_ != "forward" else []
+        words = LABELS.get(quantity, quantity.replace("_", " "))
+        return f"{words} ({', '.join(said)})" if said else words
     if not given.strip() or len(given) > LABEL_LIMIT or not given.isprintable():
         raise UsageError(f"--label takes 1 to {LABEL_LIMIT} printable characters, not {quote(given)}")
     return given.strip()

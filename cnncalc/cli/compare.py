@@ -14,6 +14,7 @@ from cnncalc.cli.options import (
     output_options,
     take_network,
     take_output,
+    with_work,
 )
 from cnncalc.errors import UsageError
 
@@ -44,7 +45,7 @@ def command(ctx: click.Context, /, networks: tuple[str, ...], **given: Any) -> N
         return _measured(ctx, networks, given)
     options, output = take_network(given), take_output(given)
     reports = [analyze(name, options) for name in networks]
-    quantities = given["columns"] or comparison.DEFAULT_QUANTITIES
+    quantities = given["columns"] or with_work(comparison.DEFAULT_QUANTITIES, options.convention)
     lines = comparison.lines(reports, quantities, given["depth"], given["sort"], given["top"])
     inputs = [report.spec["file"] for report in reports]
     emit(

@@ -9,7 +9,15 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from cnncalc.cli.options import Columns, Output, network_options, output_options, take_network, take_output
+from cnncalc.cli.options import (
+    Columns,
+    Output,
+    network_options,
+    output_options,
+    take_network,
+    take_output,
+    with_work,
+)
 from cnncalc.errors import SpecNotFoundError, UsageError, escape, quote
 
 if TYPE_CHECKING:
@@ -179,7 +187,8 @@ def _write(
     from cnncalc.check import diff, difftable
     from cnncalc.cli.output import emit
 
-    shown = difftable.Shown(given["columns"] or diff.QUANTITIES, given["depth"], given["top"])
+    columns = given["columns"] or with_work(diff.QUANTITIES, assumed.convention)
+    shown = difftable.Shown(columns, given["depth"], given["top"])
     captions = [escape(" -> ".join(side["name"] for side in sides)), *diff.assumptions(assumed)]
     differ = any(change.status != "unchanged" for change in changes)
     own = {"markdown": lambda: difftable.text(changes, captions, shown)}

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from cnncalc.cli.options import SpecName, debug_option, load, network_options, take_network
+from cnncalc.cli.options import SpecName, debug_option, load, network_options, report_of, take_network
 from cnncalc.errors import UsageError, listing, quote, suggest
 
 if TYPE_CHECKING:
@@ -47,7 +47,7 @@ def command(network: str, layer: str | None, **given: Any) -> int:
         return _network(loaded, options, given)
     if given["published"] is not None:
         raise UsageError("--published asks about a network, not a layer")
-    report = loaded.analyze(options.batch, options.dtype, options.convention, options.with_side)
+    report = report_of(loaded, options)
     page = _page(loaded.graph, report, layer, options)
     if given["format_"] == "json":
         from cnncalc.report import formula, json
@@ -62,6 +62,7 @@ def command(network: str, layer: str | None, **given: Any) -> int:
 
 def _network(loaded: Any, options: Any, given: dict[str, Any]) -> int:
     """The network under every convention; or the ways of counting that come to a published figure."""
+    from cnncalc.analysis.conventions import CONVENTIONS
     from cnncalc.analysis.explained import by_convention
     from cnncalc.cli.output import write_stdout
     from cnncalc.report import explained, json, markdown, plain
@@ -70,7 +71,9 @@ def _network(loaded: Any, options: Any, given: dict[str, Any]) -> int:
         raise UsageError("--convention is for a layer: a network is shown under every convention")
     if given["published"] is not None and options.batch != 1:
         raise UsageError("--published asks about one sample and takes no --batch")
-    report = loaded.analyze(options.batch, options.dtype, with_side=options.with_side)
+    if given["published"] is not None and options.pass_ != "forward":
+        raise UsageError("--published asks about a forward pass and takes no --pass")
+    report = report_of(loaded, options)
     if given["published"] is not None:
         from cnncalc.check import published
 
@@ -79,11 +82,15 @@ def _network(loaded: Any, options: Any, given: dict[str, Any]) -> int:
         payload = explained.published_payload(report, given["published"], matches, agree)
         failed = False
     else:
-        counted = by_convention(loaded.name, loaded.graph, options.batch, options.with_side)
+        counted = by_convention(loaded.graph, options.batch, options.with_side, options.pass_)
         side = None
         if report.side and not options.with_side:
             side = loaded.analyze(options.batch, options.dtype, with_side=True).totals
         table = explained.table(report, counted, side)
+        if options.pass_ != "forward":
+            shown = {one.convention.name for one in counted}
+            others = [name for name in CONVENTIONS if name not in shown]
+            table = table._replace(notes=[*table.notes, f"these count no backward pass: {', '.join(others)}"])
         payload = explained.payload(report, counted, side)
         failed = any(one.reason for one in counted)
     if given["format_"] == "json":
@@ -99,14 +106,19 @@ def _page(graph: Graph, report: Any, path: str, options: Any) -> Page:
     from cnncalc.analysis.formulas import Formulas, sums
     from cnncalc.report.formula import Page, Part
 
-    formulas = Formulas(graph, Assumptions(options.batch, options.dtype, options.convention, options.with_side))
+    assumed = Assumptions(options.batch, options.dtype, options.convention, options.with_side, options.pass_)
+    formulas = Formulas(graph, assumed)
     members = [node for node in graph.nodes if node.path.startswith(f"{path}.")]
     own = next((node for node in graph.nodes if node.path == path), None)
     if own is not None:
         shapes = graph.kinds[own.kind].inputs
         notes = [f"under this path too, each with arithmetic of its own: {_listed(members)}"] if members else []
         notes += _work(report, [own])
-        return Page(report, path, _written(own.op), shapes, own.shape, formulas.of(own.index), notes=notes)
+        lines = formulas.of(own.index)
+        if options.dtype != "int8":  # which nothing is trained in
+            after = 1 + max(i for i, line in enumerate(lines) if line.quantity == "activation_bytes")
+            lines.insert(after, formulas.saved(own.index))
+        return Page(report, path, _written(own.op), shapes, own.shape, lines, notes=notes)
     if not members and path in graph.paths:
         same = graph.nodes[graph.paths[path]].path
         raise UsageError(f"{quote(path)} has no layers of its own: it is {quote(same)} as it comes")
@@ -124,11 +136,15 @@ def _page(graph: Graph, report: Any, path: str, options: Any) -> Page:
 
 
 def _work(report: Any, nodes: list[Any]) -> list[str]:
-    """The figure under a convention that isn't one of the lines."""
-    convention = report.assumptions["convention"]
-    if convention in ("macs", "flops"):
+    """The figure under a convention, or of a pass, that isn't one of the lines."""
+    from cnncalc.analysis.passes import TITLES
+
+    convention, pass_ = report.assumptions["convention"], report.assumptions["pass"]
+    if convention in ("macs", "flops") and pass_ == "forward":
         return []
-    return [f"work under the convention {convention}: {sum(report.columns['work'][node.index] for node in nodes):,}"]
+    of = "" if pass_ == "forward" else f" of the {TITLES[pass_]}"
+    total = sum(report.columns["work"][node.index] for node in nodes)
+    return [f"work{of} under the convention {convention}: {total:,}"]
 
 
 def _listed(nodes: list[Any]) -> str:

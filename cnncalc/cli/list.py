@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from cnncalc.cli.options import Columns, output_options, take_output
+from cnncalc.cli.options import Columns, output_options, take_output, with_work, work_options
 from cnncalc.errors import CnncalcError, ExpressionError, UsageError, format_errors
+
+if TYPE_CHECKING:
+    from cnncalc.analysis.columns import Assumptions
 
 
 @click.command("list")
@@ -15,17 +18,20 @@ from cnncalc.errors import CnncalcError, ExpressionError, UsageError, format_err
 @click.option("--columns", type=Columns(), help="Other columns, in this order.")
 @click.option("--sort", metavar="COLUMN", help="Largest first.")
 @click.option("--top", type=click.IntRange(1), metavar="N", help="The first N networks.")
+@work_options
 @click.option("--with-side", is_flag=True, help="Count the side outputs (auxiliary heads) too.")
 @output_options
 def command(**given: Any) -> int:
     """Every network, with its totals.
 
-    Those of ./specs, then those of the zoo.
+    Those of ./specs, then those of the zoo. What a convention has no figure of is named below the table.
 
     A spec with mistakes is named on standard error; the others are listed, and the exit code is 2.
     """
     from cnncalc import analysis
+    from cnncalc.analysis.columns import Assumptions
     from cnncalc.cli.output import emit
+    from cnncalc.network import check_counted
     from cnncalc.report import catalog
     from cnncalc.report.view import check_column
     from cnncalc.spec import expressions
@@ -42,36 +48,54 @@ def command(**given: Any) -> int:
             raise UsageError(f"--filter: {error.message}{place}", None, error.hint) from None
     if given["sort"]:
         check_column(given["sort"], [*catalog.DESCRIPTIONS, *totals], "sort column")
-    entries, broken = _entries(given["with_side"])
+    counted = Assumptions(convention=given["convention"], with_side=given["with_side"], pass_=given["pass_"])
+    check_counted(counted.convention, counted.pass_)
+    entries, left_out, broken = _entries(counted)
     if condition:
         entries = [item for item in entries if _holds(condition, item)]
     if given["sort"]:
         entries.sort(key=lambda item: item[given["sort"]], reverse=given["sort"] in totals)
     entries = entries[: given["top"]]
-    columns = given["columns"] or catalog.DEFAULT_COLUMNS
-    emit(output, lambda _: catalog.table(entries, columns, figures), lambda: catalog.payload(entries), [])
+    columns = given["columns"] or with_work(catalog.DEFAULT_COLUMNS, counted.convention)
+    assumed = counted.to_dict()
+    emit(
+        output,
+        lambda _: catalog.table(entries, columns, figures, assumed, left_out),
+        lambda: catalog.payload(entries, assumed, left_out),
+        [],
+    )
     for problem in broken:
         for line in format_errors(problem):
             click.echo(line, err=True)
     return 2 if broken else 0
 
 
-def _entries(with_side: bool) -> tuple[list[dict[str, Any]], list[CnncalcError]]:
-    """Every network's entry, and the errors of the specs that have mistakes. Libraries of blocks are no networks."""
+def _entries(counted: Assumptions) -> tuple[list[dict[str, Any]], dict[str, str], list[CnncalcError]]:
+    """Every network's entry; why others have no figure under the convention; the errors of the specs with mistakes.
+
+    Libraries of blocks are no networks.
+    """
     from cnncalc.network import Network
     from cnncalc.report import catalog
     from cnncalc.spec import document, zoo
     from cnncalc.spec.expand import expand
 
     entries, broken = [], []
+    left_out = {}
     for path in zoo.names().values():
         try:
             spec = document.load(zoo.find(path))
-            if not spec.is_library:
-                entries.append(catalog.entry(Network(spec, *expand(spec)).analyze(with_side=with_side)))
+            if spec.is_library:
+                continue
+            network = Network(spec, *expand(spec))
+            reason = network.not_reproducible(counted.convention, counted.pass_)
+            if reason is None:
+                entries.append(catalog.entry(network.analyze(**counted._asdict())))
+            else:
+                left_out[network.name] = reason
         except CnncalcError as error:
             broken.append(error)
-    return entries, broken
+    return entries, left_out, broken
 
 
 class _Names:

@@ -70,6 +70,7 @@ class NetworkOptions(NamedTuple):
     dtype: str
     convention: str
     with_side: bool
+    pass_: str
 
 
 class Output(NamedTuple):
@@ -97,6 +98,28 @@ def spec_options(command: Command) -> Command:
     )
 
 
+def work_options(command: Command) -> Command:
+    """``--convention`` and ``--pass``: how work is counted."""
+    return _apply(
+        command,
+        [
+            click.option(
+                "--convention",
+                default="macs",
+                help="The counting rule of the column work: macs, flops, paper, or a tool's: torch, fvcore, ptflops, "
+                "ptflops-aten, thop, torchinfo, torchprofile, calflops.",
+            ),
+            click.option(
+                "--pass",
+                "pass_",
+                default="forward",
+                metavar="PASS",
+                help="Whose work is counted: forward, backward (the gradients), or step, which is both.",
+            ),
+        ],
+    )
+
+
 def network_options(command: Command) -> Command:
     """:class:`NetworkOptions`, as keyword arguments that :func:`take_network` collects."""
     return _apply(
@@ -105,12 +128,7 @@ def network_options(command: Command) -> Command:
             spec_options,
             click.option("--batch", type=click.IntRange(1, 10**9), default=1, metavar="N", help="Samples at once."),
             click.option("--dtype", default="float32", help="float64, float32, float16, bfloat16 or int8."),
-            click.option(
-                "--convention",
-                default="macs",
-                help="The counting rule of the column work: macs, flops, paper, or a tool's: torch, fvcore, ptflops, "
-                "ptflops-aten, thop, torchinfo, torchprofile, calflops.",
-            ),
+            work_options,
             click.option("--with-side", is_flag=True, help="Count the side outputs (auxiliary heads) too."),
         ],
     )
@@ -155,7 +173,7 @@ def rows_options(command: Command) -> Command:
 
 def take_network(given: dict[str, Any]) -> NetworkOptions:
     """Takes the network's options out of a command's keyword arguments."""
-    taken = {name: given.pop(name) for name in ("batch", "dtype", "convention", "with_side")}
+    taken = {name: given.pop(name) for name in ("batch", "dtype", "convention", "with_side", "pass_")}
     return NetworkOptions(given.pop("set_"), given.pop("input_"), **taken)
 
 
@@ -179,8 +197,20 @@ def load(name: str, set_: tuple[str, ...], input_: tuple[int, ...] | None) -> An
 
 def analyze(name: str, options: NetworkOptions) -> Any:
     """The Report of a name under the options."""
-    network = load(name, options.set, options.input)
-    return network.analyze(options.batch, options.dtype, options.convention, options.with_side)
+    return report_of(load(name, options.set, options.input), options)
+
+
+def report_of(network: Any, options: NetworkOptions) -> Any:
+    """The Report of a network under the options."""
+    return network.analyze(options.batch, options.dtype, options.convention, options.with_side, options.pass_)
+
+
+def with_work(columns: tuple[str, ...], convention: str) -> tuple[str, ...]:
+    """The columns a command shows unless told otherwise; with ``work`` too where the convention has no other column."""
+    counted = [i for i, name in enumerate(columns, 1) if name in ("macs", "flops")]
+    if not counted or convention in ("macs", "flops"):
+        return columns
+    return (*columns[: counted[-1]], "work", *columns[counted[-1] :])
 
 
 def torch_backend(module: str, what: str) -> ModuleType:

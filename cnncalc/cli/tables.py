@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import click
@@ -15,6 +15,7 @@ from cnncalc.cli.options import (
     rows_options,
     take_network,
     take_output,
+    with_work,
 )
 
 
@@ -41,13 +42,24 @@ def show(command: str, name: str, columns: tuple[str, ...], main: str, given: di
 
     options, output = take_network(given), take_output(given)
     report = analyze(name, options)
-    wanted = given["columns"] or columns
+    wanted = given["columns"] or with_work(columns, options.convention)
+    emit(output, table_of(report, wanted, main, given), lambda: report.to_dict(command), [report.spec["file"]])
+
+
+def table_of(
+    report: Any, wanted: tuple[str, ...], main: str, given: dict[str, Any], more: Sequence[Any] = ()
+) -> Callable[[bool], Any]:
+    """What makes the Table of a report; its argument says whether data (CSV) is wanted.
+
+    ``more`` describe columns that the report has beside the measured ones.
+    """
 
     def table(data: bool) -> Any:
         from cnncalc import analysis
         from cnncalc.report import view
 
-        summed = [column.name for column in analysis.COLUMNS if column.total == "sum" and column.name in wanted]
+        described = (*analysis.COLUMNS, *more)
+        summed = [column.name for column in described if column.total == "sum" and column.name in wanted]
         shown = view.Options(
             wanted,
             main if main in wanted else next(iter(summed), None),
@@ -56,6 +68,6 @@ def show(command: str, name: str, columns: tuple[str, ...], main: str, given: di
             given["sort"],
             given["top"],
         )
-        return view.table(report, shown, analysis.COLUMNS)
+        return view.table(report, shown, described)
 
-    emit(output, table, lambda: report.to_dict(command), [report.spec["file"]])
+    return table

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from cnncalc.analysis.passes import rule
 from cnncalc.errors import listing
 from cnncalc.report import units
 from cnncalc.report.model import Report, plain
-from cnncalc.report.view import Heading, Table, captions, check_column
+from cnncalc.report.view import WORKED, Heading, Table, captions, check_column, not_counted, rule_of_work
 
 DEFAULT_QUANTITIES = ("params", "macs", "flops", "activations", "depth")
 #: quantities that are compared part by part, where part names match
@@ -109,8 +110,18 @@ def table(reports: Sequence[Report], compared: Sequence[Line], columns: Sequence
     totals = [line for line in compared if line.part == "total"]
     notes = [_verdict(names, line) for line in totals if line.quantity in ("params", "macs")]
     shown = {line.quantity for line in totals}
-    notes += [f"{column.name}: {column.meaning}" for column in columns if column.name in shown & {"macs", "flops"}]
-    return Table([caption for report in reports for caption in captions(report)], keyed, rows, [], notes, values, [])
+    pass_ = reports[0].assumptions["pass"]
+    notes += [
+        f"{column.name}: {rule(column.name, pass_, column.meaning)}"
+        for column in columns
+        if column.name in shown & {"macs", "flops"}
+    ]
+    notes += [f"work: {rule_of_work(reports[0].assumptions)}"] if "work" in shown else []
+    if shown & WORKED:
+        lines = zip(names, map(not_counted, reports), strict=True)
+        notes += [f"{name}: {line}" for name, found in lines for line in found]
+    heads = [caption for report in reports for caption in captions(report, bool(shown & WORKED))]
+    return Table(heads, keyed, rows, [], notes, values, [])
 
 
 def _verdict(names: list[str], line: Line) -> str:

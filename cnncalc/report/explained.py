@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from cnncalc.analysis.compute import Term
 from cnncalc.analysis.explained import Counted, parameters
+from cnncalc.analysis.programs import PROGRAMS, Program
 from cnncalc.report import units
 from cnncalc.report.model import Report, plain
 from cnncalc.report.view import Heading, Table, captions
@@ -37,11 +39,26 @@ def table(report: Report, counted: Sequence[Counted], side: Mapping[str, int] | 
             continue
         sides.append([name, "", "", "", "", units.grouped(one.total), units.ratio(one.total, macs)])
         for term in one.terms:
-            cells = [f"{name}: {term.op}", str(term.layers), units.grouped(term.elements), term.quantity]
+            cells = [f"{name}: {_operator(term)}", str(term.layers), units.grouped(term.elements), term.quantity]
             terms.append([*cells, str(term.weight), units.grouped(term.work), ""])
-        left_out = f"; not counted: {' '.join(one.uncounted)}" if one.uncounted else ""
+        left_out = f"; not counted: {', '.join(one.uncounted)}" if one.uncounted else ""
         notes.append(f"{name} ({one.convention.source}): {one.convention.rule}{left_out}")
-    return Table(captions(report), headings, sides + terms, [], [*notes, *_parameters(report, side)], [], [])
+    program = _program(report)
+    if program is not None:
+        notes.append(f"tools' figures are of {program.source}, which has {', '.join(program.written)}")
+    return Table(
+        captions(report, worked=False), headings, sides + terms, [], [*notes, *_parameters(report, side)], [], []
+    )
+
+
+def _operator(term: Term) -> str:
+    """``relu``, or ``relu (as function)``."""
+    return term.op if term.variant is None else f"{term.op} ({term.variant.partition(' ')[2]})"
+
+
+def _program(report: Report) -> Program | None:
+    """The program whose figures the tools' are, if it writes operators otherwise than with modules."""
+    return PROGRAMS.get(report.spec["name"])
 
 
 def _parameters(report: Report, side: Mapping[str, int] | None) -> list[str]:
@@ -101,11 +118,13 @@ def payload(report: Report, counted: Sequence[Counted], side: Mapping[str, int] 
     ways = parameters(report.totals)
     if side is not None:
         ways["params with side outputs"] = side["params"]
+    program = _program(report)
     return {
         "schema": "cnncalc.explain/1",
         "tool": {"name": "cnncalc", "version": __version__},
         "spec": plain(dict(report.spec)),
         "assumptions": plain(dict(report.assumptions)),
+        "program": None if program is None else {"source": program.source, "written": list(program.written)},
         "conventions": [_convention(one) for one in counted],
         "parameters": [{"rule": rule, "total": total} for rule, total in ways.items()],
     }
@@ -123,6 +142,7 @@ def _convention(one: Counted) -> dict[str, Any]:
         "terms": [
             {
                 "op_kind": term.op,
+                "variant": term.variant,
                 "quantity": term.quantity,
                 "count": term.layers,
                 "elements": term.elements,

@@ -22,8 +22,11 @@ UNITS: Mapping[str, str] = MappingProxyType(
         "params": "parameters",
         "macs": "MACs",
         "flops": "FLOPs",
+        "backward_macs": "MACs",
+        "step_macs": "MACs",
         "activations": "values",
         "activation_bytes": "bytes",
+        "saved_bytes": "bytes",
     }
 )
 #: a symbol, or the part of it before the first underscore, in words
@@ -97,7 +100,7 @@ class Page(NamedTuple):
         """The network, the assumptions, the layer."""
         shapes = " and ".join(map(units.cell, self.inputs))
         arrow = f"{shapes} -> " if shapes else ""
-        return [*captions(self.report), f"{self.path}: {self.what}", f"{arrow}{units.cell(self.out)}"]
+        return [*captions(self.report, worked=True), f"{self.path}: {self.what}", f"{arrow}{units.cell(self.out)}"]
 
 
 def write(expression: Expression, numbers: bool) -> str:
@@ -185,7 +188,7 @@ def _legend_line(formulas: Sequence[Formula]) -> list[str]:
 
 def title(quantity: str) -> str:
     """A quantity in words."""
-    return {"macs": "MACs", "flops": "FLOPs"}.get(quantity, quantity.replace("_", " "))
+    return quantity.replace("_", " ").replace("macs", "MACs").replace("flops", "FLOPs")
 
 
 def _equation(formula: Formula) -> str:
@@ -204,7 +207,7 @@ def _value(value: Any) -> str:
 
 
 def _note(formula: Formula) -> str:
-    size = [units.both_bytes(formula.value)] if formula.quantity == "activation_bytes" and formula.value >= 1000 else []
+    size = [units.both_bytes(formula.value)] if UNITS.get(formula.quantity) == "bytes" and formula.value >= 1000 else []
     return ", ".join([*size, *([formula.note] if formula.note else [])])
 
 
@@ -225,7 +228,9 @@ def _table(page: Page) -> Table:
 
 
 def _parts_table(page: Page) -> Table:
-    keys = ("layer", "op", "output", "params", "MACs", "FLOPs", "activations")
+    sums = {formula.quantity: formula.value for formula in page.formulas}
+    figured = [key for key in ("flops", "backward_macs", "step_macs", "activations") if key in sums]
+    keys = ("layer", "op", "output", "params", "MACs", *map(title, figured))
     headings = [Heading(key, key, number > 4) for number, key in enumerate(keys)]
     rows = []
     cells: dict[int, list[str]] = {}  # equal layers share their formulas
@@ -233,10 +238,9 @@ def _parts_table(page: Page) -> Table:
         if id(part.formulas) not in cells:
             figures = {formula.quantity: formula.value for formula in part.formulas}
             written = [_numbers(expression) for expression in _written_out(part)]
-            cells[id(part.formulas)] = [*written, *[units.grouped(figures[key]) for key in ("flops", "activations")]]
+            cells[id(part.formulas)] = [*written, *[units.grouped(figures[key]) for key in figured]]
         rows.append([part.path[len(page.path) + 1 :], part.op, units.cell(part.out), *cells[id(part.formulas)]])
-    sums = {formula.quantity: formula.value for formula in page.formulas}
-    added = [units.grouped(sums[key]) for key in ("params", "macs", "flops", "activations")]
+    added = [units.grouped(sums[key]) for key in ("params", "macs", *figured)]
     return Table(page.captions, headings, rows, ["total", "", "", *added], list(page.notes), [], [])
 
 

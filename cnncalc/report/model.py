@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 #: keys of a row that name and place the layer, in the order of the JSON
@@ -43,7 +43,8 @@ class Report:
 
     ``columns`` holds a list for every figure, a value per operator in call order, side outputs last; ``counted`` are
     the indices that the totals add up. ``spec``, ``assumptions``, ``totals``, ``claims`` and ``side`` are as in the
-    JSON; ``blocks`` names the block of each path that is one.
+    JSON; ``blocks`` names the block of each path that is one. ``uncounted`` gives the operators that do arithmetic of
+    which the column ``work`` has nothing.
     """
 
     def __init__(
@@ -56,6 +57,7 @@ class Report:
         side: Sequence[Mapping[str, Any]],
         claims: Sequence[Mapping[str, Any]],
         blocks: Mapping[str, str],
+        uncounted: Callable[[], list[str]],
     ) -> None:
         self.spec = spec
         self.assumptions = assumptions
@@ -65,12 +67,27 @@ class Report:
         self.side = side
         self.claims = claims
         self.blocks = blocks
+        self.uncounted = uncounted
         self.diagnostics: list[dict[str, Any]] = []
 
     @property
     def layers(self) -> list[Row]:
         """The rows that add up to the totals, in call order; the first is the input."""
         return [Row(self.columns, index) for index in self.counted]
+
+    def beside(self, columns: Mapping[str, Sequence[Any]], totals: Mapping[str, int]) -> Report:
+        """The report with more columns for its tables, and their totals."""
+        return Report(
+            self.spec,
+            self.assumptions,
+            {**self.columns, **columns},
+            {**self.totals, **totals},
+            self.counted,
+            self.side,
+            self.claims,
+            self.blocks,
+            self.uncounted,
+        )
 
     def to_dict(self, command: str = "summary") -> dict[str, Any]:
         """The report as JSON data, ``cnncalc.<command>/1``."""
@@ -82,6 +99,7 @@ class Report:
             "spec": plain(dict(self.spec)),
             "assumptions": plain(dict(self.assumptions)),
             "totals": plain(dict(self.totals)),
+            "uncounted": self.uncounted(),
             "layers": [row.to_dict() for row in self.layers],
             "side": [
                 {**plain(dict(side)), "layers": [Row(self.columns, i).to_dict() for i in side["layers"]]}

@@ -7,14 +7,18 @@ by ``units``; the rows always add up to the total.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
+from cnncalc.analysis.conventions import CONVENTIONS
+from cnncalc.analysis.passes import TITLES, rule
 from cnncalc.errors import UsageError, listing, suggest
 from cnncalc.report import units
 from cnncalc.report.model import Report
 
 BAR_WIDTH = 10
+#: columns that are work, which a convention counts
+WORKED = frozenset(("macs", "flops", "work", "expected_macs"))
 _NUMBERED = re.compile(r"(.+)_(\d+)")
 
 
@@ -30,6 +34,8 @@ class Table(NamedTuple):
     """Rows of text under headings, with lines before and after. ``total`` is the last row, or empty.
 
     ``values`` are the same rows as plain values, for CSV. ``bars`` are shares from 0 to 1 of the rows, or empty.
+    ``drawing`` makes lines that stand last and are shown as they are, from the width there is and whether it may use
+    more than ASCII.
     """
 
     captions: list[str]
@@ -39,6 +45,7 @@ class Table(NamedTuple):
     notes: list[str]
     values: list[list[Any]]
     bars: list[float]
+    drawing: Callable[[int, bool], list[str]] | None = None
 
     def widths(self) -> list[int]:
         """The characters that each column needs."""
@@ -139,7 +146,7 @@ def table(report: Report, options: Options, columns: Sequence[Any]) -> Table:
     total_cells = {name: units.grouped(value) for name, value in total.items()}
     total_cells.update({"path": "total", "percent": "100.0%" if whole else ""})
     return Table(
-        captions(report),
+        captions(report, bool(WORKED & set(options.columns))),
         headings,
         rows,
         [total_cells.get(heading.key, "") for heading in headings] if total else [],
@@ -149,14 +156,24 @@ def table(report: Report, options: Options, columns: Sequence[Any]) -> Table:
     )
 
 
-def captions(report: Report) -> list[str]:
-    """What is shown, and under which assumptions."""
+def captions(report: Report, worked: bool) -> list[str]:
+    """What is shown, and under which assumptions; ``worked`` says whether its work is counted by one convention."""
     spec, given = report.spec, report.assumptions
     title = f"{spec['name']}: {spec['title']}" if spec["title"] else str(spec["name"])
     assumed = [f"input {units.cell(given['input'])}", f"batch {given['batch']}", str(given["dtype"])]
     if given["with_side"]:
         assumed.append("side outputs counted")
-    return [title, ", ".join(assumed)]
+    assumed += [f"convention {given['convention']}"] if worked else []
+    return [title, ", ".join([*assumed, *_pass(given)])]
+
+
+def counted_by(given: Mapping[str, Any]) -> list[str]:
+    """The convention and, unless it is the forward pass, the pass of a report's assumptions."""
+    return [f"convention {given['convention']}", *_pass(given)]
+
+
+def _pass(given: Mapping[str, Any]) -> list[str]:
+    return [] if given["pass"] == "forward" else [TITLES[given["pass"]]]
 
 
 def _notes(report: Report, options: Options, described: dict[str, Any]) -> list[str]:
@@ -167,19 +184,34 @@ def _notes(report: Report, options: Options, described: dict[str, Any]) -> list[
         if len(kinds) > 1:
             notes.append("params = " + " + ".join(f"{units.grouped(totals[name])} {name}" for name in kinds))
     for name in options.columns:
-        if described.get(name) and described[name].unit == "bytes":
+        if name in described and described[name].unit == "bytes" and described[name].total == "sum":
             notes.append(f"{name}: {units.both_bytes(totals[name])}, {report.assumptions['dtype']}")
         elif name in ("macs", "flops"):
-            notes.append(f"{name}: {units.short(totals[name])}, {described[name].meaning}")
+            meaning = rule(name, report.assumptions["pass"], described[name].meaning)
+            notes.append(f"{name}: {units.short(totals[name])}, {meaning}")
             if name == "macs" and totals["expected_macs"] != totals["macs"]:
                 share = units.percent(totals["expected_macs"], totals["macs"])
                 notes.append(f"expected_macs: {units.grouped(totals['expected_macs'])} in training, {share} of macs")
         elif name == "work":
-            notes.append(f"work: {units.short(totals[name])} under the convention {report.assumptions['convention']}")
+            notes.append(f"work: {units.short(totals[name])} {rule_of_work(report.assumptions)}")
+    if WORKED & set(options.columns):
+        notes += not_counted(report)
     if report.side and not report.assumptions["with_side"]:
         names = listing([side["name"] for side in report.side])
         notes.append(f"side output{'s' * (len(report.side) > 1)} {names} not counted (--with-side)")
     return notes
+
+
+def rule_of_work(given: Mapping[str, Any]) -> str:
+    """How the column ``work`` is counted under a report's assumptions."""
+    convention = given["convention"]
+    return f"under the convention {convention}, {rule(convention, given['pass'], CONVENTIONS[convention].rule)}"
+
+
+def not_counted(report: Report) -> list[str]:
+    """A line with the operators that the convention has nothing of; none where it has something of each."""
+    left_out = report.uncounted()
+    return [f"not counted by {report.assumptions['convention']}: {', '.join(left_out)}"] if left_out else []
 
 
 def _heading(name: str, described: dict[str, Any]) -> Heading:

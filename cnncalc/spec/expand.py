@@ -160,7 +160,7 @@ class _Expander:
         for side in document.sides:
             self.side(side, scope)
         outputs = [self.resolve(slot, scope)[1] for slot in document.outputs] or [last]
-        return builder.finish(outputs)
+        return builder.finish(outputs, document.name)
 
     def _input_shape(self, node: Node, values: dict[str, Value]) -> Shape:
         sizes = []

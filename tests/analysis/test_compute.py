@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
-from cnncalc.analysis.compute import Term, price, terms, uncounted
+from cnncalc.analysis.compute import Term, groups, price, terms, uncounted
 from cnncalc.analysis.conventions import CONVENTIONS
 from cnncalc.graph import Graph, Kind
 from cnncalc.ops.linear import Linear
@@ -86,15 +86,17 @@ TERMS = {
 
 @pytest.mark.parametrize("name", TERMS)
 def test_terms_by_hand(name: str, graph: Callable[[str], Graph], analyze: Callable[..., Report]) -> None:
-    found = terms(graph(LENET), CONVENTIONS[name])
-    assert [tuple(term)[:5] for term in found] == TERMS[name]
+    found = terms(groups(graph(LENET)), CONVENTIONS[name])
+    assert [(term.op, term.quantity, term.layers, term.elements, term.weight) for term in found] == TERMS[name]
+    assert {term.variant for term in found} == {None}
     assert [term.work for term in found] == [term.elements * term.weight for term in found]
     assert sum(term.work for term in found) == analyze(LENET, convention=name).totals["work"]
 
 
 def test_terms_are_for_the_batch_and_count_the_layers(graph: Callable[[str], Graph]) -> None:
     twice = graph("input: [4]\nlayers:\n  - {linear: 4, bias: false}\n  - {linear: 4, bias: false}\n")
-    assert terms(twice, CONVENTIONS["macs"], batch=3) == [Term("linear", "mac", 2, 96, 1, 96)]  # 2 layers, 3 * 4*4
+    found = terms(groups(twice), CONVENTIONS["macs"], batch=3)
+    assert found == [Term("linear", None, "mac", 2, 96, 1, 96)]  # 2 layers, 3 * 4*4
 
 
 SIDE = """
@@ -113,10 +115,11 @@ side:
 
 def test_side_outputs_are_left_out_unless_asked_for(graph: Callable[[str], Graph]) -> None:
     built = graph(SIDE)
-    assert terms(built, CONVENTIONS["macs"]) == [Term("linear", "mac", 2, 32, 1, 32)]
-    assert terms(built, CONVENTIONS["macs"], with_side=True) == [Term("linear", "mac", 3, 52, 1, 52)]  # and 4*5
-    assert uncounted(built, CONVENTIONS["macs"]) == []
-    assert uncounted(built, CONVENTIONS["macs"], with_side=True) == ["relu"]
+    macs, own, both = CONVENTIONS["macs"], groups(built), groups(built, with_side=True)
+    assert terms(own, macs) == [Term("linear", None, "mac", 2, 32, 1, 32)]
+    assert terms(both, macs) == [Term("linear", None, "mac", 3, 52, 1, 52)]  # and 4*5
+    assert uncounted(own, macs) == []
+    assert uncounted(both, macs) == ["relu"]
 
 
 @pytest.mark.parametrize(
@@ -132,7 +135,7 @@ def test_side_outputs_are_left_out_unless_asked_for(graph: Callable[[str], Graph
 def test_what_a_convention_leaves_out_is_named(
     convention: str, left_out: list[str], graph: Callable[[str], Graph]
 ) -> None:
-    assert uncounted(graph(LENET), CONVENTIONS[convention]) == left_out  # flatten does no arithmetic
+    assert uncounted(groups(graph(LENET)), CONVENTIONS[convention]) == left_out  # flatten does no arithmetic
 
 
 def test_the_papers_way_leaves_the_products_of_attention_out(analyze: Callable[..., Report]) -> None:
@@ -166,6 +169,15 @@ def test_a_layer_norm_before_a_larger_convolution_has_channels_first(analyze: Ca
     rows = {row.path: row.work for row in analyze(CHANNELS, convention="thop").layers}
     assert rows["stem.layernorm"] == 0  # torchvision's LayerNorm2d, which thop does not know
     assert rows["deep.layernorm"] == 4 * 4 * 64
+
+
+def test_a_way_of_writing_is_named_where_it_makes_a_difference(graph: Callable[[str], Graph]) -> None:
+    layers = groups(graph(CHANNELS))
+    thop = terms(layers, CONVENTIONS["thop"])
+    assert {(term.op, term.variant) for term in thop if term.op != "dwconv"} == {("conv", None), ("layernorm", None)}
+    assert uncounted(layers, CONVENTIONS["thop"]) == ["layernorm channels first", "gelu"]
+    torchinfo = {(term.op, term.variant) for term in terms(layers, CONVENTIONS["torchinfo"])}
+    assert torchinfo >= {("conv", None), ("conv", "conv as linear"), ("layernorm", None)}
 
 
 MIXED = """

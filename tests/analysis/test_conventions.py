@@ -18,6 +18,7 @@ import cnncalc
 from cnncalc.analysis import compute
 from cnncalc.analysis.columns import Assumptions
 from cnncalc.analysis.conventions import CONVENTIONS, NOT_REPRODUCIBLE, QUANTITIES, VARIANTS
+from cnncalc.analysis.programs import PROGRAMS
 from cnncalc.errors import UsageError
 from cnncalc.graph import Graph
 from cnncalc.ops import OPS
@@ -29,14 +30,14 @@ NETWORKS: dict[str, dict[str, Any]] = json.loads(REFERENCE.read_text(encoding="u
 TOOLS = ("torch", "fvcore", "ptflops", "ptflops-aten", "thop", "torchinfo", "torchprofile", "calflops")
 #: networks whose figure is equal, of those that the tool measured
 EQUAL = {
-    "torch": (57, 57),
-    "fvcore": (44, 57),
-    "ptflops": (38, 57),
-    "ptflops-aten": (57, 57),
-    "thop": (39, 57),
-    "torchinfo": (56, 57),
-    "torchprofile": (47, 55),
-    "calflops": (44, 57),
+    "torch": (80, 80),
+    "fvcore": (80, 80),
+    "ptflops": (80, 80),
+    "ptflops-aten": (80, 80),
+    "thop": (80, 80),
+    "torchinfo": (80, 80),
+    "torchprofile": (75, 75),
+    "calflops": (80, 80),
 }
 
 
@@ -51,11 +52,16 @@ def priced(tool: str, graph: Graph) -> list[int]:
     return [figure for node, figure in zip(graph.nodes, work, strict=True) if node.side is None]
 
 
+@cache
+def total(tool: str, name: str) -> int:
+    return sum(priced(tool, network(name).graph))
+
+
 def disagreement(tool: str, name: str, measured: int | None) -> str | None:
     """What is wrong with the row's figure of a network or with its place in the list."""
     loaded = network(name)
-    ours = sum(priced(tool, loaded.graph))
-    reason = compute.not_reproducible(name, loaded.graph, CONVENTIONS[tool])
+    ours = total(tool, name)
+    reason = compute.not_reproducible(loaded.graph, CONVENTIONS[tool])
     if measured is None:
         return None if reason else f"{tool} has no figure of {name}, which is not listed"
     if measured != ours and not reason:
@@ -76,99 +82,86 @@ def test_as_many_are_equal_as_is_said(tool: str) -> None:
 
 def equal(tool: str) -> tuple[int, int]:
     measured = {name: row["tools"][tool] for name, row in NETWORKS.items() if tool in row["tools"]}
-    same = [name for name, total in measured.items() if sum(priced(tool, network(name).graph)) == total]
+    same = [name for name, figure in measured.items() if total(tool, name) == figure]
     return len(same), len(measured)
 
 
 @pytest.mark.parametrize(
-    ("tool", "name", "off", "found"),
+    ("tool", "name", "measured", "found"),
     [
-        ("fvcore", "resnet50", 1, "fvcore counts 4,111,512,577 in resnet50, the row 4,111,512,576"),
-        ("fvcore", "vgg16", -25_088, "vgg16 is listed, but fvcore's figure is equal"),
+        ("fvcore", "resnet50", 4_111_512_577, "fvcore counts 4,111,512,577 in resnet50, the row 4,111,512,576"),
         ("torchprofile", "resnet18", None, "torchprofile has no figure of resnet18, which is not listed"),
     ],
 )
-def test_a_disagreement_is_found(tool: str, name: str, off: int | None, found: str) -> None:
-    measured = None if off is None else NETWORKS[name]["tools"][tool] + off
+def test_a_disagreement_is_found(tool: str, name: str, measured: int | None, found: str) -> None:
     assert disagreement(tool, name, measured) == found
 
 
-class Rows:
-    """The work of a network's layers under a convention, by operator."""
-
-    def __init__(self, tool: str, name: str) -> None:
-        self.graph = network(name).graph
-        self.work = priced(tool, self.graph)
-
-    def of(self, *keywords: str) -> list[int]:
-        nodes = [node for node in self.graph.nodes if node.side is None]
-        return [work for node, work in zip(nodes, self.work, strict=True) if node.op.name in keywords]
-
-    def attention(self, *quantities: str) -> list[int]:
-        """A sum of quantities of each attention."""
-        kinds = [self.graph.kinds[node.kind] for node in self.graph.nodes if node.op.name == "window_attention"]
-        return [sum(compute._quantity(kind, compute.raw(kind), name) for name in quantities) for kind in kinds]
+def test_a_needless_entry_is_found() -> None:
+    figure = total("torchprofile", "vit_b_16")
+    assert disagreement("torchprofile", "vit_b_16", figure) == "vit_b_16 is listed, but torchprofile's figure is equal"
 
 
-#: 512 maps of 7x7, into and out of the adaptive pool that torchvision's VGG has
-SEVEN = 512 * 7 * 7
+def unnamed(graph: Graph) -> Graph:
+    """The graph under no name of the zoo."""
+    return Graph(graph.nodes, graph.kinds, graph.outputs, graph.sides, graph.paths, graph.blocks)
 
 
-def printed(macs: int, per_mac: int) -> int:
-    """A product's work as numpy.einsum_path prints it, 2 per multiply-accumulate in four digits, and its reader takes it."""
-    return int(float(f"{2 * macs:.3e}")) * per_mac // 2
-
-
-#: by tool and network, what torchvision's program adds to the row's figure
-DIFFERENCES: dict[tuple[str, str], Callable[[Rows], int]] = {
-    ("fvcore", "vgg"): lambda rows: SEVEN,
-    ("ptflops", "vgg"): lambda rows: 2 * SEVEN,
-    ("thop", "vgg"): lambda rows: 2 * SEVEN,
-    ("torchprofile", "vgg"): lambda rows: SEVEN,
-    ("calflops", "vgg"): lambda rows: SEVEN,
-    ("fvcore", "mnasnet"): lambda rows: -rows.of("global_avgpool")[-1],
-    ("ptflops", "mnasnet"): lambda rows: -rows.of("global_avgpool")[-1],
-    ("thop", "mnasnet"): lambda rows: -rows.of("global_avgpool")[-1],
-    ("calflops", "mnasnet"): lambda rows: -rows.of("global_avgpool")[-1],
-    ("fvcore", "shufflenet"): lambda rows: -rows.of("global_avgpool")[-1],
-    ("ptflops", "shufflenet"): lambda rows: -rows.of("global_avgpool")[-1],
-    ("thop", "shufflenet"): lambda rows: -rows.of("global_avgpool")[-1],
-    ("calflops", "shufflenet"): lambda rows: -rows.of("global_avgpool")[-1],
-    ("ptflops", "densenet"): lambda rows: -(rows.of("relu")[-1] + rows.of("global_avgpool")[-1]) // 2,
-    ("ptflops", "mobilenet_v2"): lambda rows: -rows.of("global_avgpool")[-1] // 2,
-    ("thop", "densenet"): lambda rows: -rows.of("global_avgpool")[-1],
-    ("thop", "mobilenet_v2"): lambda rows: -rows.of("global_avgpool")[-1],
-    ("ptflops", "googlenet"): lambda rows: -sum(rows.of("relu")) // 2,
-    # the first two pools, before the blocks, are modules
-    ("ptflops", "inception_v3"): lambda rows: -sum(rows.of("relu", "avgpool") + rows.of("maxpool")[2:]) // 2,
-    ("thop", "inception_v3"): lambda rows: -sum(rows.of("avgpool")),
-    ("torchprofile", "maxvit_t"): lambda rows: -len(rows.of("window_attention")),
-    ("torchinfo", "maxvit_t"): lambda rows: sum(4 * width * (width + 1) for width in widths(rows)),
-    ("thop", "maxvit_t"): lambda rows: sum(rows.attention("projection")),
-    # its linear layers with their biases, and no products
-    ("ptflops", "maxvit_t"): lambda rows: sum(rows.attention("projection", "bias")) - 2 * sum(rows.attention("mixing")),
-    ("fvcore", "maxvit_t"): lambda rows: 2 * sum(printed(n, 1) - n for n in rows.attention("mixing")),
-    ("calflops", "maxvit_t"): lambda rows: 2 * sum(printed(n, 2) - 2 * n for n in rows.attention("mixing")),
-}
-
-
-def widths(rows: Rows) -> list[int]:
-    return [node.shape[0] for node in rows.graph.nodes if node.op.name == "window_attention"]
-
-
-LISTED = [
-    (tool, name)
-    for tool, row in NOT_REPRODUCIBLE.items()
-    for name in row
-    if tool in NETWORKS.get(name, {}).get("tools", {})
+#: what the program of a network adds to the figure of its modules, by tool; sizes are (channels * height * width)
+DIFFERENCES = [
+    ("vgg16", "fvcore", 512 * 7 * 7),
+    ("vgg16", "ptflops", 2 * 512 * 7 * 7),
+    ("vgg16", "thop", 2 * 512 * 7 * 7),  # (7/7 * 7/7 + 1) for each value out of the adaptive pool
+    ("vgg16", "torchprofile", 512 * 7 * 7),
+    ("vgg16", "calflops", 512 * 7 * 7),
+    ("vgg16", "torch", 0),
+    ("mnasnet1_0", "fvcore", -1280 * 7 * 7),
+    ("mnasnet1_0", "ptflops", -2 * 1280 * 7 * 7),
+    ("mnasnet1_0", "thop", -1280 * (7 * 7 + 1)),
+    ("mnasnet1_0", "torchprofile", 0),
+    ("mnasnet1_0", "calflops", -1280 * 7 * 7),
+    ("shufflenet_v2_x1_0", "thop", -1024 * (7 * 7 + 1)),
+    ("densenet121", "ptflops", -1024 * 7 * 7 - 1024 * 7 * 7),  # a ReLU and a pool once in place of twice
+    ("densenet121", "thop", -1024 * (7 * 7 + 1)),
+    ("mobilenet_v2", "ptflops", -1280 * 7 * 7),
+    ("mobilenet_v2", "thop", -1280 * (7 * 7 + 1)),
+    # average pools of blocks 5b to 5d, 6b to 6e, 7b and 7c
+    ("inception_v3", "thop", -(192 + 256 + 288) * 35**2 - 4 * 768 * 17**2 - (1280 + 2048) * 8**2),
+    # layers of width 64, 128, 256 and 512, twice as many attentions: four projections with biases
+    ("maxvit_t", "torchinfo", sum(2 * n * 4 * c * (c + 1) for n, c in ((2, 64), (2, 128), (5, 256), (2, 512)))),
+    ("maxvit_t", "torchprofile", -22),
 ]
 
 
-@pytest.mark.parametrize(("tool", "name"), LISTED, ids=[f"{tool}-{name}" for tool, name in LISTED])
-def test_the_reason_is_the_whole_difference(tool: str, name: str) -> None:
-    (difference,) = [rule for (of, prefix), rule in DIFFERENCES.items() if of == tool and name.startswith(prefix)]
-    rows = Rows(tool, name)
-    assert sum(rows.work) + difference(rows) == NETWORKS[name]["tools"][tool]
+@pytest.mark.parametrize(("name", "tool", "difference"), DIFFERENCES)
+def test_a_network_of_another_name_is_written_with_modules(name: str, tool: str, difference: int) -> None:
+    modules = sum(priced(tool, unnamed(network(name).graph)))
+    assert modules + difference == NETWORKS[name]["tools"][tool]
+
+
+@pytest.mark.parametrize("name", PROGRAMS)
+def test_what_a_program_writes_is_in_its_network(name: str) -> None:
+    graph = network(name).graph
+    written = PROGRAMS[name].written
+    assert len({variant.split()[0] for variant in written}) == len(written), "one way for each keyword"
+    assert set(written) <= set(VARIANTS)
+    assert set(written) <= {names[0] for _, _, names, _, _ in compute.groups(graph, with_side=True)}
+
+
+def test_programs_are_of_networks_that_were_measured() -> None:
+    assert set(PROGRAMS) <= set(zoo.names())
+    assert set(PROGRAMS) - set(NETWORKS) == set()
+
+
+@pytest.mark.parametrize("name", PROGRAMS)
+def test_terms_add_up_to_the_work_of_the_layers(name: str) -> None:
+    graph = network(name).graph
+    layers = compute.groups(graph)
+    for convention in CONVENTIONS.values():
+        found = compute.terms(layers, convention)
+        assert sum(term.work for term in found) == total(convention.name, name)
+        counted = {term.variant or term.op for term in found}
+        assert counted.isdisjoint(compute.uncounted(layers, convention))
 
 
 def test_what_is_listed_is_in_the_zoo() -> None:
@@ -247,9 +240,7 @@ def test_modules_as_measured(
 ) -> None:
     text = f"input: {shape}\nlayers:\n  - {layer}\n"
     assert {tool: analyze(text, convention=tool).totals["work"] for tool in figures} == figures
-    assert [compute.not_reproducible("mine", graph(text), CONVENTIONS[tool]) for tool in figures] == [None] * len(
-        figures
-    )
+    assert [compute.not_reproducible(graph(text), CONVENTIONS[tool]) for tool in figures] == [None] * len(figures)
 
 
 @pytest.mark.parametrize(
@@ -272,12 +263,12 @@ def test_what_a_row_does_not_settle_is_said(
     layer: str, shape: list[int], tool: str, reason: str, graph: Callable[[str], Graph]
 ) -> None:
     built = graph(f"input: {shape}\nlayers:\n  - {layer}\n")
-    assert (compute.not_reproducible("mine", built, CONVENTIONS[tool]) or "").startswith(reason)
+    assert (compute.not_reproducible(built, CONVENTIONS[tool]) or "").startswith(reason)
 
 
 def test_a_figure_that_is_not_reproducible_is_never_printed() -> None:
-    with pytest.raises(UsageError, match="the figure of thop is not reproducible for vgg16: torchvision's program has"):
-        network("vgg16").analyze(convention="thop")
+    with pytest.raises(UsageError, match="torchprofile is not reproducible for vit_b_16: "):
+        network("vit_b_16").analyze(convention="torchprofile")
 
 
 def main() -> None:

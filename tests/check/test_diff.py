@@ -573,7 +573,7 @@ def test_table(repository, call):
     code, out, _ = call("diff", "main")
     assert code == 1
     rows = rows_of(out)
-    assert rows[:2] == ["main -> working tree", "2 changed, 1 added"]
+    assert rows[:3] == ["main -> working tree", "convention macs", "2 changed, 1 added"]
     assert f"fresh total params {A + 25}" in rows
     assert f"net total params {A + 25} {A + 50} +25 +18.2%" in rows  # 25 / 137
     assert "net total depth 2 2" in rows
@@ -641,7 +641,7 @@ def test_csv_has_every_layer(repository, call):
             assert int(row["after"]) - int(row["before"]) == int(row["difference"])
 
 
-MARKDOWN = f"""**1 changed**: main -\\> working tree
+MARKDOWN = f"""**1 changed**: main -\\> working tree, convention macs
 
 ### net
 
@@ -683,7 +683,7 @@ def test_markdown_folds_many_layers_and_keeps_its_markup(repository, call):
 
 
 def test_markdown_without_difference(repository, call):
-    assert call("diff", "main", "-f", "markdown")[:2] == (0, "**1 unchanged**: main -\\> working tree\n")
+    assert call("diff", "main", "-f", "markdown")[:2] == (0, "**1 unchanged**: main -\\> working tree, convention macs\n")
 
 
 def test_assumptions(repository, data):

@@ -33,12 +33,12 @@ layers:
 
 PLAIN = """\
 net: A | B
-input 3x227x227, batch 1, float32
+input 3x227x227, batch 1, float32, convention macs
 conv1: conv: 96, kernel: 11, stride: 4
 3x227x227 -> 96x55x55
 
 quantity                formula                         numbers
-----------------------------------------------------------------------------------------------------------------------
+-------------------------------------------------------------------------------------------------------------------------------------------
 output channels         c_out                           96
 output height           (h_in - k_h)/s_h + 1            (227 - 11)/4 + 1 = 55
 output width            (w_in - k_w)/s_w + 1            (227 - 11)/4 + 1 = 55
@@ -50,6 +50,7 @@ bias additions          h_out*w_out*c_out               55*55*96 = 290,400
 FLOPs                   2*macs + bias_additions         2*105415200 + 290400 = 211,120,800 FLOPs
 activations             h_out*w_out*c_out               55*55*96 = 290,400 values
 activation bytes        activations*b                   290400*4 = 1,161,600 bytes                1.162 MB (1.108 MiB)
+saved bytes             h_in*w_in*c_in*b                227*227*3*4 = 618,348 bytes               618.3 kB (603.9 KiB), the network's input
 receptive field height  rf_in + (k_h - 1)*jump_in       1 + (11 - 1)*1 = 11
 receptive field width   rf_in + (k_w - 1)*jump_in       1 + (11 - 1)*1 = 11
 jump height             jump_in*s_h                     1*4 = 4
@@ -64,7 +65,7 @@ under this path too, each with arithmetic of its own: conv1.relu
 # FLOPs 2*559,872 + 729*8, 729*8, 2*46,656; the relu runs in place
 BLOCK = """\
 net: A | B
-input 3x227x227, batch 1, float32
+input 3x227x227, batch 1, float32, convention macs
 pair: Pair of 3 layers
 96x27x27 -> 8x27x27
 
@@ -103,7 +104,7 @@ def test_a_block_is_the_sum_of_its_layers(cnncalc):
 def test_markdown_has_the_formulas_in_latex(cnncalc):
     text = found(cnncalc, "conv1", "--format", "markdown")
     assert text.startswith(
-        "net: A \\| B\n\ninput 3x227x227, batch 1, float32\n\nconv1: conv: 96, kernel: 11, stride: 4\n"
+        "net: A \\| B\n\ninput 3x227x227, batch 1, float32, convention macs\n\nconv1: conv: 96, kernel: 11, stride: 4\n"
     )
     for line in (
         r"**output height** $\frac{h_{\text{in}} - k_h}{s_h} + 1$",
@@ -186,7 +187,7 @@ def test_a_convention_of_which_no_line_speaks_is_a_note(cnncalc):
     from cnncalc.analysis.conventions import CONVENTIONS
 
     for convention in ("macs", "flops"):
-        assert "convention" not in found(cnncalc, "fc", "--convention", convention)
+        assert "under the convention" not in found(cnncalc, "fc", "--convention", convention)
     for convention in set(CONVENTIONS) - {"macs", "flops"}:
         assert f"work under the convention {convention}: " in found(cnncalc, "fc", "--convention", convention)
 
@@ -254,14 +255,31 @@ def test_the_terms_of_a_convention_add_up(cnncalc):
 
 
 def test_what_is_not_reproducible_is_said_and_fails_when_strict(cnncalc):
-    code, out, _ = cnncalc("explain", "vgg16")
+    code, out, _ = cnncalc("explain", "vit_b_16")
     assert code == 0
-    assert re.search(r"^thop +not reproducible", out, re.MULTILINE)
-    assert "thop: not reproducible: torchvision's program has an adaptive pool to 7x7" in out
-    assert cnncalc("explain", "vgg16", "--strict").code == 1
-    assert cnncalc("explain", "resnet50", "--strict").code == 0
-    rows = {row["name"]: row for row in json.loads(cnncalc("explain", "vgg16", "-f", "json").out)["conventions"]}
-    assert (rows["thop"]["total"], rows["thop"]["terms"]) == (None, [])
+    assert re.search(r"^torchprofile +not reproducible", out, re.MULTILINE)
+    assert "torchprofile: not reproducible: torchprofile 0.1.0 fails on PyTorch's fused attention" in out
+    assert cnncalc("explain", "vit_b_16", "--strict").code == 1
+    assert cnncalc("explain", "vgg16", "--strict").code == 0
+    rows = {row["name"]: row for row in json.loads(cnncalc("explain", "vit_b_16", "-f", "json").out)["conventions"]}
+    assert (rows["torchprofile"]["total"], rows["torchprofile"]["terms"]) == (None, [])
+
+
+def test_the_program_whose_figures_are_shown_is_named(cnncalc):
+    """Tools that count modules alone, or twice, count torchvision's DenseNet by what it calls as functions."""
+    out = cnncalc("explain", "densenet121").out
+    assert re.search(r"^ptflops: relu +120 +15,617,280 +output +2 ", out, re.MULTILINE)
+    assert re.search(r"^ptflops: relu \(as function\) +1 +50,176 +output +1 ", out, re.MULTILINE)  # 1024*7*7
+    assert re.search(r"^thop .*not counted: relu, maxpool, global_avgpool as function$", out, re.MULTILINE)
+    program = "torchvision 0.28.0, torchvision/models/densenet.py"
+    assert f"tools' figures are of {program}, which has relu as function, global_avgpool as function\n" in out
+    payload = json.loads(cnncalc("explain", "densenet121", "-f", "json").out)
+    assert payload["program"] == {"source": program, "written": ["relu as function", "global_avgpool as function"]}
+    rows = {row["name"]: row for row in payload["conventions"]}
+    relus = {term["variant"]: term["count"] for term in rows["ptflops"]["terms"] if term["op_kind"] == "relu"}
+    assert relus == {None: 120, "relu as function": 1}
+    assert json.loads(cnncalc("explain", "resnet50", "-f", "json").out)["program"] is None
+    assert "tools' figures" not in cnncalc("explain", "resnet50").out
 
 
 @pytest.mark.parametrize(
@@ -296,10 +314,19 @@ def test_variables_hold_on_other_inputs(cnncalc, tmp_path):
     assert "none agrees" in cnncalc("explain", "w.yaml", "--published", "250880").out
 
 
-@pytest.mark.parametrize("arguments", [[], ["--published", "4.1G"], ["--published", "3.8G"], ["--batch", "2"]])
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["resnet50"],
+        ["resnet50", "--published", "4.1G"],
+        ["resnet50", "--published", "3.8G"],
+        ["resnet50", "--batch", "2"],
+        ["maxvit_t"],
+    ],
+)
 def test_json_of_a_network_fits_its_schema(cnncalc, arguments):
     schema = json.loads(cnncalc("schema", "explain").out)
-    payload = json.loads(cnncalc("explain", "resnet50", *arguments, "-f", "json").out)
+    payload = json.loads(cnncalc("explain", *arguments, "-f", "json").out)
     validator = jsonschema.Draft7Validator(schema)
     validator.validate(payload)
     assert not validator.is_valid({**payload, "extra": 1})

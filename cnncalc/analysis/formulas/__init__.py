@@ -11,13 +11,15 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 
-from cnncalc.analysis import memory
+from cnncalc.analysis import footprint, memory, passes
 from cnncalc.analysis.columns import Assumptions
-from cnncalc.analysis.formulas import dense, pointwise, rearrange, windows
+from cnncalc.analysis.formulas import dense, gradients, pointwise, rearrange, windows
 from cnncalc.analysis.formulas.expression import Expression, Number, Symbol, total
 from cnncalc.analysis.formulas.field import Fields
 from cnncalc.analysis.formulas.kinds import sequences
 from cnncalc.analysis.formulas.layer import RULES, Formula, Layer, Parts
+from cnncalc.analysis.formulas.saved import saved
+from cnncalc.analysis.step import Settings
 from cnncalc.graph import Graph, Node
 from cnncalc.values import WORK_KINDS, dtype_bytes
 
@@ -45,7 +47,7 @@ WORK: Mapping[str, str] = MappingProxyType(
     }
 )
 #: the figures that layers add up to
-SUMMED = ("params", *PARAMS, "macs", "flops", "activations", "activation_bytes")
+SUMMED = ("params", *PARAMS, "macs", "flops", "backward_macs", "step_macs", "activations", "activation_bytes")
 
 
 class Formulas:
@@ -57,6 +59,7 @@ class Formulas:
         self._fields = Fields(graph)
         self._overwritten: list[int | None] | None = None
         self._counts: dict[tuple[object, ...], list[Formula]] = {}
+        self._needed: list[passes.Needs] = []
         self._sequences: list[tuple[bool, bool]] = []
         self._known: dict[tuple[int, tuple[bool, bool]], tuple[Layer, Parts]] = {}
 
@@ -70,10 +73,26 @@ class Formulas:
     def counts(self, index: int) -> list[Formula]:
         """The lines of one layer that count something: parameters, work, activations. Equal layers share them."""
         node = self._graph.nodes[index]
-        key = (node.kind, self._words(node), node.count, node.shared, self._occupies_nothing(node))
+        key = (node.kind, self._words(node), node.count, node.shared, self._occupies_nothing(node), self._needs(node))
         if key not in self._counts:
             self._counts[key] = [*self._params(node), *self._work(node), *self._activations(node)]
         return self._counts[key]
+
+    def saved(self, index: int) -> Formula:
+        """What a training step keeps for the backward pass of one layer, as PyTorch does.
+
+        Raises:
+            UsageError: a data type without gradients.
+        """
+        node = self._graph.nodes[index]
+        assumed = self._assumptions
+        settings = Settings(dtype=assumed.dtype, with_side=assumed.with_side or node.side is not None)
+        run = footprint.training(self._graph, assumed.batch, settings)
+        size = Symbol("b", dtype_bytes(assumed.dtype))
+        paths = [other.path for other in self._graph.nodes]
+        over = memory.overwritten(self._graph, settings.with_side)[index]
+        held = footprint.kept_by(run, index)
+        return saved(self._layer(node), index, held, size, lambda count: self._times(node, count), paths, over)
 
     def _layer(self, node: Node) -> Layer:
         return self._derived(node)[0]
@@ -116,7 +135,23 @@ class Formulas:
         # 2 for a multiply-accumulate, 1 for every other operation
         amounts = [Symbol(line.quantity, line.value) for line in lines if line.value]
         twice = [2 * amount if amount.name == "macs" else amount for amount in amounts]
-        return [*lines, Formula("flops", total(*twice), None if amounts else "no arithmetic")]
+        forward = [*lines, Formula("flops", total(*twice), None if amounts else "no arithmetic")]
+        macs = next(line.value for line in lines if line.quantity == "macs")
+        return [*forward, *self._gradients(node, Symbol("macs", macs))]
+
+    def _gradients(self, node: Node, macs: Expression) -> list[Formula]:
+        """The lines of a pass that is not the forward pass."""
+        if self._assumptions.pass_ == "forward":
+            return []
+        line = gradients.backward(self._layer(node), macs, self._needs(node), lambda count: self._times(node, count))
+        if self._assumptions.pass_ == "backward":
+            return [line]
+        return [line, Formula("step_macs", macs + Symbol("backward_macs", line.value))]
+
+    def _needs(self, node: Node) -> passes.Needs:
+        if not self._needed:
+            self._needed = passes.needs(self._graph, self._assumptions.with_side)
+        return self._needed[node.index]
 
     def _activations(self, node: Node) -> list[Formula]:
         size = Symbol("b", dtype_bytes(self._assumptions.dtype))
