@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from itertools import accumulate
+import gc
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import accumulate, groupby
+from types import MappingProxyType
 from typing import NamedTuple
 
+from cnncalc.analysis.checkpoint import Segment, protect
 from cnncalc.analysis.memory import overwritten
+from cnncalc.errors import UsageError
 from cnncalc.graph import Graph, Node
-from cnncalc.tape.engine import Leaf, Size, Value
+from cnncalc.tape.engine import PRODUCT, Call, Leaf, Recomputed, Size, Value
+from cnncalc.tape.optimizers import Optimizer
 from cnncalc.tape.tape import Tape
 from cnncalc.values import dtype_bytes
 
@@ -23,7 +28,8 @@ KINDS: Mapping[str, str] = {
     "activations": "other values of the forward pass and the loss",
     "gradients": "gradients of parameters",
     "passing": "gradients of activations, and what else lives in the backward pass alone",
-    "optimizer": "the optimizer's state, and its temporaries",
+    "optimizer": "the optimizer's state",
+    "update": "what the optimizer's step takes and gives back",
 }
 
 
@@ -32,6 +38,13 @@ class Settings(NamedTuple):
 
     Several outputs have the sum of their cross entropies as loss. ``adds_in_place`` is how gradients of a value with
     several readers are summed: into the first where possible, as PyTorch does, or, as under a tracker, never.
+    ``device`` is cpu or cuda. ``optimizer`` is one of :data:`~cnncalc.tape.optimizers.OPTIMIZERS`; its step follows the
+    backward pass. The step of training is then the second or a later one: the optimizer's state is there, and
+    ``zero_grad`` has freed the gradients. ``implementation`` is one of
+    :data:`~cnncalc.tape.optimizers.IMPLEMENTATIONS`, ``weight_decay`` says that it is not 0. ``checkpoint`` are parts
+    of the network that training runs again for the backward pass instead of keeping their values; none overlap.
+    ``amp`` is the 16-bit data type of ``torch.autocast`` around the forward pass and the loss of a network in float32:
+    float16 or bfloat16; scaling of the loss is left out, which takes a few values.
     """
 
     training: bool = False
@@ -39,6 +52,12 @@ class Settings(NamedTuple):
     with_side: bool = False
     in_place: bool = True
     adds_in_place: bool = True
+    device: str = "cpu"
+    optimizer: str = "none"
+    implementation: str = "for-loop"
+    weight_decay: bool = False
+    checkpoint: tuple[Segment, ...] = ()
+    amp: str = ""
 
 
 class Trace(NamedTuple):
@@ -46,7 +65,9 @@ class Trace(NamedTuple):
 
     ``sizes``, ``kinds`` (see :data:`KINDS`) and ``origins`` (phase, index of the layer) are of each storage; an event
     is the number of one that is taken, or ``~number`` of one that is given back. Phases are start, forward, loss,
-    backward and optimizer. ``outputs`` is how many events there are up to the end of the forward pass.
+    backward and optimizer. ``forward_end`` is how many events there are up to the end of the forward pass. ``marks``
+    and ``saved`` are as in :class:`~cnncalc.tape.engine.Recorder`. ``recomputed`` are the indices of the layers that
+    the backward pass runs again, ``places`` by layer the storage of its result. ``calls`` are those of libraries.
     """
 
     sizes: Sequence[Size]
@@ -54,6 +75,20 @@ class Trace(NamedTuple):
     origins: Sequence[tuple[str, int]]
     events: Sequence[int]
     forward_end: int
+    marks: Sequence[tuple[int, str, int]]
+    saved: Mapping[int, Sequence[tuple[str, int]]]
+    recomputed: Sequence[int] = ()
+    places: Mapping[int, int] = MappingProxyType({})
+    calls: Sequence[Call] = ()
+
+    @property
+    def products(self) -> dict[str, int]:
+        """By thread, forward or backward, the number of events before the first product of matrices."""
+        found: dict[str, int] = {}
+        for call in self.calls:
+            if call.what == PRODUCT:
+                found.setdefault("backward" if call.phase == "backward" else "forward", call.at)
+        return found
 
     def timeline(self, batch: int) -> list[int]:
         """Bytes alive after each event."""
@@ -87,18 +122,32 @@ class Trace(NamedTuple):
         return {kind: size for kind, size in found.items() if size}
 
 
-def trace(graph: Graph, batch: int, settings: Settings) -> Trace:
+def trace(graph: Graph, batch: int, settings: Settings, order: Sequence[int] | None = None) -> Trace:
     """Runs the network over sizes.
 
     What it does is the same at every batch above 1, where sizes are :class:`~cnncalc.tape.engine.Size`; with one sample
-    some copies are views, so that its trace is its own.
+    some copies are views, so that its trace is its own. ``order`` has the indices of the layers in the order in which
+    they run, the input not among them; by default it is the graph's.
+
+    Raises:
+        UsageError: an unknown data type, or training in one without gradients.
     """
+    if settings.training and settings.dtype == "int8":
+        raise UsageError("int8 has no gradients", hint="training takes a floating-point dtype")
+    if settings.amp and settings.dtype != "float32":
+        raise UsageError(f"mixed precision is for a network in float32, not {settings.dtype}", hint="leave out one of them")
     tape = Tape(min(batch, 2), dtype_bytes(settings.dtype), settings.adds_in_place)
-    return _Run(graph, settings, tape).trace()
+    collects = gc.isenabled()
+    gc.disable()  # no cycles are made, and a collection would walk through the whole tape again and again
+    try:
+        return _Run(graph, settings, tape, order).trace()
+    finally:
+        if collects:
+            gc.enable()
 
 
 class _Run:
-    def __init__(self, graph: Graph, settings: Settings, tape: Tape) -> None:
+    def __init__(self, graph: Graph, settings: Settings, tape: Tape, order: Sequence[int] | None) -> None:
         self.graph = graph
         self.settings = settings
         self.tape = tape
@@ -107,30 +156,56 @@ class _Run:
         self.buffers: dict[int, dict[str, Value]] = {}
         self.nodes = [node for node in graph.nodes if settings.with_side or node.side is None]
         self.ends = [*graph.outputs, *([side.output for side in graph.sides] if settings.with_side else [])]
+        self.order = self.nodes[1:] if order is None else [graph.nodes[index] for index in order]
+        self.segments = settings.checkpoint if settings.training else ()
+        self.replaced: list[int | None] = [None] * len(graph.nodes)
+        if settings.in_place:
+            self.replaced = protect(graph, overwritten(graph, settings.with_side), self.segments)
+        self.recomputed: list[int] = []
+        self.places: dict[int, int] = {}
 
     def trace(self) -> Trace:
         tape = self.tape
         tape.training = tape.records = self.settings.training
+        tape.device = self.settings.device
         tape.phase = "start"
         for node in self.nodes[1:]:
             self._place(node)
         tape.layer = 0
         x = self._mark(tape.new((tape.batch, *self.graph.nodes[0].shape)), "input")
         targets = self._targets() if self.settings.training else []
+        optimizer = self._optimizer() if self.settings.training else None
         tape.phase = "forward"
+        tape.autocast = bool(self.settings.amp)
         outputs = self._forward(x)
         forward_end = len(tape.events)
         if targets:
             tape.phase = "loss"
             loss = self._loss(outputs, targets)
+            tape.end_autocast()
             tape.phase = "backward"
             tape.backward(loss)
+        if optimizer is not None:
+            tape.phase = "optimizer"
+            optimizer.step()
         events = list(tape.events)  # what is freed from here on is no part of the run
-        return Trace(tape.storages, self._kinds(), tape.origins, events, forward_end)
+        kinds = self._kinds()
+        return Trace(
+            tape.storages,
+            kinds,
+            tape.origins,
+            events,
+            forward_end,
+            tape.marks,
+            tape.saved,
+            self.recomputed,
+            self.places,
+            tape.calls,
+        )
 
     def _kinds(self) -> list[str]:
         """The kind of every storage."""
-        by_phase = {"forward": "activations", "loss": "activations", "backward": "passing", "optimizer": "optimizer"}
+        by_phase = {"forward": "activations", "loss": "activations", "backward": "passing", "optimizer": "update"}
         kinds = dict(self.kinds)
         for weights in self.weights.values():
             for value in weights.values():
@@ -172,16 +247,39 @@ class _Run:
             found.append(self._mark(self.tape.new(shape, itemsize=8), "input"))
         return found
 
+    def _optimizer(self) -> Optimizer:
+        """The optimizer with its state."""
+        settings = self.settings
+        own = [node.index for node in self.nodes[1:] if node.shared is None]
+        parameters = [(index, value) for index in own for value in self.weights[index].values()]
+        optimizer = Optimizer(
+            self.tape, parameters, settings.optimizer, settings.implementation, settings.weight_decay, settings.device
+        )
+        for values in optimizer.state:
+            for value in values:
+                self._mark(value, "optimizer")
+        return optimizer
+
     def _forward(self, x: Value) -> list[Value]:
         """The outputs; every other value is let go after its last use, the input never."""
-        tape = self.tape
-        replaced = overwritten(self.graph, self.settings.with_side) if self.settings.in_place else None
-        last = {index: node.index for node in self.nodes for index in node.inputs}
+        last = {index: node.index for node in self.order for index in node.inputs}
         last.update(dict.fromkeys(self.ends, -1))
-        values: dict[int, Value] = {0: x}
-        for node in self.nodes[1:]:
+        values = {0: x}
+        self.places[0] = x.storage.number
+        segments = {index: segment for segment in self.segments for index in range(segment.first, segment.stop)}
+        for segment, nodes in groupby(self.order, lambda node: segments.get(node.index)):
+            if segment is None:
+                self._execute(nodes, values, last)
+            else:
+                self._checkpoint(list(nodes), values, last)
+        return [values[end] for end in self.ends]
+
+    def _execute(self, nodes: Iterable[Node], values: dict[int, Value], last: Mapping[int, int]) -> None:
+        """Runs layers; a value is let go after its last use."""
+        tape = self.tape
+        for node in nodes:
             inputs = list(node.inputs)
-            first = replaced[node.index] if replaced else None
+            first = self.replaced[node.index]
             if first is not None:
                 inputs.remove(first)
                 inputs.insert(0, first)
@@ -189,21 +287,53 @@ class _Run:
             tape.layer = node.index
             tape.weights = self.weights[node.index]
             tape.buffers = self.buffers[node.index]
-            values[node.index] = node.op.run(tape, *[values[index] for index in inputs])
+            tape.begin(values[index] for index in inputs)
+            taken = len(tape.storages)
+            try:
+                values[node.index] = node.op.run(tape, *[values[index] for index in inputs])
+            except Recomputed as stop:
+                if stop.ran or len(tape.storages) > taken:
+                    self.recomputed.append(node.index)
+                raise
+            if tape.recomputes:
+                self.recomputed.append(node.index)
+            self.places[node.index] = values[node.index].storage.number
             for index in {*node.inputs, node.index}:
                 if last.get(index, node.index) == node.index:
                     del values[index]
-        return [values[end] for end in self.ends]
+
+    def _checkpoint(self, nodes: Sequence[Node], values: dict[int, Value], last: Mapping[int, int]) -> None:
+        """Runs the layers of a segment, of which the backward pass keeps what they read from outside."""
+        own = {node.index for node in nodes}
+        read = list(dict.fromkeys(index for node in nodes for index in node.inputs if index not in own))
+        made = [node.index for node in nodes if last.get(node.index, node.index) not in own]
+        last_within = {index: node.index for node in nodes for index in node.inputs}
+        last_within.update(dict.fromkeys(made, -1))
+
+        def part(inputs: Sequence[Value]) -> Sequence[Value]:
+            within = dict(zip(read, inputs, strict=True))
+            try:
+                self._execute(nodes, within, last_within)
+            finally:
+                self.tape.in_place = False
+            return [within[index] for index in made]
+
+        values.update(zip(made, self.tape.checkpoint(part, [values[index] for index in read]), strict=True))
+        for index in read:
+            if last[index] in own:
+                del values[index]
 
     def _loss(self, outputs: Sequence[Value], targets: Sequence[Value]) -> Value:
         tape = self.tape
         tape.in_place = False
-        losses: list[Value] = []
+        losses = []
         for end, output, target in zip(self.ends, outputs, targets, strict=True):
             tape.layer = end
-            single = tape.cross_entropy(output, target)
-            losses = [tape.add(losses[0], single) if losses else single]
-        return losses[0]
+            losses.append(tape.cross_entropy(output, target))
+        total = losses.pop(0)
+        while losses:
+            total = tape.add(total, losses.pop(0))
+        return total
 
 
 def _buffer_bytes(name: str) -> int | None:

@@ -9,16 +9,20 @@ from cnncalc.values import Shape, Work, elements
 
 if TYPE_CHECKING:
     from cnncalc.tape.engine import Value
-    from cnncalc.tape.tape import Tape
+    from cnncalc.tape.tape import Keeps, Tape
 
 
 class _Activation(Op):
-    """Shape stays; ``unit`` is the work for one value; ``module`` is PyTorch's name for it."""
+    """Shape stays; ``unit`` is the work for one value; ``module`` is PyTorch's name for it.
+
+    ``keeps`` is what the backward pass needs, as in :meth:`cnncalc.tape.tape.Tape.pointwise`.
+    """
 
     role = "activation"
 
     unit: ClassVar[Work]
     module: ClassVar[str]
+    keeps: ClassVar[Keeps] = "input"
 
     def shape(self, x: Shape) -> Shape:
         return x
@@ -27,7 +31,7 @@ class _Activation(Op):
         return self.unit * elements(y)
 
     def run(self, tape: Tape, x: Value) -> Value:
-        return tape.pointwise(x, "output" if self.saves_output else "input")
+        return tape.pointwise(x, self.keeps)
 
     def lowering(self, x: Shape) -> Lowering:
         return Lowering(f"torch.nn.{self.module}", tuple(value for _, value in self.arguments()))
@@ -45,6 +49,7 @@ class ReLU(_Activation):
     module = "ReLU"
     can_run_in_place = True
     saves_output = True
+    keeps = "output"
 
 
 @op("relu6")
@@ -64,6 +69,7 @@ class LeakyReLU(_Activation):
     module = "LeakyReLU"
     can_run_in_place = True
     saves_output = True
+    keeps = "input, or output in place"
 
     slope: float = 0.01
 
@@ -76,6 +82,7 @@ class ELU(_Activation):
     module = "ELU"
     can_run_in_place = True
     saves_output = True
+    keeps = "input, or output in place"
 
     alpha: float = 1.0
 
@@ -88,6 +95,7 @@ class SELU(_Activation):
     module = "SELU"
     can_run_in_place = True
     saves_output = True
+    keeps = "input, or output in place"
 
 
 @op("gelu")
@@ -141,6 +149,7 @@ class Sigmoid(_Activation):
     unit = Work(exp=1, add=1, div=1)
     module = "Sigmoid"
     saves_output = True
+    keeps = "output"
 
 
 @op("tanh")
@@ -150,6 +159,7 @@ class Tanh(_Activation):
     unit = Work(tanh=1)
     module = "Tanh"
     saves_output = True
+    keeps = "output"
 
 
 @op("softplus")
@@ -168,6 +178,7 @@ class Softmax(_Activation):
     """
 
     saves_output = True
+    keeps = "output"
 
     def work(self, x: Shape, y: Shape) -> Work:
         n = elements(x)
@@ -196,6 +207,9 @@ class PReLU(_Activation):
 
     def weights(self, x: Shape) -> dict[str, Shape]:
         return {"weight": (x[0] if self.per_channel else 1,)}
+
+    def run(self, tape: Tape, x: Value) -> Value:
+        return tape.prelu(x)
 
     def lowering(self, x: Shape) -> Lowering:
         return Lowering("torch.nn.PReLU", (x[0] if self.per_channel else 1,))

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from cnncalc.errors import ShapeError
 from cnncalc.ops import window
 from cnncalc.ops.base import Lowering, Op, op
 from cnncalc.values import Shape, Work, elements, format_shape
+
+if TYPE_CHECKING:
+    from cnncalc.tape.engine import Value
+    from cnncalc.tape.tape import Tape
 
 #: Width of the network that makes continuous position biases (Liu et al. 2021, "Swin Transformer V2").
 _POSITION_WIDTH = 512
@@ -59,6 +63,16 @@ class Attention(Op):
 
     def reach(self, x: Shape) -> None:
         return None
+
+    def run(self, tape: Tape, x: Value) -> Value:
+        weights = tape.weights
+        projected = tape.linear(x, weights["in_proj_weight"], weights.get("in_proj_bias"))
+        parts = tape.unflatten(projected, 2, (3, self.heads, -1))
+        q, k, v = tape.unbind(tape.permute(parts, (2, 0, 3, 1, 4)))
+        del parts
+        scores = tape.matmul(tape.scaled(q), tape.transpose(k, 2, 3))
+        mixed = tape.flatten(tape.transpose(tape.matmul(tape.softmax(scores), v), 1, 2), 2)
+        return tape.linear(mixed, weights["out_proj.weight"], weights.get("out_proj.bias"))
 
     def lowering(self, x: Shape) -> Lowering:
         return Lowering("cnncalc.torch_backend.modules.SelfAttention", (x[1], self.heads, self.bias))
@@ -158,6 +172,92 @@ class WindowAttention(Op):
 
     def reach(self, x: Shape) -> None:
         return None
+
+    def run(self, tape: Tape, x: Value) -> Value:
+        height, width = x.shape[2:]
+        shifts = self._shifts(x.shape[1:])
+        x = tape.roll(tape.pad(x, (0, -width % self.window, 0, -height % self.window)))
+        parts = self._partitioned(tape, x)
+        cut = tape.unflatten(self._projected(tape, parts), 3, (3, self.heads, -1))
+        q, k, v = tape.unbind(tape.permute(cut, (3, 0, 1, 4, 2, 5)))
+        del cut
+        scores = self._biased(tape, self._compared(tape, q, k))
+        if any(shifts):
+            area = self._partitioned(tape, self._areas(tape, x))
+            scores = tape.add(scores, self._mask(tape, area, scores.itemsize))
+        y = tape.flatten(tape.transpose(tape.matmul(tape.softmax(scores), v), 2, 3), 3)
+        y = tape.linear(y, tape.weights["proj.weight"], tape.weights.get("proj.bias"))
+        y = tape.roll(self._joined(tape, y, x))
+        inside = tape.slices(y, 2, (range(height), range(width)))
+        return tape.alias(y) if inside is y else tape.contiguous(inside)
+
+    def _partitioned(self, tape: Tape, x: Value) -> Value:
+        grid = self.partition == "grid"
+        inner = (self.window, -1) if grid else (-1, self.window)
+        cut = tape.unflatten(tape.unflatten(x, 3, inner), 2, inner)
+        cut = tape.permute(cut, (0, 3, 5, 2, 4, 1) if grid else (0, 2, 4, 3, 5, 1))
+        return tape.flatten(tape.flatten(cut, 3, 4), 1, 2)
+
+    def _joined(self, tape: Tape, parts: Value, x: Value) -> Value:
+        rows, columns = (n // self.window for n in x.shape[2:])
+        cut = tape.unflatten(tape.unflatten(parts, 2, (self.window, self.window)), 1, (rows, columns))
+        order = (0, 5, 3, 1, 4, 2) if self.partition == "grid" else (0, 5, 1, 3, 2, 4)
+        return tape.flatten(tape.flatten(tape.permute(cut, order), 4, 5), 2, 3)
+
+    def _projected(self, tape: Tape, parts: Value) -> Value:
+        bias = tape.weights.get("qkv.bias")
+        if bias is not None and self.cosine:
+            q, k, v = tape.chunk(bias, 3)
+            return tape.linear(parts, tape.weights["qkv.weight"], tape.cat([q, tape.scaled(k), v], 0))
+        return tape.linear(parts, tape.weights["qkv.weight"], bias)
+
+    def _compared(self, tape: Tape, q: Value, k: Value) -> Value:
+        if not self.cosine:
+            scaled = tape.scaled(q)
+            return tape.matmul(scaled, tape.transpose(k, 3, 4))
+        angles = tape.matmul(tape.normalize(q), tape.transpose(tape.normalize(k), 3, 4))
+        return tape.mul(angles, tape.function(tape.clamp(tape.weights["logit_scale"])))
+
+    def _biased(self, tape: Tape, scores: Value) -> Value:
+        if self.position == "none":
+            return tape.shifted(scores)
+        return tape.add(scores, self._position_bias(tape))
+
+    def _position_bias(self, tape: Tape) -> Value:
+        learned = self.position == "table"
+        table = tape.weights["relative_position_bias_table"] if learned else self._made_table(tape)
+        rows = tape.unflatten(tape.index(table, tape.buffers["relative_position_index"]), 0, (self.window**2, -1))
+        bias = tape.permute(rows, (2, 0, 1))
+        return bias if learned else tape.scaled(tape.function(bias))
+
+    def _made_table(self, tape: Tape) -> Value:
+        weights = tape.weights
+        made = tape.buffers["relative_coords_table"]
+        made = tape.linear(made, weights["cpb_mlp.0.weight"], weights["cpb_mlp.0.bias"])
+        made = tape.pointwise(made, "output")
+        made = tape.linear(made, weights["cpb_mlp.2.weight"], None)
+        return tape.flatten(made, 0, 2)
+
+    def _areas(self, tape: Tape, x: Value) -> Value:
+        """The number of each pixel's area, of 4 bytes."""
+        axes = []
+        position: Value | None = None
+        for size in x.shape[2:]:
+            position = tape.new((size,), scales=False, itemsize=8)
+            first = tape.like(tape.like(position, 1), 4)
+            axes.append(tape.combined(first, tape.like(tape.like(position, 1), 4), itemsize=4))
+            del first
+        rows = tape.unsqueeze(axes[0], 1)
+        areas = tape.combined(tape.like(rows), axes[1], itemsize=4)
+        return tape.view(areas, (1, 1, *areas.shape))
+
+    def _mask(self, tape: Tape, area: Value, itemsize: int) -> Value:
+        """Large and negative for each pair of pixels that are not of the same area: made in float32, then cast."""
+        differs = tape.combined(area, tape.transpose(area, 2, 3), itemsize=1)
+        shape = tape.unsqueeze(differs, 2).shape
+        made = tape.new(shape, scales=False, itemsize=4)
+        del differs
+        return made if itemsize == 4 else tape.new(shape, scales=False, itemsize=itemsize)
 
     def lowering(self, x: Shape) -> Lowering:
         return Lowering(

@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 from math import prod
+from typing import TYPE_CHECKING
 
 from cnncalc.errors import ShapeError
 from cnncalc.ops import window
 from cnncalc.ops.base import Lowering, Op, op
 from cnncalc.values import Shape, Work, elements, format_shape
+
+if TYPE_CHECKING:
+    from cnncalc.tape.engine import Value
+    from cnncalc.tape.tape import Tape
 
 
 class _ChannelPool(Op):
@@ -31,6 +36,9 @@ class ChannelMean(_ChannelPool):
     def work(self, x: Shape, y: Shape) -> Work:
         return Work(add=elements(x) - elements(y), div=elements(y))
 
+    def run(self, tape: Tape, x: Value) -> Value:
+        return tape.mean(x, 1, keepdim=True)
+
 
 @op("channel_max")
 class ChannelMax(_ChannelPool):
@@ -38,6 +46,9 @@ class ChannelMax(_ChannelPool):
 
     def work(self, x: Shape, y: Shape) -> Work:
         return Work(cmp=elements(x) - elements(y))
+
+    def run(self, tape: Tape, x: Value) -> Value:
+        return tape.amax(x, 1, keepdim=True)
 
 
 @op("maxout")
@@ -55,6 +66,9 @@ class MaxOut(Op):
 
     def work(self, x: Shape, y: Shape) -> Work:
         return Work(cmp=elements(x) - elements(y))
+
+    def run(self, tape: Tape, x: Value) -> Value:
+        return tape.amax(tape.unflatten(x, 1, (-1, self.pieces)), 2, keepdim=False)
 
     def lowering(self, x: Shape) -> Lowering:
         return Lowering("cnncalc.torch_backend.modules.MaxOut", (self.pieces,))
@@ -87,6 +101,10 @@ class ChannelConv(Op):
 
     def work(self, x: Shape, y: Shape) -> Work:
         return Work(mac=self.kernel * x[0], bias=x[0] if self.bias else 0)
+
+    def run(self, tape: Tape, x: Value) -> Value:
+        row = tape.unsqueeze(tape.flatten(x), 1)
+        return tape.view(tape.conv(row, tape.weights["weight"], tape.weights.get("bias"), row.shape), x.shape)
 
     def lowering(self, x: Shape) -> Lowering:
         return Lowering("cnncalc.torch_backend.modules.ChannelConv", (self.kernel, self.bias))

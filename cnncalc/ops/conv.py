@@ -75,6 +75,10 @@ class _Convolution(Op):
         axes = self._axes(x.shape[1:])
         if any(axis.before != axis.after for axis in axes):
             x = tape.pad(x, window.torch_padding(axes))
+        return self._convolve(tape, x, shape)
+
+    def _convolve(self, tape: Tape, x: Value, shape: Shape) -> Value:
+        """What the module of :meth:`_module` does."""
         return tape.conv(x, tape.weights["weight"], tape.weights.get("bias"), shape)
 
     def _module(self, x: Shape, kernel: tuple[int, ...], arguments: dict[str, Any]) -> Lowering:
@@ -121,6 +125,24 @@ class Conv(_Convolution):
         if self.connections is not None:
             tensors["weight"] = (sum(map(len, self.connections)), 1, *tensors["weight"][2:])
         return tensors
+
+    def _convolve(self, tape: Tape, x: Value, shape: Shape) -> Value:
+        if self.connections is None:
+            return super()._convolve(tape, x, shape)
+        outputs = []
+        first = 0
+        for number, row in enumerate(self.connections):
+            taken = range(first, first + len(row))
+            weight = tape.transpose(tape.slices(tape.weights["weight"], 0, [taken]), 0, 1)
+            bias = tape.slices(tape.weights["bias"], 0, [range(number, number + 1)]) if self.bias else None
+            outputs.append(tape.conv(self._read(tape, x, row), weight, bias, (shape[0], 1, *shape[2:])))
+            first += len(row)
+        return tape.cat(outputs, 1)
+
+    @staticmethod
+    def _read(tape: Tape, x: Value, row: tuple[int, ...]) -> Value:
+        """The channels of a row; their numbers become a tensor first."""
+        return tape.index(x, tape.new((len(row),), scales=False, itemsize=8), 1)
 
     def _module(self, x: Shape, kernel: tuple[int, ...], arguments: dict[str, Any]) -> Lowering:
         if self.connections is None:

@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from cnncalc.errors import ShapeError
 from cnncalc.ops import window
 from cnncalc.ops.base import Lowering, Op, op
 from cnncalc.values import Shape, Work, elements
+
+if TYPE_CHECKING:
+    from cnncalc.tape.engine import Value
+    from cnncalc.tape.tape import Tape
 
 
 @op("roi_align")
@@ -36,6 +42,18 @@ class RoiAlign(Op):
 
     def reach(self, x: Shape) -> None:
         return None
+
+    def run(self, tape: Tape, x: Value) -> Value:
+        count = self.size * self.samples_per_axis
+        along = tape.new((count,), scales=False)
+        for _ in range(4):
+            along = tape.shifted(along)  # times 2, plus 1, divided, minus 1
+        rows = tape.new((count * self.regions,), scales=False)
+        grid = tape.new((*rows.shape, count, 2), scales=False)
+        sampled = tape.grid_sample(x, tape.expand(grid, (x.shape[0], *grid.shape), x.scales))
+        pooled = tape.pool(sampled, (*x.shape[:2], self.regions * self.size, self.size))
+        parts = tape.transpose(tape.unflatten(pooled, 2, (self.regions, self.size)), 1, 2)
+        return tape.flatten(parts, 0, 1)
 
     def lowering(self, x: Shape) -> Lowering:
         return Lowering("cnncalc.torch_backend.modules.RoiAlign", (self.regions, self.size, self.samples_per_axis))

@@ -87,6 +87,9 @@ class Mean(_Elementwise):
         n = elements(xs_and_y[-1])
         return Work(add=(len(xs_and_y) - 2) * n, div=n)
 
+    def run(self, tape: Tape, *xs: Value) -> Value:
+        return tape.scaled(reduce(tape.add, xs))
+
 
 @op("max")
 class Max(_Elementwise):
@@ -94,6 +97,9 @@ class Max(_Elementwise):
 
     def work(self, *xs_and_y: Shape) -> Work:
         return Work(cmp=(len(xs_and_y) - 2) * elements(xs_and_y[-1]))
+
+    def run(self, tape: Tape, *xs: Value) -> Value:
+        return reduce(tape.maximum, xs)
 
 
 @op("concat")

@@ -69,7 +69,7 @@ class Flatten(Op):
         return None
 
     def run(self, tape: Tape, x: Value) -> Value:
-        return tape.flatten(x)
+        return tape.flatten(x) if len(x.shape) > 2 else x
 
     def lowering(self, x: Shape) -> Lowering:
         return Lowering("torch.nn.Flatten")
@@ -102,6 +102,9 @@ class RadialBasis(Op):
 
     def reach(self, x: Shape) -> None:
         return None
+
+    def run(self, tape: Tape, x: Value) -> Value:
+        return tape.sum(tape.pow(tape.add(tape.unsqueeze(x, 1), tape.buffers["weight"])), 2)
 
     def lowering(self, x: Shape) -> Lowering:
         return Lowering("cnncalc.torch_backend.modules.RadialBasis", (x[0], self.out))

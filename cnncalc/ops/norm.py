@@ -97,6 +97,11 @@ class LayerNorm(Op):
     def reach(self, x: Shape) -> tuple[Tap, ...]:
         return _whole_map(x) if len(x) == 2 else POINTWISE
 
+    def run(self, tape: Tape, x: Value) -> Value:
+        if len(x.shape) <= 3:
+            return tape.layer_norm(x)
+        return tape.movedim(tape.layer_norm(tape.movedim(x, 1, -1)), -1, 1)
+
     def lowering(self, x: Shape) -> Lowering:
         target = "torch.nn.LayerNorm" if len(x) <= 2 else "cnncalc.torch_backend.modules.ChannelLayerNorm"
         return Lowering(target, (self._features(x),), {"elementwise_affine": self.affine, "eps": self.eps})
@@ -133,6 +138,9 @@ class GroupNorm(Op):
     def reach(self, x: Shape) -> tuple[Tap, ...]:
         return _whole_map(x)
 
+    def run(self, tape: Tape, x: Value) -> Value:
+        return tape.group_norm(x, self.groups)
+
     def lowering(self, x: Shape) -> Lowering:
         return Lowering("torch.nn.GroupNorm", (self.groups, x[0]), {"affine": self.affine, "eps": self.eps})
 
@@ -167,6 +175,9 @@ class InstanceNorm(Op):
     def reach(self, x: Shape) -> tuple[Tap, ...]:
         return _whole_map(x)
 
+    def run(self, tape: Tape, x: Value) -> Value:
+        return tape.instance_norm(x)
+
     def lowering(self, x: Shape) -> Lowering:
         return Lowering(f"torch.nn.InstanceNorm{len(x) - 1}d", (x[0],), {"affine": self.affine, "eps": self.eps})
 
@@ -199,6 +210,10 @@ class PixelNorm(Op):
     def reach(self, x: Shape) -> tuple[Tap, ...]:
         return _whole_map(x) if len(x) == 2 else POINTWISE
 
+    def run(self, tape: Tape, x: Value) -> Value:
+        axis = 1 if len(x.shape) > 3 else len(x.shape) - 1
+        return tape.div(x, tape.sqrt(tape.shifted(tape.mean(tape.mul(x, x), axis, keepdim=True))))
+
     def lowering(self, x: Shape) -> Lowering:
         return Lowering("cnncalc.torch_backend.modules.PixelNorm", (1 if len(x) > 2 else -1,))
 
@@ -230,6 +245,9 @@ class LocalResponseNorm(Op):
     def work(self, x: Shape, y: Shape) -> Work:
         n = elements(y)
         return Work(mul=3 * n, add=self.size * n, log=n, exp=n, div=n)
+
+    def run(self, tape: Tape, x: Value) -> Value:
+        return tape.local_response_norm(x, self.size)
 
     def lowering(self, x: Shape) -> Lowering:
         constants = {"alpha": self.alpha, "beta": self.beta, "k": self.k}

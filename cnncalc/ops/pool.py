@@ -122,7 +122,13 @@ class AvgPool(_WindowPool):
         return Work(add=(window_size - 1) * elements(y), div=elements(y))
 
     def run(self, tape: Tape, x: Value) -> Value:
-        return tape.pool(x, (x.shape[0], *self.shape(x.shape[1:])))
+        shape = (x.shape[0], *self.shape(x.shape[1:]))
+        if self.pad != "same_tf":
+            return tape.pool(x, shape)
+        padding = window.torch_padding(self._axes(x.shape[1:]))
+        inside = tape.pad(tape.new((1, 1, *x.shape[2:]), scales=False), padding)
+        total = tape.pool(tape.pad(x, padding), shape)
+        return tape.div(total, tape.pool(inside, (1, 1, *shape[2:])))
 
     def lowering(self, x: Shape) -> Lowering:
         axes = self._axes(x)
@@ -177,6 +183,10 @@ class LPPool(_WindowPool):
         if self.power == 1:
             return sums
         return sums + (Work(sqrt=n) if self.power == 2 else Work(log=n, mul=n, exp=n))
+
+    def run(self, tape: Tape, x: Value) -> Value:
+        out = tape.pool(tape.pow(x), (x.shape[0], *self.shape(x.shape[1:])))
+        return tape.pow(tape.scaled(tape.mul(tape.sign(out), tape.pointwise(tape.abs(out), "output"))))
 
     def lowering(self, x: Shape) -> Lowering:
         axes = self._axes(x)
@@ -245,6 +255,10 @@ class AdaptiveAvgPool(_AdaptivePool):
     def work(self, x: Shape, y: Shape) -> Work:
         return Work(add=x[0] * self._inputs_read(x) - elements(y), div=elements(y))
 
+    def run(self, tape: Tape, x: Value) -> Value:
+        sizes = self._sizes(x.shape[1:])
+        return tape.pool(x, (*x.shape[:2], *sizes)) if any(size != 1 for size in sizes) else tape.mean_of_map(x)
+
     def lowering(self, x: Shape) -> Lowering:
         return Lowering(f"torch.nn.AdaptiveAvgPool{len(x) - 1}d", (self._sizes(x),))
 
@@ -257,6 +271,9 @@ class AdaptiveMaxPool(_AdaptivePool):
 
     def work(self, x: Shape, y: Shape) -> Work:
         return Work(cmp=x[0] * self._inputs_read(x) - elements(y))
+
+    def run(self, tape: Tape, x: Value) -> Value:
+        return tape.max_pool(x, (*x.shape[:2], *self._sizes(x.shape[1:])))
 
     def lowering(self, x: Shape) -> Lowering:
         return Lowering(f"torch.nn.AdaptiveMaxPool{len(x) - 1}d", (self._sizes(x),))
@@ -294,7 +311,7 @@ class GlobalAvgPool(_GlobalPool):
         return Work(add=elements(x) - elements(y), div=elements(y))
 
     def run(self, tape: Tape, x: Value) -> Value:
-        return tape.pool(x, (x.shape[0], *self.shape(x.shape[1:])), saves=False)
+        return tape.mean_of_map(x)
 
 
 @op("global_maxpool")
@@ -306,6 +323,9 @@ class GlobalMaxPool(_GlobalPool):
 
     def work(self, x: Shape, y: Shape) -> Work:
         return Work(cmp=elements(x) - elements(y))
+
+    def run(self, tape: Tape, x: Value) -> Value:
+        return tape.max_pool(x, (x.shape[0], *self.shape(x.shape[1:])))
 
 
 @op("upsample")
@@ -337,6 +357,9 @@ class Upsample(Op):
         return tuple(
             Tap(1 + more, Fraction(1, factor), more) if factor > 1 else Tap(1, 1, 0) for factor in self._factors(x)
         )
+
+    def run(self, tape: Tape, x: Value) -> Value:
+        return tape.resize(x, (x.shape[0], *self.shape(x.shape[1:])))
 
     def lowering(self, x: Shape) -> Lowering:
         return Lowering("torch.nn.Upsample", (), {"scale_factor": self._factors(x), "mode": self.mode})

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from math import prod
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from cnncalc.errors import ShapeError
 from cnncalc.ops import window
 from cnncalc.ops.base import POINTWISE, Index, Lowering, Margin, Op, Tap, Window, op
 from cnncalc.values import NO_WORK, Shape, Work, format_shape
+
+if TYPE_CHECKING:
+    from cnncalc.tape.engine import Value
+    from cnncalc.tape.tape import Tape
 
 
 class _Rearrangement(Op):
@@ -76,6 +80,10 @@ class Slice(_Rearrangement):
             return POINTWISE
         return tuple(Tap(1, taken.step, -taken.start) for taken in self._ranges(x))
 
+    def run(self, tape: Tape, x: Value) -> Value:
+        first = 2 if self.axis == "space" else 1
+        return tape.slices(x, first, self._ranges(x.shape[1:]))
+
     def lowering(self, x: Shape) -> Lowering:
         ranges = tuple((taken.start, taken.stop, taken.step) for taken in self._ranges(x))
         return Lowering("cnncalc.torch_backend.modules.Slice", (2 if self.axis == "space" else 1, ranges))
@@ -119,9 +127,16 @@ class ZeroPad(_Rearrangement):
     def reach(self, x: Shape) -> tuple[Tap, ...]:
         return tuple(Tap(1, 1, before) for before, _ in _sides(x, self.space, self.after))
 
+    def run(self, tape: Tape, x: Value) -> Value:
+        return tape.pad(x, self._padding(x.shape[1:]))
+
     def lowering(self, x: Shape) -> Lowering:
+        return Lowering("cnncalc.torch_backend.modules.ZeroPad", (self._padding(x),))
+
+    def _padding(self, x: Shape) -> tuple[int, ...]:
+        """Before and after, the last axis first."""
         sides = [*reversed(_sides(x, self.space, self.after)), self._channels()]
-        return Lowering("cnncalc.torch_backend.modules.ZeroPad", (tuple(n for side in sides for n in side),))
+        return tuple(n for side in sides for n in side)
 
     @classmethod
     def samples(cls) -> list[tuple[Op, tuple[Shape, ...]]]:
@@ -157,6 +172,11 @@ class Crop(_Rearrangement):
     def reach(self, x: Shape) -> tuple[Tap, ...]:
         return tuple(Tap(1, 1, -before) for before, _ in _sides(x, self.space, self.after))
 
+    def run(self, tape: Tape, x: Value) -> Value:
+        sides = _sides(x.shape[1:], self.space, self.after)
+        ranges = [range(before, n - after) for n, (before, after) in zip(x.shape[2:], sides, strict=True)]
+        return tape.slices(x, 2, ranges)
+
     def lowering(self, x: Shape) -> Lowering:
         sides = _sides(x, self.space, self.after)
         ranges = tuple((before, n - after, 1) for n, (before, after) in zip(x[1:], sides, strict=True))
@@ -184,6 +204,10 @@ class ChannelShuffle(_Rearrangement):
             raise ShapeError(f"groups must divide the channels, but {self.groups} does not divide {x[0]}")
         return x
 
+    def run(self, tape: Tape, x: Value) -> Value:
+        # with one group, or one for each channel, nothing moves; the kernel of a CPU copies all the same
+        return tape.rearranged(x, x.shape, copies=tape.device == "cpu" or self.groups not in (1, x.shape[1]))
+
     def lowering(self, x: Shape) -> Lowering:
         return Lowering("torch.nn.ChannelShuffle", (self.groups,))
 
@@ -209,6 +233,9 @@ class PixelShuffle(_Rearrangement):
         from fractions import Fraction
 
         return (Tap(1, Fraction(1, self.factor) if self.factor > 1 else 1, 0),) * 2
+
+    def run(self, tape: Tape, x: Value) -> Value:
+        return tape.rearranged(x, (x.shape[0], *self.shape(x.shape[1:])))
 
     def lowering(self, x: Shape) -> Lowering:
         return Lowering("torch.nn.PixelShuffle", (self.factor,))
@@ -236,6 +263,9 @@ class SpaceToDepth(_Rearrangement):
     def reach(self, x: Shape) -> tuple[Tap, ...]:
         return (Tap(self.factor, self.factor, 0),) * 2
 
+    def run(self, tape: Tape, x: Value) -> Value:
+        return tape.rearranged(x, (x.shape[0], *self.shape(x.shape[1:])))
+
     def lowering(self, x: Shape) -> Lowering:
         return Lowering("torch.nn.PixelUnshuffle", (self.factor,))
 
@@ -257,6 +287,9 @@ class Tokens(_Rearrangement):
 
     def reach(self, x: Shape) -> None:
         return None
+
+    def run(self, tape: Tape, x: Value) -> Value:
+        return tape.transpose(tape.flatten(x, 2), 1, 2)
 
     def lowering(self, x: Shape) -> Lowering:
         return Lowering("cnncalc.torch_backend.modules.Tokens")
@@ -284,6 +317,9 @@ class FeatureMap(_Rearrangement):
     def reach(self, x: Shape) -> None:
         return None
 
+    def run(self, tape: Tape, x: Value) -> Value:
+        return tape.unflatten(tape.transpose(x, 1, 2), 2, self.shape(x.shape[1:])[1:])
+
     def lowering(self, x: Shape) -> Lowering:
         return Lowering("cnncalc.torch_backend.modules.FeatureMap", (self.shape(x)[1:],))
 
@@ -308,6 +344,9 @@ class Select(_Rearrangement):
 
     def reach(self, x: Shape) -> None:
         return None
+
+    def run(self, tape: Tape, x: Value) -> Value:
+        return tape.select(x, 1)
 
     def lowering(self, x: Shape) -> Lowering:
         return Lowering("cnncalc.torch_backend.modules.Select", (self.token,))

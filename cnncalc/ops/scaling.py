@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from cnncalc.errors import ShapeError
 from cnncalc.ops import window
 from cnncalc.ops.base import Lowering, Op, op
 from cnncalc.values import NO_WORK, Shape, Work, elements
+
+if TYPE_CHECKING:
+    from cnncalc.tape.engine import Value
+    from cnncalc.tape.tape import Tape
 
 
 def _features(x: Shape) -> int:
@@ -26,6 +32,9 @@ class Scale(Op):
     def work(self, x: Shape, y: Shape) -> Work:
         n = elements(y)
         return Work(mul=n if self.factor != 1 else 0, add=n if self.shift != 0 else 0)
+
+    def run(self, tape: Tape, x: Value) -> Value:
+        return tape.shifted(tape.scaled(x))
 
     def lowering(self, x: Shape) -> Lowering:
         return Lowering("cnncalc.torch_backend.modules.Scale", (self.factor, self.shift))
@@ -59,6 +68,14 @@ class Affine(Op):
     def work(self, x: Shape, y: Shape) -> Work:
         n = elements(y)
         return Work(mul=n if self.scale else 0, add=n if self.bias else 0)
+
+    def run(self, tape: Tape, x: Value) -> Value:
+        for name, combine in (("weight", tape.mul), ("bias", tape.add)):
+            if name in tape.weights:
+                weight = tape.weights[name]
+                axes = len(x.shape) - 2 if len(x.shape) > 3 else 0
+                x = combine(x, tape.view(weight, (*weight.shape, *(1,) * axes)))
+        return x
 
     def lowering(self, x: Shape) -> Lowering:
         axes = len(x) - 1 if len(x) > 2 else 0
@@ -94,6 +111,10 @@ class ClassToken(Op):
     def reach(self, x: Shape) -> None:
         return None
 
+    def run(self, tape: Tape, x: Value) -> Value:
+        token = tape.weights["weight"]
+        return tape.cat([tape.expand(token, (x.shape[0], *token.shape), x.scales), x], 1)
+
     def lowering(self, x: Shape) -> Lowering:
         return Lowering("cnncalc.torch_backend.modules.ClassToken", (x[1],))
 
@@ -116,6 +137,9 @@ class PositionEmbedding(Op):
 
     def work(self, x: Shape, y: Shape) -> Work:
         return Work(add=elements(y))
+
+    def run(self, tape: Tape, x: Value) -> Value:
+        return tape.add(x, tape.weights["weight"])
 
     def lowering(self, x: Shape) -> Lowering:
         return Lowering("cnncalc.torch_backend.modules.PositionEmbedding", (x,))
@@ -151,6 +175,10 @@ class Constant(Op):
     def reach(self, x: Shape) -> None:
         return None
 
+    def run(self, tape: Tape, x: Value) -> Value:
+        weight = tape.weights["weight"]
+        return tape.repeat(tape.unsqueeze(weight, 0))
+
     def lowering(self, x: Shape) -> Lowering:
         return Lowering("cnncalc.torch_backend.modules.Constant", (self.shape(x),))
 
@@ -180,6 +208,12 @@ class Noise(Op):
 
     def work(self, x: Shape, y: Shape) -> Work:
         return Work(mul=elements(y), add=elements(y))
+
+    def run(self, tape: Tape, x: Value) -> Value:
+        noise = tape.new((x.shape[0], 1, *x.shape[2:]))
+        weight = tape.weights["weight"]
+        strength = tape.view(weight, (*weight.shape, *(1 for _ in x.shape[2:])))
+        return tape.add(x, tape.mul(strength, noise))
 
     def lowering(self, x: Shape) -> Lowering:
         return Lowering("cnncalc.torch_backend.modules.Noise", (x[0] if self.per_channel else 1,))

@@ -70,5 +70,13 @@ class StochasticDepth(_Dropped):
 
         return 1 - Fraction(self.p)
 
+    def run(self, tape: Tape, x: Value) -> Value:
+        if not tape.training or not self.p:
+            return x
+        if self.p >= 1:
+            return tape.scaled(x)
+        kept = tape.chosen((x.shape[0], *(1 for _ in x.shape[1:])))
+        return tape.scaled(tape.mul(x, kept))
+
     def _module(self) -> str:
         return "cnncalc.torch_backend.modules.StochasticDepth"

@@ -1,95 +1,265 @@
-"""Arithmetic, joins and views of values, as far as memory goes: what lies where, and what the gradients are."""
+"""Arithmetic on values, as far as memory goes: what it makes, what it keeps, and what the gradients are.
+
+Where a formula of PyTorch's backward pass (tools/autograd/derivatives.yaml and FunctionsManual.cpp) has several steps,
+so has the one here; gradients are made in the order in which PyTorch makes them, that of the inputs' names there.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from math import prod
-from operator import add
 
-from cnncalc.tape.engine import Backward, Recorder, Strides, Value, contiguous, is_contiguous, is_dense
+from cnncalc.tape.engine import PRODUCT, Value
+from cnncalc.tape.strides import computed, contiguous, is_channels_last
+from cnncalc.tape.views import Layout, Views, layout
 from cnncalc.values import Shape
 
+#: bytes of a truth value, and of a whole number
+BOOL, WHOLE = 1, 8
 
-class Tensors(Recorder):
+
+class Tensors(Views):
     """PyTorch's functions on tensors without weights."""
 
     in_place: bool = False
 
-    def like(self, x: Value) -> Value:
-        """A new value of the same shape, which lies as ``x`` does where that has no gaps."""
-        strides = x.strides if is_dense(x.shape, x.strides) else None
-        return self.new(x.shape, x.scales, x.itemsize, strides)
-
-    def another(self, x: Value) -> Backward:
-        """A backward pass that makes a gradient as large as ``x``, and needs nothing else."""
-        shape, scales = x.shape, x.scales
-        return lambda grad, needs: [self.new(shape, scales) if need else None for need in needs]
+    def combined(self, *xs: Value | Layout, itemsize: int | None = None) -> Value:
+        """A new value of the shape that all broadcast to."""
+        rank = max(len(x.shape) for x in xs)
+        shapes = [(1,) * (rank - len(x.shape)) + x.shape for x in xs]
+        shape = tuple(map(max, zip(*shapes, strict=True)))
+        strides = computed(shape, [(x.shape, x.strides) for x in xs])
+        return self.new(shape, any(x.scales for x in xs), itemsize or max(x.itemsize for x in xs), strides)
 
     def add(self, x: Value, y: Value) -> Value:
         """A sum; either may be broadcast. Where the layer is to run in place, it is written over ``x``."""
-        out = x.view(x.shape, x.strides) if self.in_place else self.combined(x, y)
-        return self.record(out, [x, y], lambda grad, needs: [grad if need else None for need in needs])
+        return self.add_into(x, y) if self.in_place else self.record(self.combined(x, y), [x, y], _shared)
+
+    def add_into(self, x: Value, y: Value) -> Value:
+        """A sum written over ``x``."""
+        return self.overwritten(x, [x, y], _shared, [])
+
+    def shifted(self, x: Value) -> Value:
+        """A sum with a number."""
+        return self.record(self.like(x), [x], lambda grad, needs: [grad])
 
     def mul(self, x: Value, y: Value) -> Value:
         """A product; either may be broadcast. Each is kept where the other needs a gradient."""
-        out = self.combined(x, y)
-        shape, scales = out.shape, out.scales
-        saves = [kept for kept, other in ((x, y), (y, x)) if other.edge is not None]
+        others = [layout(y), layout(x)]
 
         def backward(grad: Value, needs: Sequence[bool]) -> list[Value | None]:
-            return [self.new(shape, scales) if need else None for need in needs]
+            return [self.combined(grad, other) if need else None for other, need in zip(others, needs, strict=True)]
 
-        return self.record(out, [x, y], backward, saves)
+        return self.record(self.combined(x, y), [x, y], backward, factors(x, y))
 
-    def combined(self, x: Value, y: Value) -> Value:
-        """A new value of the shape that both broadcast to."""
-        if x.shape == y.shape:
-            return self.like(x)
-        rank = max(len(x.shape), len(y.shape))
-        shapes = [(1,) * (rank - len(value.shape)) + value.shape for value in (x, y)]
-        shape = tuple(max(sizes) for sizes in zip(*shapes, strict=True))
-        for value in (x, y):
-            if value.shape == shape:
-                return self.new(shape, x.scales or y.scales, strides=self.like_strides(value))
-        return self.new(shape, x.scales or y.scales)
+    def scaled(self, x: Value) -> Value:
+        """A product with a number, or a quotient."""
+        return self.record(self.like(x), [x], lambda grad, needs: [self.scaled(grad)])
 
-    @staticmethod
-    def like_strides(x: Value) -> Strides | None:
-        """How a value that is computed from ``x`` lies."""
-        return x.strides if is_dense(x.shape, x.strides) else None
+    def div(self, x: Value, y: Value) -> Value:
+        """A quotient; ``y`` may be broadcast. It is kept, and x where the gradient of ``y`` is needed."""
+        one, other = layout(x), layout(y)
 
-    def cat(self, xs: Sequence[Value], axis: int) -> Value:
-        """The values one after the other; the gradients are views of the whole's."""
-        shape = list(xs[0].shape)
-        shape[axis] = sum(x.shape[axis] for x in xs)
-        out = self.new(tuple(shape), any(x.scales for x in xs))
-        shapes = [x.shape for x in xs]
+        def divisor(grad: Value) -> Value:
+            quotient = self.combined(one, other)
+            twice = self.combined(quotient, other)
+            negative = self.like(grad)
+            return self.combined(negative, twice)
 
         def backward(grad: Value, needs: Sequence[bool]) -> list[Value | None]:
-            return [grad.view(shape, grad.strides) if need else None for shape, need in zip(shapes, needs, strict=True)]
+            second = divisor(grad) if needs[1] else None
+            return [self.combined(grad, other) if needs[0] else None, second]
 
-        return self.record(out, xs, backward)
+        return self.record(self.combined(x, y), [x, y], backward, [y] if y.edge is None else [x, y])
 
-    def reshape(self, x: Value, shape: Shape) -> Value:
-        """A view where the values lie in row order, or else a copy."""
-        if not is_contiguous(x.shape, x.strides):
-            x = self.copy(x)
-        before = x.shape
-        out = x.view(shape, contiguous(shape))
-        return self.record(out, [x], lambda grad, needs: [self.reshape(grad, before)])
+    def maximum(self, x: Value, y: Value) -> Value:
+        """The larger of two; either may be broadcast. Where both are the same, each has half of the gradient."""
+        one, other = layout(x), layout(y)
 
-    def copy(self, x: Value) -> Value:
-        """The values in row order."""
+        def single(grad: Value) -> Value:
+            half = self.like(grad)
+            same = self.combined(one, other, itemsize=BOOL)
+            chosen = self.combined(same, half, grad, itemsize=grad.itemsize)
+            self.combined(one, other, itemsize=BOOL)  # where it is the smaller
+            return chosen
+
+        def backward(grad: Value, needs: Sequence[bool]) -> list[Value | None]:
+            return [single(grad) if need else None for need in needs]
+
+        return self.record(self.combined(x, y), [x, y], backward, [x, y])
+
+    def clamp(self, x: Value) -> Value:
+        """Values up to a bound, or from one."""
+        before = layout(x)
+
+        def backward(grad: Value, needs: Sequence[bool]) -> list[Value | None]:
+            zero = self.new((), scales=False)
+            inside = self.like(before, BOOL)
+            return [self.combined(inside, grad, zero, itemsize=grad.itemsize)]
+
+        return self.record(self.like(x), [x], backward, [x])
+
+    def function(self, x: Value) -> Value:
+        """A function of every value whose gradient follows from its result, as those of exp and sigmoid do."""
+        out = self.like(x)
+        after = layout(out)
+        return self.record(out, [x], lambda grad, needs: [self.combined(grad, after)], [out])
+
+    def sqrt(self, x: Value) -> Value:
+        """Square root: the gradient is divided by twice the result."""
+        out = self.like(x)
+        after = layout(out)
+        return self.record(out, [x], lambda grad, needs: [self.combined(grad, self.like(after))], [out])
+
+    def pow(self, x: Value) -> Value:
+        """A power; its gradient is made of the power below, and of that times the exponent."""
+        before = layout(x)
+
+        def backward(grad: Value, needs: Sequence[bool]) -> list[Value | None]:
+            below = self.like(before)
+            return [self.combined(grad, self.like(below))]
+
+        return self.record(self.like(x), [x], backward, [x])
+
+    def abs(self, x: Value) -> Value:
+        """Absolute values; the gradient is multiplied by the sign of x."""
+        before = layout(x)
+        return self.record(self.like(x), [x], lambda grad, needs: [self.combined(grad, self.like(before))], [x])
+
+    def sign(self, x: Value) -> Value:
+        """Signs; the gradient is zeros."""
+        return self.record(self.like(x), [x], lambda grad, needs: [self.like(grad)])
+
+    def softmax(self, x: Value) -> Value:
+        """Softmax along any axis; the result is kept."""
+        x = self.raised(x, on="cuda")
         out = self.new(x.shape, x.scales, x.itemsize)
-        return self.record(out, [x], lambda grad, needs: [grad])
+        return self.record(out, [x], self.another(x), [out])
 
-    def flatten(self, x: Value) -> Value:
-        """All values of a sample in one row."""
-        return self.reshape(x, (x.shape[0], prod(x.shape[1:])))
+    def mean(self, x: Value, axis: int, keepdim: bool = True) -> Value:
+        """Mean along an axis, which keeps one value or vanishes."""
+        return self._total(x, axis, keepdim, self.scaled)
 
-    def pad(self, x: Value, padding: Sequence[int]) -> Value:
-        """A copy with a constant border; ``padding`` is before and after, the last axis first."""
-        sides = [sum(padding[at : at + 2]) for at in range(0, len(padding), 2)]
-        sides = [0] * (len(x.shape) - len(sides)) + sides[::-1]
-        out = self.new(tuple(map(add, x.shape, sides)), x.scales)
-        return self.record(out, [x], self.another(x))
+    def sum(self, x: Value, axis: int, keepdim: bool = False) -> Value:
+        """Sum along an axis, which keeps one value or vanishes."""
+        return self._total(x, axis, keepdim, lambda grad: grad)
+
+    def _total(self, x: Value, axis: int, keepdim: bool, share: Callable[[Value], Value]) -> Value:
+        shape, scales = x.shape, x.scales
+        one, without = _reduced(shape, axis)
+        out = self.new(one if keepdim else without, scales, x.itemsize)
+        return self.record(out, [x], lambda grad, _: [share(self.expand(self.view(grad, one), shape, scales))])
+
+    def mean_of_map(self, x: Value) -> Value:
+        """Mean over space, which keeps one value along each axis, and of the layout that x has."""
+        x = self.pooled(x)
+        shape, scales = x.shape, x.scales
+        out = self.new((*shape[:2], *(1 for _ in shape[2:])), scales, x.itemsize)
+        self.record(out, [x], lambda grad, needs: [self.scaled(self.expand(grad, shape, scales))])
+        if is_channels_last(shape, x.strides):
+            return self.as_strided(out, (shape[1], 1, *(shape[1] for _ in shape[2:])))
+        return out
+
+    def amax(self, x: Value, axis: int, keepdim: bool) -> Value:
+        """Maximum along an axis, which keeps one value or vanishes; all places of the maximum share its gradient."""
+        shape, without = _reduced(x.shape, axis)
+        out = self.new(shape if keepdim else without, x.scales, x.itemsize)
+        before, after = layout(x), Layout(shape, contiguous(shape), x.scales, x.itemsize)
+
+        def backward(grad: Value, needs: Sequence[bool]) -> list[Value | None]:
+            mask = self.combined(after, before, itemsize=BOOL)
+            grad = self.view(grad, shape)
+            places = self.new(shape, grad.scales, WHOLE)
+            return [self.combined(self.combined(grad, places, itemsize=grad.itemsize), mask, itemsize=grad.itemsize)]
+
+        return self.record(out, [x], backward, [x, out])
+
+    def length(self, x: Value) -> Value:
+        """Euclidean norm along the last axis, which keeps one value."""
+        out = self.new((*x.shape[:-1], 1), x.scales, x.itemsize)
+        before, after = layout(x), layout(out)
+
+        def backward(grad: Value, needs: Sequence[bool]) -> list[Value | None]:
+            direction = self.combined(before, after)
+            zero = self.like(after, BOOL)
+            result = self.combined(grad, direction)
+            del zero
+            return [result]
+
+        return self.record(out, [x], backward, [x, out])
+
+    def normalize(self, x: Value) -> Value:
+        """Division by the length along the last axis."""
+        below = self.expand(self.clamp(self.length(x)), x.shape, x.scales)
+        return self.div(x, below)
+
+    def matmul(self, x: Value, y: Value) -> Value:
+        """Products of matrices, all other axes being the same; what cannot be a view as a batch of them is copied."""
+        batch = x.shape[:-2]
+        one, other = self.lowered(x, y)
+        one = self.reshape(one, (prod(batch), *x.shape[-2:]))
+        other = self.reshape(other, (prod(batch), *y.shape[-2:]))
+        return self.unsafe_view(self._bmm(one, other), (*batch, x.shape[-2], y.shape[-1]))
+
+    def _bmm(self, x: Value, y: Value) -> Value:
+        sizes = [(x.shape, x.scales), (y.shape, y.scales)]
+
+        def multiplied(shape: Shape, scales: bool) -> Value:
+            out = self.new(shape, scales)
+            self.call(PRODUCT)
+            return out
+
+        def backward(grad: Value, needs: Sequence[bool]) -> list[Value | None]:
+            second = multiplied(*sizes[1]) if needs[1] else None
+            return [multiplied(*sizes[0]) if needs[0] else None, second]
+
+        out = multiplied((*x.shape[:2], y.shape[2]), x.scales or y.scales)
+
+        return self.record(out, [x, y], backward, factors(x, y))
+
+    def index(self, x: Value, places: Value, axis: int = 0) -> Value:
+        """Some positions of an axis in any order, such as rows of a table; the places are kept."""
+        shape, scales = x.shape, x.scales
+
+        def backward(grad: Value, needs: Sequence[bool]) -> list[Value | None]:
+            zeros = self.new(shape, scales)
+            return [zeros if self.adds_in_place else self.new(shape, scales)]
+
+        out = self.new((*shape[:axis], *places.shape, *shape[axis + 1 :]), scales, x.itemsize)
+        return self.record(out, [x], backward, [places])
+
+    def repeat(self, x: Value) -> Value:
+        """A fixed value as often as there are samples."""
+        return self.record(self.new((self.batch * x.shape[0], *x.shape[1:]), itemsize=x.itemsize), [x], self.another(x))
+
+    def chosen(self, shape: Shape) -> Value:
+        """Truth values, each true with some probability."""
+        noise = self.new(shape, itemsize=4)  # torch.rand's, whatever the network's data type
+        return self.like(noise, BOOL)
+
+    def grid_sample(self, x: Value, grid: Value) -> Value:
+        """A map read at the places of a grid [batch, height, width, 2], whose gradient is made even unneeded."""
+        grid, x = self.promoted(self.raised(grid, on="cpu"), self.raised(x, on="cpu"))
+        sizes = [(value.shape, value.scales, value.itemsize) for value in (x, grid)]
+        out = self.new((*x.shape[:2], *grid.shape[1:3]), itemsize=x.itemsize)
+
+        def backward(grad: Value, needs: Sequence[bool]) -> list[Value | None]:
+            found = [self.new(*size) for size in sizes]
+            return [found[0]]
+
+        return self.record(out, [x], backward, [x, grid])
+
+
+def _shared(grad: Value, needs: Sequence[bool]) -> list[Value | None]:
+    return [grad if need else None for need in needs]
+
+
+def factors(x: Value, y: Value) -> list[Value]:
+    """What a product keeps: each factor where the other needs a gradient."""
+    return [kept for kept, other in ((x, y), (y, x)) if other.edge is not None]
+
+
+def _reduced(shape: Shape, axis: int) -> tuple[Shape, Shape]:
+    """A shape with one value along an axis, and without the axis."""
+    axis %= len(shape)
+    return (*shape[:axis], 1, *shape[axis + 1 :]), (*shape[:axis], *shape[axis + 1 :])
