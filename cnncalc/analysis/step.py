@@ -135,7 +135,7 @@ def trace(graph: Graph, batch: int, settings: Settings, order: Sequence[int] | N
     if settings.training and settings.dtype == "int8":
         raise UsageError("int8 has no gradients", hint="training takes a floating-point dtype")
     if settings.amp and settings.dtype != "float32":
-        raise UsageError(f"mixed precision is for a network in float32, not {settings.dtype}", hint="leave out one of them")
+        raise UsageError(f"mixed precision is for float32, not {settings.dtype}", hint="leave out one of the two")
     tape = Tape(min(batch, 2), dtype_bytes(settings.dtype), settings.adds_in_place)
     collects = gc.isenabled()
     gc.disable()  # no cycles are made, and a collection would walk through the whole tape again and again
