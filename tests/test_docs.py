@@ -14,6 +14,7 @@ import pytest
 
 import cnncalc
 from cnncalc.analysis.conventions import CONVENTIONS
+from cnncalc.analysis.passes import BACKWARD
 from cnncalc.cli.main import COMMANDS, cli, run
 from cnncalc.ops import OPS
 from cnncalc.ops.base import Field, show
@@ -93,6 +94,18 @@ def test_the_readme_shows_what_check_prints(capsys, tmp_path, monkeypatch):
     assert f"$ cnncalc check mine.yaml\n{capsys.readouterr().out}" in README
 
 
+def test_the_readme_shows_what_memory_prints(capsys):
+    words = "memory vgg16 --train --sort activation_bytes --top 3"
+    assert run(words.split()) == 0
+    assert f"$ cnncalc {words}\n{capsys.readouterr().out}" in README
+
+
+def test_the_readme_shows_what_explain_prints(capsys):
+    words = "explain resnet50 --convention fvcore"
+    assert run(words.split()) == 0
+    assert f"$ cnncalc {words}\n{capsys.readouterr().out}" in README
+
+
 def test_the_readme_shows_a_measurement_as_it_is(capsys, monkeypatch):
     monkeypatch.chdir(ROOT)
     words = "profile --show tests/measurements/cpu/resnet50.json --sort seconds --top 3"
@@ -138,6 +151,11 @@ def test_every_word_is_documented(words, where):
 @pytest.mark.parametrize("convention", CONVENTIONS.values(), ids=lambda row: row.name)
 def test_rules_of_conventions_are_as_documented(convention):
     assert f"| `{convention.name}` | {convention.rule} |" in README
+
+
+@pytest.mark.parametrize("name", BACKWARD)
+def test_rules_of_backward_passes_are_as_documented(name):
+    assert f"| `{name}` | {BACKWARD[name].rule} |" in README
 
 
 def test_the_repository_speaks_of_the_project_alone():

@@ -101,6 +101,7 @@ def test_published_totals(installed, empty, arguments, params, macs):
         "badge resnet50 params",
         "explain resnet50",
         "explain resnet50 conv1",
+        "fit resnet50 --gpu t4",
         "source resnet18",
     ],
 )

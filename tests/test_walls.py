@@ -210,6 +210,7 @@ def modules_after(code: str) -> set[str]:
         ("from cnncalc.cli.main import run; run(['claims', 'vgg16'])", {"torch", "fvcore", "numpy", "rich"}),
         ("from cnncalc.cli.main import run; run(['diff', 'vgg11', 'vgg13'])", {"torch", "fvcore", "numpy", "rich"}),
         ("from cnncalc.cli.main import run; run(['explain', 'vgg16'])", {"torch", "fvcore", "numpy", "rich"}),
+        ("from cnncalc.cli.main import run; run(['fit', 'vgg16', '--gpu=t4'])", {"torch", "fvcore", "numpy", "rich"}),
         ("from cnncalc.cli.main import run; run(['source', 'vgg16'])", {"torch", "fvcore", "numpy", "rich"}),
         ("from cnncalc.cli.main import run; run(['badge', 'vgg16', 'params'])", {"torch", "fvcore", "numpy", "rich"}),
     ],

@@ -11,7 +11,7 @@ from cnncalc.check.model import Finding, JudgedClaim
 from cnncalc.errors import CnncalcError, UsageError, quote, suggest
 from cnncalc.report import units
 from cnncalc.report.model import plain
-from cnncalc.spec.claims import BYTES, Claim, Figure
+from cnncalc.spec.claims import BYTES, MEMORY, Claim, Figure
 
 if TYPE_CHECKING:
     from cnncalc.check.session import Subject
@@ -64,13 +64,16 @@ def measure(subject: Subject, claim: Claim) -> Any:
     report = subject.report(options)
     if claim.quantity == "receptive_field":
         return _field(subject, claim, report)
-    if claim.quantity not in (*_SUMMED, "depth") or "optimizer" in options:
+    if "optimizer" in options and claim.quantity != "training_memory":
         return None
     column = "work" if "convention" in options and claim.quantity in ("macs", "flops") else claim.quantity
-    if at is None:
+    if at is not None and claim.quantity not in _SUMMED:
+        raise UsageError(f"{claim.quantity} is counted for whole networks, not at a layer")
+    value: int
+    if claim.quantity in MEMORY:
+        value = subject.peak(claim.quantity, options).bytes
+    elif at is None:
         value = report.totals[column]
-    elif claim.quantity == "depth":
-        raise UsageError("depth is counted for whole networks, not at a layer")
     else:
         rows = subject.rows(report, at)
         value = sum(report.columns[column][index] for index in rows)

@@ -9,6 +9,8 @@ from contextlib import suppress
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
+from cnncalc.analysis import footprint
+from cnncalc.analysis.step import Settings
 from cnncalc.check import budgets, claims, lint
 from cnncalc.check.model import Checked, Finding, spec_findings
 from cnncalc.errors import CnncalcError, UsageError
@@ -36,6 +38,7 @@ class Subject:
         self.files = list(spec.files)
         self._networks: dict[tuple[int, ...] | None, Network] = {}
         self._reports: dict[tuple[Any, ...], Report] = {}
+        self._peaks: dict[tuple[Any, ...], footprint.Peak] = {}
 
     def network(self, input: Sequence[int] | None = None) -> Network:
         """The network on its own input, or on another.
@@ -55,6 +58,21 @@ class Subject:
         if key not in self._reports:
             self._reports[key] = self.network(options.get("input")).analyze(**given)
         return self._reports[key]
+
+    def peak(self, quantity: str, options: Mapping[str, Any]) -> footprint.Peak:
+        """What ``inference_memory`` or ``training_memory`` is, under ``input``, ``batch``, ``dtype``, ``with_side`` and
+        ``optimizer`` of a claim or budget.
+
+        Raises:
+            UsageError: a data type without gradients.
+        """
+        given = {key: options[key] for key in ("dtype", "with_side", "optimizer") if key in options}
+        key = (quantity, tuple(options.get("input") or ()), options.get("batch"), *sorted(given.items()))
+        if key not in self._peaks:
+            graph, batch = self.network(options.get("input")).graph, options.get("batch", 1)
+            run = footprint.training if quantity == "training_memory" else footprint.inference
+            self._peaks[key] = run(graph, batch, Settings(**given)).peak
+        return self._peaks[key]
 
     @cached_property
     def paths(self) -> Mapping[str, int]:

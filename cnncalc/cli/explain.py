@@ -22,7 +22,12 @@ LISTS = "cnncalc shapes NETWORK --full lists them"
 @click.argument("layer", required=False)
 @network_options
 @click.option("--published", metavar="FIGURE", help="Who counts like that? As in --published 4.1G.")
-@click.option("--strict", is_flag=True, help="Exit with 1 where a convention's figure is not reproducible.")
+@click.option(
+    "--strict",
+    is_flag=True,
+    help="Exit with 1 where a convention's figure is not reproducible; of the one that --convention names, where it "
+    "leaves arithmetic uncounted too.",
+)
 @click.option(
     "--format",
     "-f",
@@ -32,21 +37,25 @@ LISTS = "cnncalc shapes NETWORK --full lists them"
     help="For a layer, markdown has the formulas in LaTeX.",
 )
 @debug_option
-def command(network: str, layer: str | None, **given: Any) -> int:
+@click.pass_context
+def command(ctx: click.Context, /, network: str, layer: str | None, **given: Any) -> int:
     """What is counted, by whom, and why figures differ.
 
-    Without LAYER: the network under every convention, the terms that make each figure, and its parameters in every way
-    of counting. With LAYER, a path as the other commands show it: sizes, parameters, MACs and FLOPs, activations and
-    the receptive field, every formula with its numbers put in; a block or a stage is the sum of its layers.
+    Without LAYER: the network under every convention, what leads from macs to each figure, and its parameters in every
+    way of counting; with --convention, under that one. With LAYER, a path as the other commands show it: sizes,
+    parameters, MACs and FLOPs, activations and the receptive field, every formula with its numbers put in; a block or
+    a stage is the sum of its layers.
     """
     from cnncalc.cli.output import write_stdout
 
     options = take_network(given)
     loaded = load(network, options.set, options.input)
     if layer is None:
-        return _network(loaded, options, given)
-    if given["published"] is not None:
-        raise UsageError("--published asks about a network, not a layer")
+        chosen = ctx.get_parameter_source("convention") is click.core.ParameterSource.COMMANDLINE
+        return _network(loaded, options, options.convention if chosen else None, given)
+    for option in ("published", "strict"):
+        if given[option] not in (None, False):
+            raise UsageError(f"--{option} asks about a network, not a layer")
     report = report_of(loaded, options)
     page = _page(loaded.graph, report, layer, options)
     if given["format_"] == "json":
@@ -60,44 +69,58 @@ def command(network: str, layer: str | None, **given: Any) -> int:
     return 0
 
 
-def _network(loaded: Any, options: Any, given: dict[str, Any]) -> int:
-    """The network under every convention; or the ways of counting that come to a published figure."""
+def _network(loaded: Any, options: Any, chosen: str | None, given: dict[str, Any]) -> int:
+    """The network under every convention, or the chosen one; or who counts as a published figure says."""
     from cnncalc.analysis.conventions import CONVENTIONS
     from cnncalc.analysis.explained import by_convention
     from cnncalc.cli.output import write_stdout
+    from cnncalc.report import explained, json, waterfall
+
+    if given["published"] is not None:
+        return _published(loaded, options, chosen, given)
+    loaded.not_reproducible(options.convention, options.pass_)  # refuses an unknown convention or pass
+    report = report_of(loaded, options._replace(convention="macs"))  # which has a figure where the chosen one has none
+    counted = by_convention(loaded.graph, options.batch, options.with_side, options.pass_)
+    shown = [one for one in counted if chosen in (None, one.convention.name)]
+    side = None
+    if report.side and not options.with_side:
+        side = loaded.analyze(options.batch, options.dtype, with_side=True).totals
+    if given["format_"] == "json":
+        write_stdout(json.write(explained.payload(report, shown, side, options.convention)))
+    else:
+        first = explained.table(report, [one for one in counted if one in shown or one.convention.name == "macs"])
+        blocks = waterfall.blocks(shown, explained.macs_of(counted))
+        notes = explained.notes(report, shown, side)
+        if chosen is None and options.pass_ != "forward":
+            names = {one.convention.name for one in counted}
+            others = [name for name in CONVENTIONS if name not in names]
+            notes.append(f"these count no backward pass: {', '.join(others)}")
+        write = explained.to_plain if given["format_"] == "plain" else explained.to_markdown
+        write_stdout(write(first, blocks, notes))
+    failed = any(one.reason or (chosen and one.uncounted) for one in shown)
+    return int(given["strict"] and failed)
+
+
+def _published(loaded: Any, options: Any, chosen: str | None, given: dict[str, Any]) -> int:
+    """Who counts like that."""
+    from cnncalc.check import published
+    from cnncalc.cli.output import write_stdout
     from cnncalc.report import explained, json, markdown, plain
 
-    if options.convention != "macs":
-        raise UsageError("--convention is for a layer: a network is shown under every convention")
-    if given["published"] is not None and options.batch != 1:
+    if chosen is not None:
+        raise UsageError("--published asks about every convention and takes no --convention")
+    if options.batch != 1:
         raise UsageError("--published asks about one sample and takes no --batch")
-    if given["published"] is not None and options.pass_ != "forward":
+    if options.pass_ != "forward":
         raise UsageError("--published asks about a forward pass and takes no --pass")
     report = report_of(loaded, options)
-    if given["published"] is not None:
-        from cnncalc.check import published
-
-        matches, agree = published.who_counts(given["published"], loaded, options.set)
-        table = explained.published(report, given["published"], matches, agree)
-        payload = explained.published_payload(report, given["published"], matches, agree)
-        failed = False
-    else:
-        counted = by_convention(loaded.graph, options.batch, options.with_side, options.pass_)
-        side = None
-        if report.side and not options.with_side:
-            side = loaded.analyze(options.batch, options.dtype, with_side=True).totals
-        table = explained.table(report, counted, side)
-        if options.pass_ != "forward":
-            shown = {one.convention.name for one in counted}
-            others = [name for name in CONVENTIONS if name not in shown]
-            table = table._replace(notes=[*table.notes, f"these count no backward pass: {', '.join(others)}"])
-        payload = explained.payload(report, counted, side)
-        failed = any(one.reason for one in counted)
+    matches, agree = published.who_counts(given["published"], loaded, options.set)
     if given["format_"] == "json":
-        write_stdout(json.write(payload))
+        write_stdout(json.write(explained.published_payload(report, given["published"], matches, agree)))
     else:
+        table = explained.published(report, given["published"], matches, agree)
         write_stdout(plain.write(table) if given["format_"] == "plain" else markdown.write(table))
-    return int(given["strict"] and failed)
+    return 0
 
 
 def _page(graph: Graph, report: Any, path: str, options: Any) -> Page:

@@ -19,8 +19,8 @@ from cnncalc.errors import CnncalcError, EnvironmentFailure, UsageError, escape,
 
 #: in the order of the help
 COMMANDS = (
-    "summary", "params", "macs", "memory", "shapes", "compare", "check", "claims", "diff", "rule", "badge", "verify",
-    "profile", "source", "explain", "list", "expand", "schema", "new",
+    "summary", "params", "macs", "memory", "fit", "shapes", "compare", "check", "claims", "diff", "rule", "badge",
+    "verify", "profile", "source", "explain", "list", "expand", "schema", "new",
 )  # fmt: skip
 
 

@@ -1,11 +1,82 @@
-"""cnncalc memory: activations."""
+"""cnncalc memory: activations, and the most that is alive at once in inference and in training."""
 
-from cnncalc.cli.tables import table_command
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from cnncalc.cli.allocating import allocator_options, check_table, take_allocator
+from cnncalc.cli.options import (
+    SpecName,
+    load,
+    network_options,
+    output_options,
+    report_of,
+    rows_options,
+    take_network,
+    take_output,
+)
+from cnncalc.cli.running import running_options, take_settings
+from cnncalc.errors import UsageError
+
+COLUMNS = ("out", "activations", "activation_bytes")
 
 
-@table_command("memory", ("out", "activations", "activation_bytes"), "activation_bytes")
-def command() -> None:
-    """Activations of a forward pass, layer by layer.
+@click.command("memory")
+@click.argument("network", type=SpecName())
+@network_options
+@running_options
+@allocator_options
+@click.option("--gpu", metavar="NAME", help="The GPU of --allocator: t4, l4, v100, a100-40gb, rtx4090, h100, ...")
+@click.option("--best-order", is_flag=True, help="Inference in the order of layers with the lowest peak.")
+@click.option("--timeline", is_flag=True, help="A chart of the bytes alive, layer by layer.")
+@rows_options
+@output_options
+@click.pass_context
+def command(ctx: click.Context, /, network: str, **given: Any) -> None:
+    """Memory: activations, inference_memory, and with --train training_memory.
 
-    Values, and bytes at a data type.
+    Activations are a sum over the layers, values and bytes. The other two are the most bytes alive at once: with the
+    weights, and in training with what the backward pass keeps, the gradients and the optimizer's state. With
+    --allocator cuda, what PyTorch's allocator takes of a GPU for that stands beside it.
     """
+    from cnncalc.analysis import footprint as analysis
+    from cnncalc.cli.output import emit
+    from cnncalc.cli.tables import table_of
+    from cnncalc.report import footprint as written
+    from cnncalc.report.reserved import Allocated
+
+    options, output = take_network(given), take_output(given)
+    loaded = load(network, options.set, options.input)
+    gpu = given.pop("gpu")
+    if gpu is not None and given["allocator"] is None:
+        raise UsageError("--gpu is about the allocator of a GPU", hint="add --allocator cuda")
+    allocator = take_allocator(ctx, given, gpu)
+    settings = take_settings(given, options, loaded.graph)
+    timeline, best_order = given.pop("timeline"), given.pop("best_order")
+    report = report_of(loaded, options)
+    found = analysis.measure(loaded.graph, options.batch, settings, best_order)
+    columns = found.columns
+    if analysis.SAVED.name not in columns and analysis.SAVED.name in (*(given["columns"] or ()), given["sort"]):
+        raise UsageError(f"{analysis.SAVED.name} is about training", hint="add --train")
+    wanted = given["columns"] or (*COLUMNS, *columns)
+    described = [column for column in analysis.COLUMNS if column.name in columns]
+    totals = {name: sum(values) if name == analysis.SAVED.name else max(values) for name, values in columns.items()}
+    allocated = None
+    if allocator is not None:
+        check_table(allocator.table, settings)
+        allocated = Allocated.of(loaded.graph, options.batch, settings, found, allocator)
+    make = table_of(report.beside(columns, totals), wanted, "activation_bytes", given, described)
+
+    def table(data: bool) -> Any:
+        plain = make(data)
+        notes = [*plain.notes, *written.notes(found, settings, report.columns["path"])]
+        notes += allocated.notes(report.columns["path"]) if allocated is not None else []
+        return plain._replace(notes=notes, drawing=written.drawing(found) if timeline else None)
+
+    def payload() -> dict[str, Any]:
+        data = written.payload(report, found, settings)
+        return {**data, "allocator": None if allocated is None else allocated.payload(report.columns["path"])}
+
+    emit(output, table, payload, [report.spec["file"]])

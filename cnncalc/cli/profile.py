@@ -12,6 +12,8 @@ from cnncalc.cli.options import EXPORTS, SpecName, load, output_options, spec_op
 from cnncalc.errors import SpecNotFoundError, UsageError, escape, quote
 
 if TYPE_CHECKING:
+    from cnncalc.report.workspaces import Table
+
     _ParamType = click.ParamType[Any]
 else:
     _ParamType = click.ParamType
@@ -75,6 +77,11 @@ class Seconds(click.FloatRange):
 @click.option("--threads", type=click.IntRange(1, 1024), metavar="N", help="Threads of the CPU.")
 @click.option("--max-memory", type=click.IntRange(1), metavar="BYTES", help="What it may take, not what is free.")
 @click.option("--save", metavar="FILE", help="Write the measurement as JSON, for --show and compare --measured.")
+@click.option(
+    "--workspaces",
+    metavar="FILE",
+    help="Write, or add to, a table of what cuDNN takes in each convolution on this GPU, for memory and fit.",
+)
 @click.option("--show", metavar="FILE", help="Show a measurement that was saved; PyTorch is not needed.")
 @click.option("--sort", metavar="COLUMN", help="Largest first: seconds, macs, bytes, flops_per_second, ...")
 @click.option("--top", type=click.IntRange(1), metavar="N", help="The first N rows, the rest summed up.")
@@ -107,9 +114,12 @@ def command(ctx: click.Context, /, network: str | None, **given: Any) -> None:
             raise UsageError("--save takes the name of a file")
         if given["save"] is not None:
             target(f"json={given['save']}", EXPORTS, inputs)
+        known = _known(given["workspaces"], inputs) if given["workspaces"] is not None else None
         data = _measure(loaded, given)
         if given["save"] is not None:
             write_file(given["save"], json.write(data))
+        if given["workspaces"] is not None:
+            write_file(given["workspaces"], json.write(_table(data, known, given["workspaces"])))
     emit(output, lambda _: measured.table(data, sort, top), lambda: data, inputs)
 
 
@@ -126,8 +136,35 @@ def _measure(network: Any, given: dict[str, Any]) -> dict[str, Any]:
         **{name: given[name] for name in names},
     )
     line = _command(network.name, device, given)
+    if given["workspaces"] is not None:
+        backend.check_workspaces(settings)
     data: dict[str, Any] = backend.profile(network, settings, line, given["device"] is not None)
     return data
+
+
+def _known(path: str, inputs: Sequence[str | None]) -> Table | None:
+    """The table that rows are added to; None where the file is to be made."""
+    import os
+
+    from cnncalc.cli.output import target
+    from cnncalc.report import workspaces
+
+    if not path:
+        raise UsageError("--workspaces takes the name of a file")
+    target(f"json={path}", EXPORTS, inputs)
+    return workspaces.parse(read_text(path, "table of workspaces"), path) if os.path.exists(path) else None
+
+
+def _table(data: dict[str, Any], known: Table | None, path: str) -> dict[str, Any]:
+    """The table of a measurement with the rows that were known.
+
+    Raises:
+        UsageError: those are of another GPU, version or data type.
+    """
+    from cnncalc.report import workspaces
+
+    found = [workspaces.of_run(run["workspaces"]) for run in data["runs"]]
+    return workspaces.payload(workspaces.joined([*([known] if known is not None else []), *found], path))
 
 
 def _command(name: str, device: str, given: dict[str, Any]) -> str:
@@ -160,11 +197,22 @@ def read(path: str) -> dict[str, Any]:
         SpecNotFoundError: the file can't be read.
         UsageError: it holds something else; with the position.
     """
+    from cnncalc.report import measured
+
+    return measured.parse(read_text(path, "measurement"), path)
+
+
+def read_text(path: str, what: str) -> str:
+    """The text of a file that was saved.
+
+    Raises:
+        SpecNotFoundError: the file can't be read.
+        UsageError: it is too large, or not UTF-8; with the position.
+    """
     import os
     import stat
 
     from cnncalc.errors import Location
-    from cnncalc.report import measured
 
     try:
         if not stat.S_ISREG(os.stat(path).st_mode):
@@ -175,14 +223,13 @@ def read(path: str) -> dict[str, Any]:
         reason = getattr(error, "strerror", None) or str(error)
         raise SpecNotFoundError(f"cannot read {quote(path)}: {escape(reason)}") from None
     if len(data) > BYTE_LIMIT:
-        raise UsageError(f"a measurement has at most {BYTE_LIMIT:,} bytes", Location(path, 1, 1))
+        raise UsageError(f"a {what} has at most {BYTE_LIMIT:,} bytes", Location(path, 1, 1))
     try:
-        text = data.decode("utf-8-sig")
+        return data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         before = data[: error.start]
         place = Location(path, before.count(b"\n") + 1, error.start - before.rfind(b"\n"))
         raise UsageError(f"not UTF-8: byte 0x{data[error.start]:02x}", place) from None
-    return measured.parse(text, path)
 
 
 def refuse_others(ctx: click.Context, option: str, allowed: Sequence[str], network: str | None = None) -> None:

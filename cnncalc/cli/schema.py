@@ -6,7 +6,10 @@ import click
 
 from cnncalc.cli.options import debug_option
 
-OUTPUTS = ("summary", "compare", "compare_measured", "diff", "list", "check", "verify", "profile", "explain", "error")
+OUTPUTS = (
+    "summary", "memory", "fit", "compare", "compare_measured", "diff", "list", "check", "verify", "profile", "explain",
+    "error",
+)  # fmt: skip
 
 
 @click.command("schema")

@@ -1,59 +1,67 @@
-"""One network under every convention, as a Table and as data: what is counted, by whom, and why figures differ."""
+"""One network under every convention, as text and as data: what is counted, by whom, and why figures differ."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from cnncalc.analysis.compute import Term
 from cnncalc.analysis.explained import Counted, parameters
 from cnncalc.analysis.programs import PROGRAMS, Program
-from cnncalc.report import units
-from cnncalc.report.model import Report, plain
+from cnncalc.report import markdown, model, plain, units, waterfall
+from cnncalc.report.model import Report
 from cnncalc.report.view import Heading, Table, captions
 
 UNKNOWN = "not reproducible"
 
 
-def table(report: Report, counted: Sequence[Counted], side: Mapping[str, int] | None) -> Table:
-    """A line for each convention; then the terms that add up to each total, the largest first.
-
-    ``side`` are the totals with the side outputs, if there are any that were left out.
-    """
-    macs = next(one.total for one in counted if one.convention.name == "macs")
+def table(report: Report, counted: Sequence[Counted]) -> Table:
+    """A line for each convention, under the captions."""
+    macs = macs_of(counted)
     headings = [
         Heading("convention", "convention", False),
-        Heading("layers", "layers", True),
-        Heading("elements", "elements", True),
-        Heading("of", "of", False),
-        Heading("weight", "weight", True),
         Heading("work", "work", True),
         Heading("ratio", "of macs", True),
     ]
-    sides, terms, notes = [], [], []
+    rows = [
+        [one.convention.name, UNKNOWN, ""]
+        if one.reason is not None
+        else [one.convention.name, units.grouped(one.total), units.ratio(one.total, macs)]
+        for one in counted
+    ]
+    return Table(captions(report, worked=False), headings, rows, [], [], [], [])
+
+
+def notes(report: Report, counted: Sequence[Counted], side: Mapping[str, int] | None) -> list[str]:
+    """The rule of each convention, or why it has no figure; whose program is counted; the parameters.
+
+    ``side`` are the totals with the side outputs, if there are any that were left out.
+    """
+    lines = []
     for one in counted:
-        name = one.convention.name
-        if one.reason is not None:
-            sides.append([name, "", "", "", "", UNKNOWN, ""])
-            notes.append(f"{name}: {UNKNOWN}: {one.reason}")
-            continue
-        sides.append([name, "", "", "", "", units.grouped(one.total), units.ratio(one.total, macs)])
-        for term in one.terms:
-            cells = [f"{name}: {_operator(term)}", str(term.layers), units.grouped(term.elements), term.quantity]
-            terms.append([*cells, str(term.weight), units.grouped(term.work), ""])
-        left_out = f"; not counted: {', '.join(one.uncounted)}" if one.uncounted else ""
-        notes.append(f"{name} ({one.convention.source}): {one.convention.rule}{left_out}")
+        convention = one.convention
+        known = f"{convention.name} ({convention.source}): {convention.rule}"
+        lines.append(known if one.reason is None else f"{convention.name}: {UNKNOWN}: {one.reason}")
     program = _program(report)
     if program is not None:
-        notes.append(f"tools' figures are of {program.source}, which has {', '.join(program.written)}")
-    return Table(
-        captions(report, worked=False), headings, sides + terms, [], [*notes, *_parameters(report, side)], [], []
-    )
+        lines.append(f"tools' figures are of {program.source}, which has {', '.join(program.written)}")
+    return [*lines, *_parameters(report, side)]
 
 
-def _operator(term: Term) -> str:
-    """``relu``, or ``relu (as function)``."""
-    return term.op if term.variant is None else f"{term.op} ({term.variant.partition(' ')[2]})"
+def to_plain(first: Table, blocks: Sequence[Table], last: Sequence[str]) -> str:
+    """The conventions side by side, what leads from macs to each, and what is to be said of them."""
+    parts = [plain.write(first), *([waterfall.to_plain(blocks)] if blocks else []), "\n".join(last) + "\n"]
+    return "\n".join(parts)
+
+
+def to_markdown(first: Table, blocks: Sequence[Table], last: Sequence[str]) -> str:
+    """The same as GitHub Markdown, a table for each block."""
+    notes = "".join(f"- {markdown.escape(note)}\n" for note in last)
+    return "\n".join([markdown.write(first), *([waterfall.to_markdown(blocks)] if blocks else []), notes])
+
+
+def macs_of(counted: Sequence[Counted]) -> int:
+    """The total of macs, which every waterfall starts from."""
+    return next(one.total for one in counted if one.convention.name == "macs")
 
 
 def _program(report: Report) -> Program | None:
@@ -104,15 +112,17 @@ def published_payload(report: Report, figure: str, matches: Sequence[Any], agree
     return {
         "schema": "cnncalc.explain/1",
         "tool": {"name": "cnncalc", "version": __version__},
-        "spec": plain(dict(report.spec)),
+        "spec": model.plain(dict(report.spec)),
         "published": figure,
         "agree": agree,
-        "matches": [plain(match._asdict()) for match in matches],
+        "matches": [model.plain(match._asdict()) for match in matches],
     }
 
 
-def payload(report: Report, counted: Sequence[Counted], side: Mapping[str, int] | None) -> dict[str, Any]:
-    """``cnncalc.explain/1`` of a network."""
+def payload(
+    report: Report, counted: Sequence[Counted], side: Mapping[str, int] | None, convention: str = "macs"
+) -> dict[str, Any]:
+    """``cnncalc.explain/1`` of a network; ``convention`` is the one that was asked for."""
     from cnncalc import __version__
 
     ways = parameters(report.totals)
@@ -122,8 +132,8 @@ def payload(report: Report, counted: Sequence[Counted], side: Mapping[str, int] 
     return {
         "schema": "cnncalc.explain/1",
         "tool": {"name": "cnncalc", "version": __version__},
-        "spec": plain(dict(report.spec)),
-        "assumptions": plain(dict(report.assumptions)),
+        "spec": model.plain(dict(report.spec)),
+        "assumptions": model.plain({**report.assumptions, "convention": convention}),
         "program": None if program is None else {"source": program.source, "written": list(program.written)},
         "conventions": [_convention(one) for one in counted],
         "parameters": [{"rule": rule, "total": total} for rule, total in ways.items()],
@@ -150,6 +160,20 @@ def _convention(one: Counted) -> dict[str, Any]:
                 "work": term.work,
             }
             for term in one.terms
+            if known
+        ],
+        "difference_from_macs": [
+            {
+                "op_kind": difference.op,
+                "variant": difference.variant,
+                "quantity": difference.quantity,
+                "count": difference.layers,
+                "elements": difference.elements,
+                "weight": difference.weight,
+                "macs_weight": difference.macs_weight,
+                "work": difference.work,
+            }
+            for difference in one.differences
             if known
         ],
         "uncounted": one.uncounted,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from cnncalc.report.plain import WIDTH
 from cnncalc.report.view import Table
 
 _SPECIAL = str.maketrans({c: f"\\{c}" for c in "\\`*_[]<>|~$#"})
@@ -22,4 +23,5 @@ def write(table: Table) -> str:
         lines.append(f"| {' | '.join(f'**{cell}**' if cell else '' for cell in table.total)} |")
     head = [line for caption in table.captions for line in (escape(caption), "")]
     notes = ["", *(f"- {escape(note)}" for note in table.notes)] if table.notes else []
-    return "\n".join([*head, *lines, *notes]) + "\n"
+    drawn = ["", "```", *table.drawing(WIDTH, False), "```"] if table.drawing else []
+    return "\n".join([*head, *lines, *notes, *drawn]) + "\n"

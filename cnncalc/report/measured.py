@@ -34,6 +34,15 @@ def parse(text: str, file: str) -> dict[str, Any]:
     Raises:
         UsageError: it is not JSON, or not a measurement that this version reads; with the position in the file.
     """
+    return read_data(text, file, "profile", "measurement", "cnncalc profile NETWORK --save FILE.json makes one")
+
+
+def read_data(text: str, file: str, kind: str, what: str, hint: str) -> dict[str, Any]:
+    """JSON data of the schema ``cnncalc.kind/1``, which is ``what``.
+
+    Raises:
+        UsageError: it is not JSON, or does not fit the schema; with the position in the file.
+    """
     from json import JSONDecodeError, loads
 
     from cnncalc.report import schemas
@@ -43,21 +52,21 @@ def parse(text: str, file: str) -> dict[str, Any]:
     try:
         data = loads(text, object_pairs_hook=_unique, parse_constant=_no_constant)
         found = data.get("schema") if isinstance(data, dict) else None
-        if found != SCHEMA:
-            what = f"schema is {quote(found)}" if isinstance(found, str) else "it has no schema"
-            message = f"no measurement that this cnncalc reads: {what}, not '{SCHEMA}'"
-            raise UsageError(message, _place(text, file, found), "cnncalc profile NETWORK --save FILE.json makes one")
-        wrong = fit.misfit(data, loads(schemas.read("profile")))
+        if found != f"cnncalc.{kind}/1":
+            stated = f"schema is {quote(found)}" if isinstance(found, str) else "it has no schema"
+            message = f"no {what} that this cnncalc reads: {stated}, not 'cnncalc.{kind}/1'"
+            raise UsageError(message, _place(text, file, found), hint)
+        wrong = fit.misfit(data, loads(schemas.read(kind)))
     except JSONDecodeError as error:
         raise UsageError(f"not JSON: {error.msg}", Location(file, error.lineno, error.colno)) from None
     except RecursionError:
-        raise UsageError("not a measurement: nested too deeply", start) from None
+        raise UsageError(f"not a {what}: nested too deeply", start) from None
     except ValueError as error:  # a key twice, NaN, a number of thousands of digits
         raise UsageError(f"not JSON: {str(error)[:100]}", start) from None
     if wrong:
-        raise UsageError(f"not a measurement: {wrong}", start)
-    measurement: dict[str, Any] = data
-    return measurement
+        raise UsageError(f"not a {what}: {wrong}", start)
+    read: dict[str, Any] = data
+    return read
 
 
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from cnncalc.report.view import BAR_WIDTH, Table
 
+#: of drawings, where nothing says how much room there is
+WIDTH = 80
+
 
 def write(table: Table) -> str:
     """The table in aligned columns of printable text."""
@@ -20,5 +23,6 @@ def write(table: Table) -> str:
     total = [rule, aligned(table.total)] if table.total else []
     notes = ["", *table.notes] if table.notes else []
     head = [*table.captions, ""] if table.captions else []
-    lines = [*head, aligned([heading.title for heading in table.headings]), rule, *body, *total, *notes]
+    drawn = ["", *table.drawing(WIDTH, False)] if table.drawing else []
+    lines = [*head, aligned([heading.title for heading in table.headings]), rule, *body, *total, *notes, *drawn]
     return ("\n".join(lines) + "\n").replace("##[", "#\\x23[")  # a command in the log of GitHub's runner

@@ -75,6 +75,10 @@ def write(table: Table, file: TextIO, color: bool) -> str:
         console.print()
     for note in notes:
         console.print(Text(note, style="dim"))
+    if table.drawing:
+        console.print()
+    for line in table.drawing(room, encoding.startswith("utf")) if table.drawing else ():
+        console.print(Text(line), no_wrap=True, crop=False)
     text: str = console.file.getvalue()  # type: ignore[attr-defined]
     return "\n".join(line.rstrip() for line in text.split("\n"))
 

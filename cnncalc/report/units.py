@@ -31,11 +31,16 @@ def _scaled(value: int, units: tuple[tuple[int, str], ...]) -> str:
 
 def both_bytes(value: int) -> str:
     """Decimal and binary: ``60.95 MB (58.13 MiB)``."""
-    if value < 1000:
-        return f"{value} B"
-    decimal = _scaled(value, tuple((size, f" {unit}B".replace("KB", "kB")) for size, unit in _DECIMAL))
+    decimal = decimal_bytes(value)
     binary = _scaled(value, tuple((1024 ** (4 - i), f" {unit}iB") for i, (_, unit) in enumerate(_DECIMAL)))
     return f"{decimal} ({binary})" if value >= 1024 else decimal
+
+
+def decimal_bytes(value: int) -> str:
+    """``60.95 MB``, of 10**6 bytes."""
+    if value < 1000:
+        return f"{value} B"
+    return _scaled(value, tuple((size, f" {unit}B".replace("KB", "kB")) for size, unit in _DECIMAL))
 
 
 def seconds(value: float) -> str:

@@ -18,7 +18,9 @@ COUNTS = (
     "params", "weights", "biases", "norm_params", "other_params", "running_stats", "buffers",
     "macs", "flops", "expected_macs", "activations", "depth",
 )  # fmt: skip
-BYTES = ("activation_bytes", "inference_memory", "training_memory")
+#: the most bytes alive at once
+MEMORY = ("inference_memory", "training_memory")
+BYTES = ("activation_bytes", *MEMORY)
 LISTS = ("shape", "receptive_field")
 QUANTITIES = (*COUNTS, *BYTES, *LISTS)
 CLAIM_KEYS = (

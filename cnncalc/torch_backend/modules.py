@@ -404,7 +404,8 @@ class WindowAttention(nn.Module):
         scores = self.compare(q, k) + self.position_bias()
         if any(self.shifts):
             area = self.partition(self.areas(x))
-            scores = scores + (area != area.transpose(2, 3)).unsqueeze(2) * -100.0
+            # the product is in float32, whatever the module's data type
+            scores = scores + ((area != area.transpose(2, 3)).unsqueeze(2) * -100.0).to(scores.dtype)
         y = self.proj((scores.softmax(4) @ v).transpose(2, 3).flatten(3))
         y = self.join(y, x).roll(self.shifts, (2, 3))
         return y[:, :, :height, :width].contiguous()

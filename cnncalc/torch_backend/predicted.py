@@ -5,10 +5,14 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from cnncalc.analysis import footprint, passes
-from cnncalc.analysis.step import Settings
+from cnncalc.analysis.allocator import Peaks
+from cnncalc.analysis.reserved import reserve
+from cnncalc.analysis.step import Settings, trace
+from cnncalc.analysis.workspaces import Libraries
 from cnncalc.graph import Node
 from cnncalc.network import Network
 from cnncalc.values import dtype_bytes, elements
+
 
 class Layer(NamedTuple):
     """One operator in a pass: its MACs, and the bytes it has to read and write when each tensor moves once."""
@@ -57,6 +61,13 @@ def live_bytes(network: Network, batch: int, dtype: str, with_side: bool) -> int
     """The most bytes of values alive at once in inference, without parameters and buffers, which always are."""
     run = _inference(network, batch, dtype, with_side)
     return run.peak.bytes - run.kind("parameters") - run.kind("buffers")
+
+
+def reserved(network: Network, batch: int, dtype: str, with_side: bool, training: bool, libraries: Libraries) -> Peaks:
+    """What PyTorch's allocator takes of a GPU for a pass, or for a step without an optimizer."""
+    settings = Settings(training=training, dtype=dtype, with_side=with_side, device="cuda")
+    run = trace(network.graph, batch, settings)
+    return reserve(run, network.graph, batch, settings, libraries)
 
 
 def _inference(network: Network, batch: int, dtype: str, with_side: bool) -> footprint.Run:

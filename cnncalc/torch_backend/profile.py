@@ -5,28 +5,27 @@ The result is JSON data, ``cnncalc.profile/1``. Nothing is written here.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import torch
 from torch import fx
 
 from cnncalc import __version__
+from cnncalc.analysis.workspaces import Libraries, Row, convolutions, cublas
 from cnncalc.errors import CnncalcError, EnvironmentFailure, UsageError
 from cnncalc.network import Network
-from cnncalc.torch_backend import machine, measure, per_layer, predicted, timing
+from cnncalc.torch_backend import machine, measure, per_layer, predicted, timing, workspaces
 from cnncalc.torch_backend.build import build, check_dtype, find_device, free_memory
 from cnncalc.torch_backend.measure import Settings as Settings
-from cnncalc.torch_backend.measure import Subject
+from cnncalc.torch_backend.measure import Subject, Taken
 
 #: the layer of a compiled network, whose kernels span several
 FUSED = "(fused)"
 UNTOLD = "training memory is not predicted by this version"
 UNFUSED = "the memory of a compiled network is not predicted"
-RESIDUAL = {
-    "cuda": "workspaces of cuBLAS and cuDNN, temporaries inside operators, rounding of the allocator",
-    "other": "temporaries inside operators; memory inside kernels is not seen",
-}
+UNCAPTURED = "the memory of a network beside its CUDA graph is not predicted"
+RESIDUAL = "temporaries inside operators; memory inside kernels is not seen"
 
 
 def default_device() -> str:
@@ -107,6 +106,18 @@ def profile(network: Network, given: Settings, command: str, chosen: bool = True
     }
 
 
+def check_workspaces(given: Settings) -> None:
+    """Refuses settings under which no workspaces are measured.
+
+    Raises:
+        EnvironmentFailure: the device has no cuDNN, or is not there.
+        UsageError: kernels that are no calls of cuDNN, or that are captured.
+    """
+    workspaces.needs_gpu(find_device(given.device))
+    if given.compile or given.cuda_graph:
+        raise UsageError("workspaces are those of plain calls", hint="leave out --compile and --cuda-graph")
+
+
 def _check(network: Network, given: Settings, device: torch.device) -> None:
     """Refuses settings that do not go together."""
     if device.type == "meta":
@@ -158,7 +169,8 @@ def _measured(
     samples = timing.spread(subject.samples())
     expected = predicted.layers(network, batch, given.dtype, given.with_side, given.training)
     macs, moved = (sum(getattr(layer, key) for layer in expected) for key in ("macs", "bytes"))
-    memory, measured_by = subject.memory()
+    memory = subject.memory()
+    rows_of_cudnn = _workspaces(network, subject, given, batch)
     run = {
         "batch": batch,
         "median_seconds": samples.median,
@@ -170,11 +182,16 @@ def _measured(
         "bytes": moved,
         "flops_per_second": round(2 * macs / samples.median),
         "bytes_per_second": round(moved / samples.median),
-        "memory_bytes": memory,
+        "memory_bytes": memory.bytes,
         "weight_bytes": _bytes((*subject.model.parameters(), *subject.model.buffers())),
-        "compared": _compared(network, subject, given, batch, memory, measured_by),
+        "compared": _compared(network, subject, given, batch, memory, rows_of_cudnn),
         "sample_seconds": samples.samples,
     }
+    if rows_of_cudnn is not None:
+        run["workspaces"] = {
+            **workspaces.machine(subject.input.device, given.dtype, given.channels_last),
+            "rows": [{"signature": signature, **row._asdict()} for signature, row in rows_of_cudnn.items()],
+        }
     if len(given.batches) > 1:
         return run, [], "not timed: several batches are a sweep of the whole network"
     if given.compile:
@@ -197,8 +214,16 @@ def _measured(
     return run, rows, f"apart from the whole, module by module{graph}: median of {passes} passes"
 
 
+def _workspaces(network: Network, subject: Subject, given: Settings, batch: int) -> Mapping[str, Row] | None:
+    """What cuDNN takes in the convolutions; None without a GPU, and where the memory is not predicted."""
+    if subject.input.device.type != "cuda" or given.compile or given.cuda_graph:
+        return None
+    wanted = convolutions(network.graph, batch, given.with_side).values()
+    return workspaces.measure(wanted, subject.input.device, given.dtype, given.channels_last)
+
+
 def _compared(
-    network: Network, subject: Subject, given: Settings, batch: int, memory: int, measured_by: str
+    network: Network, subject: Subject, given: Settings, batch: int, memory: Taken, cudnn: Mapping[str, Row] | None
 ) -> list[dict[str, Any]]:
     """What is predicted beside what is measured."""
     totals = network.analyze(batch, given.dtype, with_side=given.with_side).totals
@@ -214,11 +239,31 @@ def _compared(
     held = predicted.weight_bytes(network, given.dtype, given.with_side)
     weights = _bytes((*model.parameters(), *model.buffers()))
     rows.append(_row("weight_bytes", held, weights, tensors))
-    words = RESIDUAL.get(subject.input.device.type, RESIDUAL["other"])
-    if given.training or (given.compile and measured_by.startswith(measure.BY_ALLOCATOR)):
-        return [*rows, _row("memory_bytes", None, memory, measured_by, UNTOLD if given.training else UNFUSED)]
+    if memory.reserved:
+        return [*rows, *_of_allocator(network, given, batch, memory, cudnn)]
+    if given.training:
+        return [*rows, _row("memory_bytes", None, memory.bytes, memory.by, UNTOLD)]
     live = predicted.live_bytes(network, batch, given.dtype, given.with_side)
-    return [*rows, _row("memory_bytes", held + live, memory, measured_by, f"the residual is {words}")]
+    return [*rows, _row("memory_bytes", held + live, memory.bytes, memory.by, f"the residual is {RESIDUAL}")]
+
+
+def _of_allocator(
+    network: Network, given: Settings, batch: int, memory: Taken, cudnn: Mapping[str, Row] | None
+) -> list[dict[str, Any]]:
+    """What PyTorch's allocator takes of a GPU: requested, reserved and allocated."""
+    by = "torch.cuda.memory_stats, {}_bytes.all.peak"
+    expected, note = None, UNFUSED if given.compile else UNCAPTURED
+    if cudnn is not None:
+        capability = torch.cuda.get_device_capability()
+        libraries = Libraries(cublas(capability), cudnn)
+        expected = predicted.reserved(network, batch, given.dtype, given.with_side, given.training, libraries)
+        parts = " + ".join(f"{size:,} {part}" for part, size in expected.parts.items())
+        note = f"predicted allocation: {parts}"
+    return [
+        _row("requested_bytes", expected and expected.requested, memory.requested, by.format("requested")),
+        _row("reserved_bytes", expected and expected.reserved, memory.reserved, by.format("reserved")),
+        _row("memory_bytes", expected and expected.allocated, memory.bytes, memory.by, note),
+    ]
 
 
 def _bytes(tensors: Iterable[torch.Tensor]) -> int:

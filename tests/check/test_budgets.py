@@ -253,9 +253,28 @@ def test_two_limits_on_one_quantity_are_told_apart() -> None:
     assert (plain.subject, batch.subject) == ("macs warn 1K max 2K", "macs (batch 2) max 2K")
 
 
+def test_memory_by_hand() -> None:
+    # bytes: 5,360 of parameters; values: 256 input, 1,024 a, 512 b, 40 fc. Inference has most alive in b, with a.
+    kept, finding = judged("inference_memory: {max: 7KB}")
+    assert finding is not None
+    assert (kept.computed, finding.message) == (
+        5360 + 256 + 1024 + 512,
+        "inference_memory is 7.152 kB (6.984 KiB): 152B (2.2%) over its max of 7KB; "
+        "at its peak: 5.360KB parameters, 1.536KB activations, 256B input",
+    )
+    # A step in the gradients of b: the target of 8, a kept, fc's gradients, b's gradients, the gradients of b's output
+    # and of a; the output, the loss and its gradient are held throughout.
+    kept, finding = judged("training_memory: {max: 20KB}")
+    assert (kept.computed, finding) == (5360 + 256 + 8 + 1024 + 5160 + 40 + 512 + 1024 + 40 + 4 + 4, None)
+
+
 @pytest.mark.parametrize(
     ("budget", "message"),
     [
+        (
+            "inference_memory: {max: 1GB, optimizer: adam}",
+            "inference_memory (optimizer adam) is not computed by this version, so its budget is not judged",
+        ),
         (
             "activation_bytes: {max: 1GB, optimizer: adam}",
             "activation_bytes (optimizer adam) is not computed by this version, so its budget is not judged",

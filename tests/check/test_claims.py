@@ -113,7 +113,12 @@ CLAIMS = [
     ("{params: 0.12405K}", "fails", 124, "params: 0.12405K is published, but it is 124 (-0.04%) (hint: no whole number is printed so)"),
     ("{params: 1/2, of: twcie}", "fails", None, "of: no spec is named 'twcie' (hint: did you mean twice?)"),
     ("{norm_params: 1/2, of: twice}", "fails", None, "twice has no norm_params to compare with"),
-    ("{inference_memory: 1GB}", "not judged", None, "inference_memory is not computed by this version, so the claim is not judged"),
+    # bytes at the pool: 496 parameters, 768 input, 1,024 a, 256 maxima and where each was found, 8 bytes for each of 64
+    ("{inference_memory: 3056}", "holds", 3056, None),
+    ("{inference_memory: 4584, dtype: float16, batch: 3}", "fails", 248 + 3 * (384 + 512 + 128 + 512), "inference_memory (batch 3, dtype float16): 4584 is published, but it is 4,856 = 4.856 kB (4.742 KiB) (+272, +5.9%)"),
+    ("{training_memory: 1, dtype: int8}", "fails", None, "int8 has no gradients (hint: training takes a floating-point dtype)"),
+    ("{training_memory: 1, at: a}", "fails", None, "training_memory is counted for whole networks, not at a layer"),
+    ("{inference_memory: 1, optimizer: adam}", "not judged", None, "inference_memory (optimizer adam) is not computed by this version, so the claim is not judged"),
 ]  # fmt: skip
 
 

@@ -34,7 +34,7 @@ layers: [{conv: 4, kernel: 3, name: conv1}]
 claims:
   - {params: 100, at: conv1, source: "a | b"}
   - {params: 112, holds: false, because: "it is fine", source: slide}
-  - {inference_memory: 3MB}
+  - {activation_bytes: 3MB, optimizer: adam}
 budget: {params: {max: 100}, macs: {warn: 1K}}
 """
 BROKEN = """
@@ -78,7 +78,7 @@ def test_annotations_of_real_specs(real):
         ("warning", {"file": "wrong.yaml", "line": "10", "col": "30", "title": "wrong: budget"},
          next(one.message for one in real[1].findings if one.severity == "warning")),
         ("notice", {"file": "wrong.yaml", "line": "9", "col": "6", "title": "wrong: claim"},
-         "inference_memory is not computed by this version, so the claim is not judged"),
+         "activation_bytes (optimizer adam) is not computed by this version, so the claim is not judged"),
     ]  # fmt: skip
 
 
@@ -96,7 +96,7 @@ def test_the_report_of_real_specs(real):
         ["good", "params", "122", "112", "-10, -8.2%", "misprint", "slide"],
         ["wrong", "params of conv1", "100", "112", "+12, +12%", "fails", "a | b"],
         ["wrong", "params", "112", "112", "", "became true", "slide"],
-        ["wrong", "inference_memory", "3MB", "", "", "not judged", ""],
+        ["wrong", "activation_bytes (optimizer adam)", "3MB", "", "", "not judged", ""],
     ]
     assert misprints[1:] == [["good", "params", "122", "112", "-10, -8.2%", "misprint", "digits swapped", "slide"]]
 
@@ -131,7 +131,7 @@ CASES = [
     ("good", "lint", "", ""),
     ("wrong", "claim params of conv1: 100", "failure", "failure"),
     ("wrong", "claim params: 112", "failure", "failure"),
-    ("wrong", "claim inference_memory: 3MB", "skipped", "skipped"),
+    ("wrong", "claim activation_bytes (optimizer adam): 3MB", "skipped", "skipped"),
     ("wrong", "budget params: max 100", "failure", "failure"),
     ("wrong", "budget macs: warn 1K", "system-out", "failure"),
     ("wrong", "lint", "", ""),

@@ -1,4 +1,4 @@
-"""cnncalc explain: the arithmetic of a layer as text, Markdown and JSON; blocks; wrong calls."""
+"""cnncalc explain: the arithmetic of a layer as text, Markdown and JSON; blocks; a network's waterfall; wrong calls."""
 
 from __future__ import annotations
 
@@ -201,7 +201,10 @@ def test_a_convention_of_which_no_line_speaks_is_a_note(cnncalc):
         (["net.yaml", "--published", "1/2"], "--published takes a figure like 4.1G, 25.6M or 98MB, not '1/2'"),
         (["net.yaml", "--published", "1M", "--batch", "2"], "--published asks about one sample and takes no --batch"),
         (["net.yaml", "fc", "--published", ""], "--published asks about a network, not a layer"),
-        (["net.yaml", "--convention", "thop"], "--convention is for a layer: a network is shown under every convention"),
+        (["net.yaml", "--published", "1M", "--convention", "thop"], "--published asks about every convention and takes no --convention"),
+        (["net.yaml", "--convention", "thopp"], "unknown convention 'thopp' (hint: did you mean thop?)"),
+        (["net.yaml", "--convention", "thop", "--pass", "step"], "thop counts no backward pass (hint: conventions that do: macs, flops, paper, torch)"),
+        (["net.yaml", "fc", "--strict"], "--strict asks about a network, not a layer"),
         (["net.yaml", "conv9"], "net has no layer 'conv9' (hint: did you mean conv1?)"),
         (["net.yaml", "conv2"], "net has no layer 'conv2' (hint: did you mean pair.conv2?)"),
         (["net.yaml", ""], "net has no layer '' (hint: cnncalc shapes NETWORK --full lists them)"),
@@ -236,31 +239,145 @@ def test_a_network_under_every_convention(cnncalc):
         ("calflops", "8,211,108,352"),
     ):  # fmt: skip
         assert re.search(rf"^{convention} +{figure} ", out, re.MULTILINE), convention
-    totals = [int(line.split()[1].replace(",", "")) for line in out.split("\n") if re.match(r"\w\S* +\d[\d,]+ ", line)]
+    side_by_side = out.split("\n\n")[1].split("\n")[2:]
+    totals = [int(line.split()[1].replace(",", "")) for line in side_by_side]
     assert totals == sorted(totals)
-    assert re.search(r"^thop: bn +53 +11,113,984 +affine +2 +22,227,968$", out, re.MULTILINE)
-    first = out.split("\n")[5:16]  # the totals side by side come before any term
-    assert not [line for line in first if ":" in line]
+    assert len(totals) == 11
     assert "parameters 25,502,912: weights alone" in out
 
 
-def test_the_terms_of_a_convention_add_up(cnncalc):
-    payload = json.loads(cnncalc("explain", "googlenet", "-f", "json").out)
-    shown = [row for row in payload["conventions"] if row["reproducible"]]
-    assert len(shown) >= 9
-    for row in shown:
-        assert sum(term["work"] for term in row["terms"]) == row["total"], row["name"]
+FVCORE = """\
+macs                                                              4,089,184,256
+  bn                  53  11,113,984  input          1  +11,113,984  4,100,298,240
+  bn                  53  11,113,984  affine         1  +11,113,984  4,111,412,224
+  global_avgpool       1     100,352  input_2d       1     +100,352  4,111,512,576
+fvcore                                                  +22,328,320  4,111,512,576
+  not counted: relu, maxpool, add
+"""
+
+
+def squeezed(text: str) -> list[str]:
+    return [" ".join(line.split()) for line in text.strip("\n").split("\n")]
+
+
+def waterfalls(text: str) -> dict[str, list[list[str]]]:
+    """By convention, the lines of its block in the plain text, without the first two of the page and of the table."""
+    blocks = [block.split("\n") for block in text.split("\n\n")[2:-1]]
+    blocks[0] = blocks[0][2:]
+    found = {}
+    for block in blocks:
+        rows = [line for line in block if not line.startswith("  not counted")]
+        found[rows[-1].split()[0]] = [re.split(r"  +", line) for line in rows]
+    return found
+
+
+def test_what_leads_from_macs_to_a_convention(cnncalc):
+    """fvcore prints 4,111,512,576 for torchvision's ResNet-50: 2*11,113,984 of batch norms, 2048*7*7 into the pool."""
+    shown = cnncalc("explain", "resnet50").out
+    assert squeezed(FVCORE) in [squeezed(block) for block in shown.split("\n\n")]
+    assert "\npaper equals macs; not counted: bn, relu, maxpool, add, global_avgpool\n" in shown
+    assert max(map(len, shown.split("\n\nmacs (what")[0].split("\n"))) <= 100
+    one = cnncalc("explain", "resnet50", "--convention", "fvcore").out
+    assert squeezed(FVCORE) == squeezed(one.split("\n\n")[2])[2:]
+    assert [line.split()[0] for line in one.split("\n\n")[1].split("\n")[2:]] == ["macs", "fvcore"]
+
+
+def test_what_a_convention_weighs_otherwise_or_leaves_out(cnncalc):
+    lines = squeezed(cnncalc("explain", "swin_t").out)
+    # each of 12 attentions has the products with 4*c*c weights, and two without weights, 49 tokens a window
+    tokens = [(2, 96, 64), (2, 192, 16), (6, 384, 4), (2, 768, 1)]  # layers, features, windows: 7*7 values in each
+    inner = sum(layers * windows * 2 * 49**2 * c for layers, c, windows in tokens)
+    assert f"window_attention 12 {inner:,} mac 1 -> 0 -{inner:,}" in [line.rsplit(" ", 1)[0] for line in lines]
+    conv = 3 * 96 * 16 * 56 * 56
+    assert [line for line in lines if line.startswith(f"conv 1 {conv:,} mac 1 -> 2 +{conv:,} ")]
+    assert [line for line in lines if re.match(r"layernorm 29 [\d,]+ 4 kinds of work 1 ", line)]
+
+
+SAMPLE = [
+    "alexnet", "vgg16", "resnet50", "resnext50_32x4d", "densenet121", "googlenet", "inception_v3", "mobilenet_v2",
+    "mobilenet_v3_large", "shufflenet_v2_x1_0", "efficientnet_b0", "regnet_y_400mf", "convnext_tiny", "vit_b_16",
+    "swin_t", "swin_v2_t", "maxvit_t", "unet_small", "lenet5", "squeezenet1_0",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("network", SAMPLE)
+@pytest.mark.parametrize("arguments", [[], ["--pass", "step", "--batch", "3"], ["--pass", "backward", "--with-side"]])
+def test_from_macs_over_the_differences_to_every_total(cnncalc, network, arguments):
+    payload = json.loads(cnncalc("explain", network, *arguments, "-f", "json").out)
+    shown = {row["name"]: row for row in payload["conventions"] if row["reproducible"]}
+    blocks = waterfalls(cnncalc("explain", network, *arguments).out)
+    assert set(blocks) == set(shown) and {"macs", "flops", "paper"} <= set(shown)
+    macs = shown["macs"]["total"]
+    for name, row in shown.items():
+        assert sum(term["work"] for term in row["terms"]) == row["total"], name
         assert all(term["elements"] * term["weight"] == term["work"] for term in row["terms"])
+        differences = row["difference_from_macs"]
+        assert macs + sum(one["work"] for one in differences) == row["total"], name
+        for one in differences:
+            assert one["work"] == one["elements"] * (one["weight"] - one["macs_weight"]) != 0
+        sizes = [abs(one["work"]) for one in differences]
+        assert sizes == sorted(sizes, reverse=True)
+        if blocks[name][0][0].startswith(f"{name} equals macs"):
+            assert row["total"] == macs
+            continue
+        start = [] if name == "macs" else [blocks[name].pop(0)]
+        assert [cells[-1] for cells in start] == [f"{macs:,}"] * len(start)
+        running = 0 if name == "macs" else macs
+        *rows, total = blocks[name]
+        for cells in rows:
+            running += int(cells[-2].replace(",", ""))
+            assert cells[-1] == f"{running:,}"
+        assert total[-1] == f"{running:,}" == f"{row['total']:,}"
+
+
+def test_side_outputs_are_a_way_of_counting_parameters(cnncalc):
+    payload = json.loads(cnncalc("explain", "googlenet", "-f", "json").out)
     assert {row["rule"]: row["total"] for row in payload["parameters"]}["params with side outputs"] == 13_004_888
 
 
-def test_what_is_not_reproducible_is_said_and_fails_when_strict(cnncalc):
+def test_a_network_that_multiplies_nothing(cnncalc, tmp_path):
+    (tmp_path / "relu.yaml").write_text("cnncalc: 1\ninput: [2, 3, 3]\nlayers: [relu]\n", "utf-8")
+    lines = squeezed(cnncalc("explain", "relu.yaml").out)
+    assert "macs: 0; not counted: relu" in lines and "torch equals macs; not counted: relu" in lines
+    assert lines[lines.index("flops +18 18") - 2 :][:2] == ["macs 0", "relu 1 18 cmp 1 +18 18"]  # 2*3*3
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code"),
+    [
+        (["vgg16"], 0),  # every figure is reproducible
+        (["vit_b_16"], 1),
+        (["vit_b_16", "--convention", "torchprofile"], 1),
+        (["vgg16", "--convention", "fvcore"], 1),  # nothing of relu
+        (["vgg16", "--convention", "macs"], 1),
+        (["vgg16", "--convention", "flops"], 0),
+        (["vit_b_16", "--convention", "flops"], 0),
+        (["vgg16", "--convention", "flops", "--pass", "backward"], 1),  # nothing of relu
+    ],
+)
+def test_strict_asks_for_a_figure_and_of_one_convention_for_all_arithmetic(cnncalc, arguments, code):
+    for form in ("plain", "markdown", "json"):
+        assert cnncalc("explain", *arguments, "--strict", "-f", form).code == code
+        assert cnncalc("explain", *arguments, "-f", form).code == 0
+
+
+def test_one_convention_as_json(cnncalc):
+    payload = json.loads(cnncalc("explain", "resnet50", "--convention", "thop", "-f", "json").out)
+    assert [row["name"] for row in payload["conventions"]] == ["thop"]
+    assert payload["assumptions"]["convention"] == "thop"
+
+
+def test_nothing_but_products_is_counted_of_a_backward_pass(cnncalc):
+    payload = json.loads(cnncalc("explain", "resnet18", "--pass", "backward", "-f", "json").out)
+    for row in payload["conventions"]:
+        assert row["uncounted"] == ["bn", "relu", "maxpool", "add", "global_avgpool"], row["name"]
+
+
+def test_what_is_not_reproducible_is_said(cnncalc):
     code, out, _ = cnncalc("explain", "vit_b_16")
     assert code == 0
     assert re.search(r"^torchprofile +not reproducible", out, re.MULTILINE)
     assert "torchprofile: not reproducible: torchprofile 0.1.0 fails on PyTorch's fused attention" in out
-    assert cnncalc("explain", "vit_b_16", "--strict").code == 1
-    assert cnncalc("explain", "vgg16", "--strict").code == 0
     rows = {row["name"]: row for row in json.loads(cnncalc("explain", "vit_b_16", "-f", "json").out)["conventions"]}
     assert (rows["torchprofile"]["total"], rows["torchprofile"]["terms"]) == (None, [])
 
@@ -268,9 +385,9 @@ def test_what_is_not_reproducible_is_said_and_fails_when_strict(cnncalc):
 def test_the_program_whose_figures_are_shown_is_named(cnncalc):
     """Tools that count modules alone, or twice, count torchvision's DenseNet by what it calls as functions."""
     out = cnncalc("explain", "densenet121").out
-    assert re.search(r"^ptflops: relu +120 +15,617,280 +output +2 ", out, re.MULTILINE)
-    assert re.search(r"^ptflops: relu \(as function\) +1 +50,176 +output +1 ", out, re.MULTILINE)  # 1024*7*7
-    assert re.search(r"^thop .*not counted: relu, maxpool, global_avgpool as function$", out, re.MULTILINE)
+    assert re.search(r"^  relu +120 +15,617,280 +output +2 ", out, re.MULTILINE)
+    assert re.search(r"^  relu as function +1 +50,176 +output +1 ", out, re.MULTILINE)  # 1024*7*7
+    assert re.search(r"^thop .*\n  not counted: relu, maxpool, global_avgpool as function$", out, re.MULTILINE)
     program = "torchvision 0.28.0, torchvision/models/densenet.py"
     assert f"tools' figures are of {program}, which has relu as function, global_avgpool as function\n" in out
     payload = json.loads(cnncalc("explain", "densenet121", "-f", "json").out)
@@ -322,6 +439,7 @@ def test_variables_hold_on_other_inputs(cnncalc, tmp_path):
         ["resnet50", "--published", "3.8G"],
         ["resnet50", "--batch", "2"],
         ["maxvit_t"],
+        ["vit_b_16", "--convention", "torchprofile"],
     ],
 )
 def test_json_of_a_network_fits_its_schema(cnncalc, arguments):
@@ -333,4 +451,12 @@ def test_json_of_a_network_fits_its_schema(cnncalc, arguments):
 
 
 def test_markdown_of_a_network(cnncalc):
-    assert "| torch |" in cnncalc("explain", "resnet50", "-f", "markdown").out
+    text = cnncalc("explain", "resnet50", "-f", "markdown").out
+    assert "| torch | 8,178,368,512 | 2x |\n" in text
+    assert "| conv | 53 | 4,087,136,256 | mac | 1 -\\> 2 | +4,087,136,256 | 8,176,320,512 |\n" in text
+    assert (
+        "| **fvcore** |  |  |  |  | **+22,328,320** | **4,111,512,576** |\n\n- not counted: relu, maxpool, add\n"
+        in text
+    )
+    assert "\n\npaper equals macs; not counted: " in text
+    assert "\n\n- macs (what " in text

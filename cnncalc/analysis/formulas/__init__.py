@@ -61,6 +61,7 @@ class Formulas:
         self._counts: dict[tuple[object, ...], list[Formula]] = {}
         self._needed: list[passes.Needs] = []
         self._sequences: list[tuple[bool, bool]] = []
+        self._steps: dict[bool, footprint.Run] = {}
         self._known: dict[tuple[int, tuple[bool, bool]], tuple[Layer, Parts]] = {}
 
     def of(self, index: int) -> list[Formula]:
@@ -87,7 +88,9 @@ class Formulas:
         node = self._graph.nodes[index]
         assumed = self._assumptions
         settings = Settings(dtype=assumed.dtype, with_side=assumed.with_side or node.side is not None)
-        run = footprint.training(self._graph, assumed.batch, settings)
+        if settings.with_side not in self._steps:
+            self._steps[settings.with_side] = footprint.training(self._graph, assumed.batch, settings)
+        run = self._steps[settings.with_side]
         size = Symbol("b", dtype_bytes(assumed.dtype))
         paths = [other.path for other in self._graph.nodes]
         over = memory.overwritten(self._graph, settings.with_side)[index]

@@ -1,4 +1,4 @@
-"""The JSON Schemas of what the commands print, shipped as files: summary (and params, macs, memory, shapes), compare,
+"""The JSON Schemas of what the commands print, shipped as files: summary (and params, macs, shapes), memory, compare,
 list, check and error.
 """
 

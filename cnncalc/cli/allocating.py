@@ -1,0 +1,75 @@
+"""Where a network is run as PyTorch's allocator on a GPU sees it: ``--allocator``, and what is known of the GPU."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+from cnncalc.errors import UsageError
+
+if TYPE_CHECKING:
+    from cnncalc.analysis.step import Settings
+    from cnncalc.report.reserved import Given
+    from cnncalc.report.workspaces import Table
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+
+def allocator_options(command: Command) -> Command:
+    """The options, as keyword arguments that :func:`take_allocator` collects."""
+    options: list[Callable[[Any], Any]] = [
+        click.option(
+            "--allocator", type=click.Choice(("cuda",)),
+            help="What PyTorch's caching allocator takes of a GPU for it: requested, allocated and reserved.",
+        ),
+        click.option(
+            "--workspaces", metavar="FILE",
+            help="Table of cuDNN's workspaces, of cnncalc profile --workspaces, for --allocator.",
+        ),
+    ]  # fmt: skip
+    for option in reversed(options):
+        command = option(command)
+    return command
+
+
+def take_allocator(ctx: click.Context, given: dict[str, Any], gpu: str | None) -> Given | None:
+    """Takes what :func:`allocator_options` gave out of a command's keyword arguments, and sets its device to cuda.
+
+    Raises:
+        SpecNotFoundError: the table can't be read.
+        UsageError: options that mean nothing without ``--allocator``; a table of another GPU.
+    """
+    from cnncalc.analysis import devices, workspaces
+    from cnncalc.cli.profile import read_text
+    from cnncalc.report import reserved
+    from cnncalc.report.workspaces import parse
+
+    allocator, file = given.pop("allocator"), given.pop("workspaces")
+    if allocator is None:
+        if file is not None:
+            raise UsageError("--workspaces is about the allocator of a GPU", hint="add --allocator cuda")
+        return None
+    if ctx.get_parameter_source("device") is not click.core.ParameterSource.COMMANDLINE:
+        given["device"] = "cuda"
+    elif given["device"] != "cuda":
+        raise UsageError(f"--allocator cuda is no allocator of {given['device']}", hint="--device cuda")
+    device = devices.find(gpu) if gpu is not None else None
+    table = parse(read_text(file, "table of workspaces"), file) if file is not None else None
+    if device is not None and table is not None and table.capability != device.capability:
+        raise UsageError(f"the workspaces of {file} were measured on {table.gpu}, not on {device.name}")
+    capability = device.capability if device else table.capability if table else None
+    libraries = workspaces.Libraries(workspaces.cublas(capability), table.rows if table else None)
+    return reserved.Given(device, file, table, libraries)
+
+
+def check_table(table: Table | None, settings: Settings) -> None:
+    """Refuses a table of another data type than that of the convolutions that run.
+
+    Raises:
+        UsageError: it is.
+    """
+    runs = settings.amp or settings.dtype
+    if table is not None and table.dtype != runs:
+        raise UsageError(f"the workspaces were measured in {table.dtype}, but convolutions run in {runs}")
