@@ -7,11 +7,15 @@ only caller of shape rules, and the one place that adds a path and a :class:`~cn
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any, ClassVar, NamedTuple, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Protocol, TypeVar
 
 from cnncalc.errors import LimitError, Location, ShapeError, SpecError
 from cnncalc.ops.base import Field, Lowering, Op
 from cnncalc.values import NO_WORK, Shape, Work, elements, format_shape
+
+if TYPE_CHECKING:
+    from cnncalc.tape.engine import Value
+    from cnncalc.tape.tape import Tape
 
 LAYER_LIMIT = 100_000
 ELEMENT_LIMIT = 2**63 - 1
@@ -41,6 +45,9 @@ class Input(Op):
 
     def lowering(self) -> Lowering:
         return Lowering("torch.nn.Identity")
+
+    def run(self, tape: Tape, *xs: Value) -> Value:
+        raise ShapeError("the input is given")
 
     @classmethod
     def samples(cls) -> list[tuple[Op, tuple[Shape, ...]]]:

@@ -12,7 +12,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
 PACKAGE = ROOT / "cnncalc"
-CORE = ("errors", "values", "ops", "graph", "analysis")
+CORE = ("errors", "values", "tape", "ops", "graph", "analysis")
 ONE_IMPORTER = {
     "yaml": "spec.reader",
     "rich": "report",
@@ -32,6 +32,8 @@ APART = [
     ("graph", "spec"),
     ("ops", "graph"),
     ("errors", "ops"),
+    ("tape", "ops"),
+    ("tape", "graph"),
 ]
 EXACT_RULES = ("shape", "weights", "buffers", "work", "reach", "_axis", "axes")
 

@@ -244,9 +244,9 @@ class Op(ABC):
     def lowering(self, *inputs: Any, **_: Any) -> Lowering:
         """The same computation in PyTorch."""
 
-    def run(self, tape: Tape, *xs: Any) -> Value:
+    @abstractmethod
+    def run(self, tape: Tape, *xs: Any, **_: Any) -> Value:
         """The output, of values with a batch axis: what the module of :meth:`lowering` has PyTorch do, call by call."""
-        raise NotImplementedError(self.name)
 
     @classmethod
     @abstractmethod
