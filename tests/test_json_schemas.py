@@ -48,6 +48,8 @@ def validator(capsys, what: str) -> jsonschema.Draft7Validator:
         ("explain", ["explain", "swin_v2_t", "--pass", "backward"]),
         ("explain", ["explain", "resnet18", "stage1", "--pass", "step"]),
         ("fit", ["fit", "resnet18", "--gpu", "t4", "--train"]),
+        ("fit", ["fit", "resnet18", "--gpu", "t4", "--train", "--allocator", "cuda"]),
+        ("memory", ["memory", "vit_b_16", "--train", "--allocator", "cuda", "--gpu", "h200"]),
         ("error", ["params", "vgg61"]),
         ("error", ["params", "vgg16", "--batch", "0"]),
     ],

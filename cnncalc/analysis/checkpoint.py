@@ -39,7 +39,7 @@ def resolve(graph: Graph, words: Iterable[str], with_side: bool = False) -> tupl
     one.
 
     Raises:
-        UsageError: no block, and no layers below a path, of this name.
+        UsageError: no block, and no layers below a path, of this name; or only side outputs, which are not run.
     """
     found: set[Segment] = set()
     for word in words:
@@ -48,8 +48,11 @@ def resolve(graph: Graph, words: Iterable[str], with_side: bool = False) -> tupl
         if word == SQRT:
             spans = sqrt(graph, with_side)
         elif not spans:
-            known = [SQRT, *dict.fromkeys(graph.blocks.values()), *graph.paths]
-            raise UsageError(f"no block, stage or layer '{word}' to checkpoint", hint=suggest(word, known))
+            known = [SQRT, *dict.fromkeys(graph.blocks.values()), *(path for path in graph.paths if path != "input")]
+            hint = suggest(word, known) or f"{SQRT}, a block's name or a path: cnncalc shapes NETWORK --full lists them"
+            raise UsageError(f"no block, stage or layer '{word}' to checkpoint", hint=hint)
+        elif not any(_nodes(graph, span, with_side) for span in spans):
+            raise UsageError(f"'{word}' is of a side output, which is not run", hint="add --with-side")
         found.update(spans)
     return outermost(found)
 

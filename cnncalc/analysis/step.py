@@ -15,6 +15,7 @@ from cnncalc.graph import Graph, Node
 from cnncalc.tape.engine import PRODUCT, Call, Leaf, Recomputed, Size, Value
 from cnncalc.tape.optimizers import Optimizer
 from cnncalc.tape.tape import Tape
+from cnncalc.tape.versions import TESTED, rules
 from cnncalc.values import dtype_bytes
 
 #: buffers that hold whole numbers of 8 bytes, whatever the data type of the network
@@ -44,7 +45,8 @@ class Settings(NamedTuple):
     :data:`~cnncalc.tape.optimizers.IMPLEMENTATIONS`, ``weight_decay`` says that it is not 0. ``checkpoint`` are parts
     of the network that training runs again for the backward pass instead of keeping their values; none overlap.
     ``amp`` is the 16-bit data type of ``torch.autocast`` around the forward pass and the loss of a network in float32:
-    float16 or bfloat16; scaling of the loss is left out, which takes a few values.
+    float16 or bfloat16; scaling of the loss is left out, which takes a few values. ``torch`` is the version of PyTorch
+    whose rules are followed, see :mod:`cnncalc.tape.versions`.
     """
 
     training: bool = False
@@ -58,6 +60,7 @@ class Settings(NamedTuple):
     weight_decay: bool = False
     checkpoint: tuple[Segment, ...] = ()
     amp: str = ""
+    torch: str = TESTED
 
 
 class Trace(NamedTuple):
@@ -168,6 +171,7 @@ class _Run:
         tape = self.tape
         tape.training = tape.records = self.settings.training
         tape.device = self.settings.device
+        tape.rules = rules(self.settings.torch)
         tape.phase = "start"
         for node in self.nodes[1:]:
             self._place(node)

@@ -1,8 +1,9 @@
 """What NVIDIA's libraries take of a GPU's memory for themselves, through PyTorch's allocator.
 
-cuBLAS keeps a workspace for each thread that multiplies matrices (``parseChosenWorkspaceSize`` in PyTorch's
-``aten/src/ATen/cuda/CublasHandlePool.cpp``, without ``CUBLAS_WORKSPACE_CONFIG``). cuDNN takes one for the time of a
-convolution; how large it is follows from no rule, so that it is measured.
+cuBLAS keeps a workspace for each thread that multiplies matrices, which cuBLASLt shares
+(``parseChosenWorkspaceSize`` in PyTorch's ``aten/src/ATen/cuda/CublasHandlePool.cpp``, without
+``CUBLAS_WORKSPACE_CONFIG``; versions before 2.11 took :data:`CUBLAS_LARGE` on Hopper alone). cuDNN takes one for the
+time of a convolution; how large it is follows from no rule, so that it is measured.
 """
 
 from __future__ import annotations
@@ -16,10 +17,10 @@ from cnncalc.ops.base import Lowering
 from cnncalc.tape.engine import CONVOLUTION
 from cnncalc.values import Shape
 
-#: bytes of cuBLAS's workspace, ``:4096:2:16:8``, and on Hopper, of compute capability 9.0
+#: bytes of cuBLAS's workspace, ``:4096:2:16:8``, and on Hopper and Blackwell, by the first number of the capability
 CUBLAS = 2 * 4096 * 1024 + 8 * 16 * 1024
-CUBLAS_HOPPER = 32 * 2**20
-HOPPER = (9, 0)
+CUBLAS_LARGE = 32 * 2**20
+LARGE = (9, 10, 12)
 
 _PADDED = "cnncalc.torch_backend.modules.Padded"
 _AXES = {f"torch.nn.{word}{axes}d": axes for word in ("Conv", "ConvTranspose") for axes in (1, 2, 3)}
@@ -27,7 +28,7 @@ _AXES = {f"torch.nn.{word}{axes}d": axes for word in ("Conv", "ConvTranspose") f
 
 def cublas(capability: tuple[int, int] | None) -> int:
     """Bytes of the workspace of one thread on a GPU; without one, on one before Hopper."""
-    return CUBLAS_HOPPER if capability == HOPPER else CUBLAS
+    return CUBLAS_LARGE if capability is not None and capability[0] in LARGE else CUBLAS
 
 
 class Convolution(NamedTuple):

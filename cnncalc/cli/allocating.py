@@ -59,8 +59,10 @@ def take_allocator(ctx: click.Context, given: dict[str, Any], gpu: str | None) -
     table = parse(read_text(file, "table of workspaces"), file) if file is not None else None
     if device is not None and table is not None and table.capability != device.capability:
         raise UsageError(f"the workspaces of {file} were measured on {table.gpu}, not on {device.name}")
-    capability = device.capability if device else table.capability if table else None
-    libraries = workspaces.Libraries(workspaces.cublas(capability), table.rows if table else None)
+    if table is not None:
+        libraries = workspaces.Libraries(table.cublas, table.rows)
+    else:
+        libraries = workspaces.Libraries(workspaces.cublas(device.capability if device else None))
     return reserved.Given(device, file, table, libraries)
 
 

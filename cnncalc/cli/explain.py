@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -50,6 +51,7 @@ def command(ctx: click.Context, /, network: str, layer: str | None, **given: Any
 
     options = take_network(given)
     loaded = load(network, options.set, options.input)
+    given["room"] = _room(ctx)
     if layer is None:
         chosen = ctx.get_parameter_source("convention") is click.core.ParameterSource.COMMANDLINE
         return _network(loaded, options, options.convention if chosen else None, given)
@@ -65,8 +67,19 @@ def command(ctx: click.Context, /, network: str, layer: str | None, **given: Any
     else:
         from cnncalc.report import formula
 
-        write_stdout(formula.to_plain(page) if given["format_"] == "plain" else formula.to_markdown(page))
+        plain = given["format_"] == "plain"
+        write_stdout(formula.to_plain(page, given["room"]) if plain else formula.to_markdown(page))
     return 0
+
+
+def _room(ctx: click.Context) -> int | None:
+    """The width of the terminal that is written to; None where it is no terminal, or a format was asked for."""
+    import shutil
+
+    asked = ctx.get_parameter_source("format_") is click.core.ParameterSource.COMMANDLINE
+    if asked or sys.stdout is None or not sys.stdout.isatty():
+        return None
+    return shutil.get_terminal_size().columns
 
 
 def _network(loaded: Any, options: Any, chosen: str | None, given: dict[str, Any]) -> int:
@@ -95,8 +108,10 @@ def _network(loaded: Any, options: Any, chosen: str | None, given: dict[str, Any
             names = {one.convention.name for one in counted}
             others = [name for name in CONVENTIONS if name not in names]
             notes.append(f"these count no backward pass: {', '.join(others)}")
-        write = explained.to_plain if given["format_"] == "plain" else explained.to_markdown
-        write_stdout(write(first, blocks, notes))
+        if given["format_"] == "plain":
+            write_stdout(explained.to_plain(first, blocks, notes, given["room"]))
+        else:
+            write_stdout(explained.to_markdown(first, blocks, notes))
     failed = any(one.reason or (chosen and one.uncounted) for one in shown)
     return int(given["strict"] and failed)
 
@@ -119,7 +134,12 @@ def _published(loaded: Any, options: Any, chosen: str | None, given: dict[str, A
         write_stdout(json.write(explained.published_payload(report, given["published"], matches, agree)))
     else:
         table = explained.published(report, given["published"], matches, agree)
-        write_stdout(plain.write(table) if given["format_"] == "plain" else markdown.write(table))
+        if given["room"] is not None:
+            from cnncalc.report import terminal
+
+            write_stdout(terminal.write(table, sys.stdout, color=False))
+        else:
+            write_stdout(plain.write(table) if given["format_"] == "plain" else markdown.write(table))
     return 0
 
 

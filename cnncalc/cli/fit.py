@@ -105,7 +105,13 @@ def command(ctx: click.Context, /, network: str, **given: Any) -> int:
     over = [row for row in rows if row.what != "largest"]
     known = allocator is not None and allocator.table is not None  # of one GPU in one data type
     others = {} if fits or search or known else fit.smaller(partial(runs_of, graph), settings, over[-1].batch, room)
-    larger = [] if fits or known else devices.large_enough(over[-1].peak.bytes + reserve)
+    larger = []
+    if not fits and not known:
+        on_gpu = over[-1].peak
+        if settings.device != "cuda":  # there other tensors are taken
+            runs_there = _resizer(loaded, options, {**given, "device": "cuda"}, runs_of)(over[-1].input)
+            on_gpu = runs_there.peak(over[-1].batch) if runs_there else on_gpu
+        larger = devices.large_enough(on_gpu.bytes + reserve)
     checkpoint = None
     if settings.training and not settings.checkpoint and not fits and search is None and allocator is None:
         checkpoint = fewest(graph, settings, over[-1].batch, room)

@@ -24,6 +24,8 @@ TRAINING: Mapping[str, tuple[str, Any]] = {
     "fused": ("--fused", False),
     "checkpoint": ("--checkpoint", ()),
 }
+#: those of them that say something of the optimizer's step alone
+OF_THE_STEP = ("weight_decay", "foreach", "fused")
 #: data types of mixed precision
 AMP = ("float16", "bfloat16")
 
@@ -52,6 +54,7 @@ def running_options(command: Command) -> Command:
         ),
         click.option("--device", default="cpu", metavar="DEVICE", help="Where PyTorch would run it: cpu or cuda."),
         click.option("--no-inplace", is_flag=True, help="Nothing is written in place."),
+        click.option("--torch", metavar="VERSION", help="Another version of PyTorch than the newest tested, as 1.9."),
     ]  # fmt: skip
     for option in reversed(options):
         command = option(command)
@@ -68,10 +71,12 @@ def take_settings(given: dict[str, Any], options: NetworkOptions, graph: Graph) 
     from cnncalc.analysis import checkpoint
     from cnncalc.analysis.step import Settings
     from cnncalc.tape.optimizers import OPTIMIZERS
+    from cnncalc.tape.versions import TESTED, VERSIONS, is_known
     from cnncalc.values import dtype_bytes
 
     dtype_bytes(options.dtype)
     train, device, amp = given.pop("train"), given.pop("device"), given.pop("amp")
+    torch = given.pop("torch") or TESTED
     of_training = {name: given.pop(name) for name in TRAINING}
     if not train:
         for name, value in of_training.items():
@@ -80,11 +85,19 @@ def take_settings(given: dict[str, Any], options: NetworkOptions, graph: Graph) 
                 raise UsageError(f"{option} is about training", hint="add --train")
     optimizer, foreach, fused = (of_training[name] for name in ("optimizer", "foreach", "fused"))
     _check("optimizer", optimizer, OPTIMIZERS)
+    for name in OF_THE_STEP if optimizer == "none" else ():
+        option, usual = TRAINING[name]
+        if of_training[name] != usual:
+            raise UsageError(f"{option} is about the optimizer's step", hint="add --optimizer adam, or another")
     _check("device", device, ("cpu", "cuda"))
     if amp is not None:
         _check("data type of mixed precision", amp, AMP)
         if options.dtype != "float32":
             raise UsageError(f"--amp is of a float32 network, not of {options.dtype}")
+    if not is_known(torch):
+        first, *changes = VERSIONS
+        hint = f"known are {first} to {TESTED}; rules changed in {', '.join(changes)}"
+        raise UsageError(f"unknown version of PyTorch {quote(torch)}", hint=hint)
     if fused and foreach:
         raise UsageError("--foreach and --fused are two ways of the same step")
     if foreach is None:
@@ -100,6 +113,7 @@ def take_settings(given: dict[str, Any], options: NetworkOptions, graph: Graph) 
         weight_decay=of_training["weight_decay"],
         checkpoint=checkpoint.resolve(graph, of_training["checkpoint"], options.with_side),
         amp=amp or "",
+        torch=torch,
     )
 
 

@@ -7,8 +7,8 @@ import click
 from cnncalc.cli.options import debug_option
 
 OUTPUTS = (
-    "summary", "memory", "fit", "compare", "compare_measured", "diff", "list", "check", "verify", "profile", "explain",
-    "error",
+    "summary", "memory", "fit", "compare", "compare_measured", "diff", "list", "check", "verify", "profile",
+    "workspaces", "explain", "error",
 )  # fmt: skip
 
 

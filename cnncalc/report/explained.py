@@ -7,7 +7,7 @@ from typing import Any
 
 from cnncalc.analysis.explained import Counted, parameters
 from cnncalc.analysis.programs import PROGRAMS, Program
-from cnncalc.report import markdown, model, plain, units, waterfall
+from cnncalc.report import markdown, model, narrow, plain, units, waterfall
 from cnncalc.report.model import Report
 from cnncalc.report.view import Heading, Table, captions
 
@@ -47,10 +47,14 @@ def notes(report: Report, counted: Sequence[Counted], side: Mapping[str, int] | 
     return [*lines, *_parameters(report, side)]
 
 
-def to_plain(first: Table, blocks: Sequence[Table], last: Sequence[str]) -> str:
-    """The conventions side by side, what leads from macs to each, and what is to be said of them."""
-    parts = [plain.write(first), *([waterfall.to_plain(blocks)] if blocks else []), "\n".join(last) + "\n"]
-    return "\n".join(parts)
+def to_plain(first: Table, blocks: Sequence[Table], last: Sequence[str], room: int | None = None) -> str:
+    """The conventions side by side, what leads from macs to each, and what is to be said of them.
+
+    ``room`` is the width of a terminal, if that is what it is for.
+    """
+    written = plain.write(first._replace(captions=narrow.folded(first.captions, room)))
+    notes = "\n".join(narrow.folded(last, room, "  ")) + "\n"
+    return "\n".join([written, *([waterfall.to_plain(blocks, room)] if blocks else []), notes])
 
 
 def to_markdown(first: Table, blocks: Sequence[Table], last: Sequence[str]) -> str:

@@ -11,7 +11,7 @@ from cnncalc.analysis.step import Settings
 from cnncalc.errors import listing
 from cnncalc.report import footprint, units
 from cnncalc.report.model import Report, plain
-from cnncalc.report.reserved import PARTS, Fitted
+from cnncalc.report.reserved import OUTSIDE, PARTS, Fitted
 from cnncalc.report.view import Heading, Table
 
 #: what takes memory of a device and is no tensor
@@ -74,7 +74,7 @@ def table(report: Report, answer: Answer, settings: Settings) -> Table:
                 units.cell(row.input),
                 units.both_bytes(row.peak.bytes),
                 units.percent(row.peak.bytes, answer.room),
-                units.both_bytes(left) if left >= 0 else f"-{units.both_bytes(-left)}",
+                units.both_bytes(left) if left >= 0 else f"-{units.both_bytes(-left).replace('(', '(-')}",
                 *place,
             ]
         )
@@ -208,7 +208,7 @@ def payload(report: Report, answer: Answer, settings: Settings) -> dict[str, Any
             "bytes": answer.memory,
             "reserve_bytes": answer.reserve,
             "device": None if answer.device is None else _device(answer.device),
-            "excluded": list(EXCLUDED) if answer.allocator is None else [],
+            "excluded": list(EXCLUDED if answer.allocator is None else OUTSIDE),
         },
         "asked": answer.asked,
         "fits": answer.fits,

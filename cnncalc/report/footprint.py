@@ -50,13 +50,17 @@ def _figure(name: str, peak: Peak, paths: Sequence[str]) -> list[str]:
 
 
 def _named(held: Held, paths: Sequence[str]) -> str:
-    """``gradients of fc6``; the network's input is a layer itself."""
-    return f"{held.kind} of {paths[held.layer]}" if held.layer else paths[0]
+    """``gradients of fc6``; the network's input is a layer itself, and the targets of the loss are an input too."""
+    if not held.layer:
+        return paths[0]
+    return f"{'targets' if held.kind == 'input' else held.kind} of {paths[held.layer]}"
 
 
 def assumed(settings: Settings, alone: bool = True) -> str:
     """What is run, and by whose rules; ``alone`` says that tensors are all that is counted."""
     said = [f"tensors as PyTorch {TESTED} has them on {settings.device}"]
+    if settings.torch != TESTED:
+        said[0] += f", apart from what is known to differ in {settings.torch}"
     if not settings.in_place:
         said.append("nothing is written in place")
     if settings.amp:
@@ -164,7 +168,7 @@ def _best(footprint: Footprint, paths: Sequence[str]) -> dict[str, Any] | None:
 def run_as(settings: Settings) -> dict[str, Any]:
     """What is run, as data."""
     return {
-        "torch": TESTED,
+        "torch": settings.torch,
         "device": settings.device,
         "training": settings.training,
         "optimizer": settings.optimizer if settings.training else None,

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 from cnncalc.analysis.formulas import params_of
 from cnncalc.analysis.formulas.expression import Expression, Product, Quotient, Rounded, Sum, Symbol
 from cnncalc.analysis.formulas.layer import Formula
-from cnncalc.report import markdown, plain, units
+from cnncalc.report import markdown, narrow, plain, units
 from cnncalc.report.model import Report
 from cnncalc.report.model import plain as as_json
 from cnncalc.report.view import Heading, Table, captions
@@ -211,9 +211,26 @@ def _note(formula: Formula) -> str:
     return ", ".join([*size, *([formula.note] if formula.note else [])])
 
 
-def to_plain(page: Page) -> str:
-    """A line for each quantity: what it is, its formula, the numbers; of a block a line for each layer."""
-    return plain.write(_parts_table(page) if page.parts else _table(page))
+def to_plain(page: Page, room: int | None = None) -> str:
+    """A line for each quantity: what it is, its formula, the numbers; of a block a line for each layer.
+
+    ``room`` is the width of a terminal, if that is what it is for: where it is too narrow for columns, a quantity is a
+    sentence, and a block has fewer columns.
+    """
+    table = _parts_table(page) if page.parts else _table(page)
+    spare = ["op", *reversed([heading.key for heading in table.headings[3:]])] if page.parts else []
+    table, left_out = narrow.without(table, room, spare)
+    notes = narrow.folded([*table.notes, *left_out], room, "  ")
+    table = table._replace(captions=narrow.folded(table.captions, room, "  "), notes=notes)
+    if page.parts or narrow.fits(table, room):
+        return plain.write(table)
+    rows = narrow.folded([_sentence(*row) for row in table.rows], room, "    ")
+    return "\n".join([*table.captions, "", *rows, *([""] if table.notes else []), *table.notes]) + "\n"
+
+
+def _sentence(quantity: str, symbolic: str, numbers: str, note: str) -> str:
+    """``weights: k_h*k_w*c_in*c_out = 11*11*3*96 = 34,848 weights; shared``."""
+    return "; ".join([f"{quantity}: {' = '.join(filter(None, (symbolic, numbers)))}", *([note] if note else [])])
 
 
 def _table(page: Page) -> Table:

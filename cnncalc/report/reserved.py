@@ -48,8 +48,9 @@ class Given(NamedTuple):
         return ReservedRuns(graph, settings, self.libraries, room)
 
     def fitted(self, graph: Graph, settings: Settings, batches: Sequence[int], runs: Runs | None) -> Fitted:
-        """What was assumed of some batches, and which were tried to find them."""
-        unknown = sorted({at for batch in batches for at in self.libraries.unknown(graph, batch, settings.with_side)})
+        """What was assumed of some batches, and which were tried to find them; without ``runs``, inputs were tried."""
+        known = self.libraries if runs is not None else self.libraries._replace(cudnn=None)  # of other inputs
+        unknown = sorted({at for batch in batches for at in known.unknown(graph, batch, settings.with_side)})
         return Fitted(self, unknown, runs if isinstance(runs, ReservedRuns) else None)
 
 
@@ -113,11 +114,9 @@ def assumed(given: Given, unknown: Sequence[str]) -> list[str]:
 
 
 def _whose(given: Given) -> str:
-    if given.device is not None:
-        return f"as {given.device.name} has it"
     if given.table is not None:
         return f"as {given.table.gpu} has it"
-    return "as GPUs before Hopper have it (--gpu NAME)"
+    return "as GPUs before Hopper have it (--gpu NAME)" if given.device is None else f"as {given.device.name} has it"
 
 
 class Allocated(NamedTuple):

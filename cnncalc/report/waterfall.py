@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from cnncalc.analysis.explained import Counted, Difference
-from cnncalc.report import markdown, plain, units
+from cnncalc.report import markdown, narrow, plain, units
 from cnncalc.report.view import Heading, Table
 from cnncalc.values import WORK_KINDS
 
@@ -18,6 +18,8 @@ HEADINGS = [
     Heading("work", "work", True),
     Heading("total", "running total", True),
 ]
+#: columns that a narrow terminal can do without, in this order: work and its total say the same
+SPARE = ("total", "elements", "layers", "of")
 #: kinds of work that are named in one row; of more it says how many
 NAMED = 3
 
@@ -66,20 +68,26 @@ def _rows(differences: Iterable[Difference]) -> list[Difference]:
     return sorted(rows, key=lambda one: -abs(one.work))
 
 
-def to_plain(tables: Sequence[Table]) -> str:
-    """The blocks under one row of titles, their columns aligned: a block's rows are indented, its total is not."""
+def to_plain(tables: Sequence[Table], room: int | None = None) -> str:
+    """The blocks under one row of titles, their columns aligned: a block's rows are indented, its total is not.
+
+    ``room`` is the width of a terminal, if that is what they are for.
+    """
     shaped = []
     for table in tables:
         rows = [[f"  {cells[0]}", *cells[1:]] if cells[1] else cells for cells in table.rows]
         shaped.append([*rows, *([table.total] if rows else [])])
-    whole = plain.write(Table([], HEADINGS, [row for rows in shaped for row in rows], [], [], [], []))
-    title, rule, *lines = whole.rstrip("\n").split("\n")
+    whole = Table([], HEADINGS, [row for rows in shaped for row in rows], [], [], [], [])
+    fitting, left_out = narrow.without(whole, room, SPARE)
+    title, rule, *lines = plain.write(fitting).rstrip("\n").split("\n")
     written = [title, rule] if lines else []
     for table, rows in zip(tables, shaped, strict=True):
         written += lines[: len(rows)]
-        written += [f"  {note}" if rows else note for note in table.notes]
+        written += narrow.folded([f"  {note}" if rows else note for note in table.notes], room, "  ")
         written.append("")
         lines = lines[len(rows) :]
+    if left_out:
+        written += [*narrow.folded(left_out, room), ""]
     return "\n".join(written)
 
 

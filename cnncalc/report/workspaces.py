@@ -10,11 +10,14 @@ from cnncalc.errors import Location, UsageError, quote
 from cnncalc.report import measured
 
 #: what all rows of a table have in common, by its names
-_SAME = ("gpu", "capability", "cudnn", "torch", "dtype", "layout", "benchmark")
+_SAME = ("gpu", "capability", "cudnn", "torch", "dtype", "layout", "benchmark", "cublas")
 
 
 class Table(NamedTuple):
-    """What was measured on a GPU: ``capability`` is its compute capability, ``rows`` are by signature."""
+    """What was measured on a GPU: ``capability`` is its compute capability, ``rows`` are by signature.
+
+    ``cublas`` are the bytes of cuBLAS's workspace there.
+    """
 
     gpu: str
     capability: tuple[int, int]
@@ -23,6 +26,7 @@ class Table(NamedTuple):
     dtype: str
     layout: str
     benchmark: bool
+    cublas: int
     rows: Mapping[str, Row]
 
 

@@ -34,6 +34,23 @@ def rules(version: str = TESTED) -> Rules:
     return found[-1] if found else next(iter(VERSIONS.values()))
 
 
+def is_known(version: str) -> bool:
+    """Whether a version is none before the first row and none after the newest tested one."""
+    try:
+        return _numbers(next(iter(VERSIONS))) <= _numbers(version) <= _numbers(TESTED)
+    except ValueError:
+        return False
+
+
+def is_newer(version: str) -> bool:
+    """Whether a version is newer than the newest tested one, whose rules it is then taken to have.
+
+    Raises:
+        ValueError: it does not begin with two numbers.
+    """
+    return _numbers(version) > _numbers(TESTED)
+
+
 def _numbers(version: str) -> tuple[int, int]:
     major, minor, *_ = version.split(".")
     return int(major), int(minor)

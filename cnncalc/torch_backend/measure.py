@@ -10,8 +10,9 @@ import torch
 from torch import fx
 from torch.nn import functional
 
-from cnncalc.torch_backend import alive, timing
+from cnncalc.torch_backend import timing
 from cnncalc.torch_backend.build import DTYPES, outputs
+from cnncalc.torch_backend.tracker import most_bytes
 
 LOSS = "cross-entropy of each output [batch, classes] with random classes, the sum of any other; added up"
 BY_ALLOCATOR = "torch.cuda.max_memory_allocated in one pass"
@@ -127,9 +128,7 @@ class Subject:
                     parameter.grad = None
             if not cuda:
                 self._called = self.model  # a compiled network shows nothing of its inside
-                return Taken(
-                    alive.most_bytes(self.step, self.held()), BY_TENSORS + (", uncompiled" * self.given.compile)
-                )
+                return Taken(most_bytes(self.step, self.held()), BY_TENSORS + (", uncompiled" * self.given.compile))
             self.timer.synchronize()
             torch.cuda.reset_peak_memory_stats()
             self.step()

@@ -5,14 +5,14 @@ The result is JSON data, ``cnncalc.profile/1``. Nothing is written here.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from typing import Any
 
 import torch
 from torch import fx
 
 from cnncalc import __version__
-from cnncalc.analysis.workspaces import Libraries, Row, convolutions, cublas
+from cnncalc.analysis.workspaces import Libraries, Row, convolutions
 from cnncalc.errors import CnncalcError, EnvironmentFailure, UsageError
 from cnncalc.network import Network
 from cnncalc.torch_backend import machine, measure, per_layer, predicted, timing, workspaces
@@ -170,7 +170,7 @@ def _measured(
     expected = predicted.layers(network, batch, given.dtype, given.with_side, given.training)
     macs, moved = (sum(getattr(layer, key) for layer in expected) for key in ("macs", "bytes"))
     memory = subject.memory()
-    rows_of_cudnn = _workspaces(network, subject, given, batch)
+    taken = _workspaces(network, subject, given, batch)
     run = {
         "batch": batch,
         "median_seconds": samples.median,
@@ -184,14 +184,11 @@ def _measured(
         "bytes_per_second": round(moved / samples.median),
         "memory_bytes": memory.bytes,
         "weight_bytes": _bytes((*subject.model.parameters(), *subject.model.buffers())),
-        "compared": _compared(network, subject, given, batch, memory, rows_of_cudnn),
+        "compared": _compared(network, subject, given, batch, memory, taken),
         "sample_seconds": samples.samples,
     }
-    if rows_of_cudnn is not None:
-        run["workspaces"] = {
-            **workspaces.machine(subject.input.device, given.dtype, given.channels_last),
-            "rows": [{"signature": signature, **row._asdict()} for signature, row in rows_of_cudnn.items()],
-        }
+    if taken is not None:
+        run["workspaces"] = taken
     if len(given.batches) > 1:
         return run, [], "not timed: several batches are a sweep of the whole network"
     if given.compile:
@@ -214,18 +211,22 @@ def _measured(
     return run, rows, f"apart from the whole, module by module{graph}: median of {passes} passes"
 
 
-def _workspaces(network: Network, subject: Subject, given: Settings, batch: int) -> Mapping[str, Row] | None:
-    """What cuDNN takes in the convolutions; None without a GPU, and where the memory is not predicted."""
+def _workspaces(network: Network, subject: Subject, given: Settings, batch: int) -> dict[str, Any] | None:
+    """What libraries take of a GPU, as a table; None without one, and where the memory is not predicted."""
     if subject.input.device.type != "cuda" or given.compile or given.cuda_graph:
         return None
     wanted = convolutions(network.graph, batch, given.with_side).values()
-    return workspaces.measure(wanted, subject.input.device, given.dtype, given.channels_last)
+    rows = workspaces.measure(wanted, subject.input.device, given.dtype, given.channels_last)
+    return {
+        **workspaces.machine(subject.input.device, given.dtype, given.channels_last),
+        "rows": [{"signature": signature, **row._asdict()} for signature, row in rows.items()],
+    }
 
 
 def _compared(
-    network: Network, subject: Subject, given: Settings, batch: int, memory: Taken, cudnn: Mapping[str, Row] | None
+    network: Network, subject: Subject, given: Settings, batch: int, memory: Taken, taken: dict[str, Any] | None
 ) -> list[dict[str, Any]]:
-    """What is predicted beside what is measured."""
+    """What is predicted beside what is measured; ``taken`` is of libraries."""
     totals = network.analyze(batch, given.dtype, with_side=given.with_side).totals
     model = subject.model
     macs, made = per_layer.observe(model, subject.input)
@@ -240,7 +241,7 @@ def _compared(
     weights = _bytes((*model.parameters(), *model.buffers()))
     rows.append(_row("weight_bytes", held, weights, tensors))
     if memory.reserved:
-        return [*rows, *_of_allocator(network, given, batch, memory, cudnn)]
+        return [*rows, *_of_allocator(network, given, batch, memory, taken)]
     if given.training:
         return [*rows, _row("memory_bytes", None, memory.bytes, memory.by, UNTOLD)]
     live = predicted.live_bytes(network, batch, given.dtype, given.with_side)
@@ -248,14 +249,14 @@ def _compared(
 
 
 def _of_allocator(
-    network: Network, given: Settings, batch: int, memory: Taken, cudnn: Mapping[str, Row] | None
+    network: Network, given: Settings, batch: int, memory: Taken, taken: dict[str, Any] | None
 ) -> list[dict[str, Any]]:
     """What PyTorch's allocator takes of a GPU: requested, reserved and allocated."""
     by = "torch.cuda.memory_stats, {}_bytes.all.peak"
     expected, note = None, UNFUSED if given.compile else UNCAPTURED
-    if cudnn is not None:
-        capability = torch.cuda.get_device_capability()
-        libraries = Libraries(cublas(capability), cudnn)
+    if taken is not None:
+        rows = {row["signature"]: Row(*(row[name] for name in Row._fields)) for row in taken["rows"]}
+        libraries = Libraries(taken["cublas"], rows)
         expected = predicted.reserved(network, batch, given.dtype, given.with_side, given.training, libraries)
         parts = " + ".join(f"{size:,} {part}" for part, size in expected.parts.items())
         note = f"predicted allocation: {parts}"

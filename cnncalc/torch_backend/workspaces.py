@@ -7,7 +7,7 @@ from typing import Any
 
 import torch
 
-from cnncalc.analysis.workspaces import Convolution, Row
+from cnncalc.analysis.workspaces import Convolution, Row, cublas
 from cnncalc.errors import EnvironmentFailure
 from cnncalc.torch_backend.build import DTYPES
 
@@ -38,7 +38,14 @@ def machine(device: torch.device, dtype: str, channels_last: bool) -> dict[str, 
         "dtype": dtype,
         "layout": "channels_last" if channels_last else "contiguous",
         "benchmark": torch.backends.cudnn.benchmark,
+        "cublas": _cublas((properties.major, properties.minor)),
     }
+
+
+def _cublas(capability: tuple[int, int]) -> int:
+    """Bytes of cuBLAS's workspace: what PyTorch says, where its version does, else by rule."""
+    stated = getattr(torch.backends.cuda, "cublas_workspace_size", None)
+    return cublas(capability) if stated is None else int(stated())
 
 
 def measure(

@@ -11,7 +11,7 @@ from cnncalc.analysis.allocator import Allocator, OutOfMemory, replay
 from cnncalc.analysis.fit import Runs
 from cnncalc.analysis.reserved import ReservedRuns, reserve, reserved
 from cnncalc.analysis.step import Settings, Trace, trace
-from cnncalc.analysis.workspaces import CUBLAS, CUBLAS_HOPPER, Libraries, Row, convolutions, cublas
+from cnncalc.analysis.workspaces import CUBLAS, CUBLAS_LARGE, Libraries, Row, convolutions, cublas
 
 MIB = 2**20
 SPEC = """\
@@ -36,7 +36,7 @@ def three(tmp_path: Path) -> cnncalc.Network:
 
 @pytest.mark.parametrize(
     ("capability", "size"),
-    [(None, 8_519_680), ((7, 5), 8_519_680), ((8, 9), 8_519_680), ((9, 0), 33_554_432)],
+    [(None, 8_519_680), ((7, 5), 8_519_680), ((8, 9), 8_519_680), ((9, 0), 33_554_432), ((12, 0), 33_554_432)],
 )
 def test_workspace_of_cublas(capability: tuple[int, int] | None, size: int) -> None:
     assert cublas(capability) == size
@@ -85,7 +85,7 @@ def test_without_a_product_there_is_no_workspace(tmp_path: Path) -> None:
     path = tmp_path / "one.yaml"
     path.write_text("{cnncalc: 1, name: one, input: [3, 8, 8], layers: [{conv: 4, kernel: 3}]}", encoding="utf-8")
     run = run_of(cnncalc.load(str(path)), 1, False)
-    assert replay(run, 1, CUBLAS_HOPPER) == replay(run, 1, 0)
+    assert replay(run, 1, CUBLAS_LARGE) == replay(run, 1, 0)
 
 
 @pytest.mark.parametrize(("training", "threads"), [(False, 1), (True, 2)])

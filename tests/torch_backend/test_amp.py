@@ -14,9 +14,9 @@ from cnncalc.analysis.step import Settings, trace
 from cnncalc.ops.base import Op
 from cnncalc.tape.engine import Edge, Leaf
 from cnncalc.torch_backend.build import DTYPES, build, outputs, resolve
+from cnncalc.torch_backend.tracker import Tracker
 from cnncalc.values import Shape
 from tests.torch_backend.test_tape import IDS, SAMPLES, running, tape_of
-from tests.torch_backend.tracker import Tracker
 
 NETWORKS = ("mobilenet_v3_small", "resnet18", "shufflenet_v2_x0_5", "squeezenet1_1")
 #: operators whose kernel on a CPU does something else for a map of 3 axes than for one of 2

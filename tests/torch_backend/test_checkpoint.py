@@ -30,8 +30,8 @@ from cnncalc.errors import UsageError
 from cnncalc.graph import Graph
 from cnncalc.network import Network
 from cnncalc.torch_backend.build import build
+from cnncalc.torch_backend.tracker import Tracker, fake
 from tests.analysis.conftest import network
-from tests.torch_backend.tracker import Tracker, fake
 
 TRAINING = Settings(training=True, adds_in_place=False)
 

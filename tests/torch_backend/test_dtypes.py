@@ -6,8 +6,8 @@ import pytest
 
 import cnncalc
 from cnncalc.analysis.step import Settings, trace
+from cnncalc.torch_backend.tracker import measure
 from tests.torch_backend.test_tape import running
-from tests.torch_backend.tracker import measure
 
 
 @pytest.mark.parametrize("training", [False, True], ids=["inference", "training"])

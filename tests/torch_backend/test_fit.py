@@ -7,8 +7,8 @@ import pytest
 import cnncalc
 from cnncalc.analysis.fit import Runs, by_input
 from cnncalc.analysis.step import Settings
+from cnncalc.torch_backend.tracker import measure
 from cnncalc.values import Shape
-from tests.torch_backend.tracker import measure
 
 #: networks, and memories in which few samples fit, so that each term counts
 CASES = [

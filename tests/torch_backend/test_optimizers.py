@@ -16,9 +16,9 @@ from cnncalc.analysis.step import Settings, Trace, trace
 from cnncalc.spec.claims import WORDS
 from cnncalc.tape.optimizers import IMPLEMENTATIONS, OPTIMIZERS
 from cnncalc.torch_backend.build import build
+from cnncalc.torch_backend.tracker import Tracker, fake
 from tests.torch_backend.test_build import network
 from tests.torch_backend.test_tape import running
-from tests.torch_backend.tracker import Tracker, fake
 
 #: two layers have the same weights; one of them, and a third, has no bias
 SHARED = (

@@ -9,29 +9,74 @@ import sys
 from collections.abc import Iterator
 
 import pytest
-import torch
-from torch._subclasses.fake_tensor import FakeTensorMode
-from torch.autograd.graph import saved_tensors_hooks
-from torch.nn import functional
 
 import cnncalc
+from cnncalc.analysis.footprint import training
 from cnncalc.analysis.step import Settings, trace
 from cnncalc.errors import CnncalcError
 from cnncalc.tape.optimizers import OPTIMIZERS
-from cnncalc.torch_backend.build import build, outputs
+from cnncalc.torch_backend.tracker import Faked
 from tests.torch_backend.test_optimizers import OURS
-from tests.torch_backend.tracker import Tracker, fake
 
 BATCHES = (1, 8)
 #: of every family, convolutional and transformer alike
-NETWORKS = """
-    alexnet alexnet_paper zfnet vgg11 vgg16 vgg19_bn nin lenet5 lenet5_modern mnist_mlp googlenet googlenet_paper
-    inception_v3 inception_v4 resnet18 resnet34 resnet50 resnet110 preact_resnet164 resnext50_32x4d wide_resnet50_2
-    wrn_16_8 densenet121 densenet_bc_40_12 squeezenet1_0 squeezenet1_1 mobilenet_v1 mobilenet_v2 mobilenet_v3_large
-    mobilenet_v3_small shufflenet_v2_x1_0 shufflenet_v1_g3 mnasnet1_0 efficientnet_b0 efficientnet_v2_s regnet_x_400mf
-    regnet_y_400mf se_resnet50 cbam_resnet50 eca_resnet50 vit_b_32 swin_t swin_v2_t convnext_tiny maxvit_t
-    nasnet_mobile highway19 fractalnet20 unet fcn32s yolov2 c3d r2plus1d_18 stylegan mask_rcnn_r50_fpn
-""".split()
+NETWORKS = [
+    "alexnet",
+    "alexnet_paper",
+    "zfnet",
+    "vgg11",
+    "vgg16",
+    "vgg19_bn",
+    "nin",
+    "lenet5",
+    "lenet5_modern",
+    "mnist_mlp",
+    "googlenet",
+    "googlenet_paper",
+    "inception_v3",
+    "inception_v4",
+    "resnet18",
+    "resnet34",
+    "resnet50",
+    "resnet110",
+    "preact_resnet164",
+    "resnext50_32x4d",
+    "wide_resnet50_2",
+    "wrn_16_8",
+    "densenet121",
+    "densenet_bc_40_12",
+    "squeezenet1_0",
+    "squeezenet1_1",
+    "mobilenet_v1",
+    "mobilenet_v2",
+    "mobilenet_v3_large",
+    "mobilenet_v3_small",
+    "shufflenet_v2_x1_0",
+    "shufflenet_v1_g3",
+    "mnasnet1_0",
+    "efficientnet_b0",
+    "efficientnet_v2_s",
+    "regnet_x_400mf",
+    "regnet_y_400mf",
+    "se_resnet50",
+    "cbam_resnet50",
+    "eca_resnet50",
+    "vit_b_32",
+    "swin_t",
+    "swin_v2_t",
+    "convnext_tiny",
+    "maxvit_t",
+    "nasnet_mobile",
+    "highway19",
+    "fractalnet20",
+    "unet",
+    "fcn32s",
+    "yolov2",
+    "c3d",
+    "r2plus1d_18",
+    "stylegan",
+    "mask_rcnn_r50_fpn",
+]
 #: what PyTorch can't do
 REFUSED = {("simsiam_r50", 1): "batch norm of one value in training"}
 
@@ -39,48 +84,24 @@ REFUSED = {("simsiam_r50", 1): "batch norm of one value in training"}
 def differences(name: str) -> Iterator[tuple[str, int, int]]:
     """What is compared, and our bytes and PyTorch's."""
     network = cnncalc.load(name)
-    ends = network.graph.outputs
-    module = build(network, device="meta")
-    with FakeTensorMode():
-        fake(module)
-        yield "saved, batch 2", _saved(network), _kept(module, network)
-        for batch in BATCHES:
-            x = torch.empty(batch, *network.input)
-            module.eval()
-            tracker = Tracker()
-            tracker.take([*module.parameters(), *module.buffers(), x])
-            with tracker, torch.no_grad():
-                shapes = [tuple(y.shape) for y in outputs(module(x))]
-            yield f"inference, batch {batch}", trace(network.graph, batch, Settings()).peak(batch), tracker.peak
-            if (name, batch) in REFUSED:
-                continue
-            del tracker
-            targets = [torch.empty(shape[:1] + shape[2:], dtype=torch.int64) for shape in shapes]
-            yield from _training(network, module.train(), batch, x, targets)
-            module.zero_grad()
-    assert len(ends) == len(shapes)
+    yield "saved, batch 2", _saved(network), Faked(network, 2).saved()
+    for batch in BATCHES:
+        faked = Faked(network, batch)
+        yield f"inference, batch {batch}", trace(network.graph, batch, Settings()).peak(batch), faked.inference().peak
+        if (name, batch) not in REFUSED:
+            yield from _training(network, faked, batch)
 
 
-def _training(
-    network: cnncalc.Network, module: torch.nn.Module, batch: int, x: torch.Tensor, targets: list[torch.Tensor]
-) -> Iterator[tuple[str, int, int]]:
+def _training(network: cnncalc.Network, faked: Faked, batch: int) -> Iterator[tuple[str, int, int]]:
     """A step without an optimizer; then the second step of each, after the same forward and backward pass."""
-    tracker = Tracker()
-    tracker.take([*module.parameters(), *module.buffers(), x, *targets])
-    with tracker:
-        results = outputs(module(x))
-        losses = [functional.cross_entropy(*pair) for pair in zip(results, targets, strict=True)]
-        loss = losses.pop(0)
-        while losses:
-            loss = loss + losses.pop(0)
-        loss.backward()
+    tracker = faked.training()
     peak, held = tracker.peak, tracker.live
     for optimizer in OPTIMIZERS:
         settings = Settings(training=True, optimizer=optimizer, implementation="foreach", adds_in_place=False)
         expected = peak
         if optimizer != "none":
-            made = OURS[optimizer, True](list(module.parameters()), foreach=True)
-            with tracker:
+            made = OURS[optimizer, True](list(faked.module.parameters()), foreach=True)
+            with faked.mode, tracker:
                 made.step()
                 tracker.peak = tracker.live
                 state = tracker.live - held
@@ -94,28 +115,8 @@ def _training(
 
 
 def _saved(network: cnncalc.Network) -> int:
-    """Bytes that the forward pass keeps for the backward pass, by the rules; the loss keeps more."""
-    run = trace(network.graph, 2, Settings(training=True))
-    own = ("parameters", "buffers")
-    kept = [number for number, places in run.saved.items() if any(phase == "forward" for phase, _ in places)]
-    return sum(run.sizes[number].at(2) for number in kept if run.kinds[number] not in own)
-
-
-def _kept(module: torch.nn.Module, network: cnncalc.Network) -> int:
-    """The same, as PyTorch packs it."""
-    own = {tensor.untyped_storage()._cdata for tensor in [*module.parameters(), *module.buffers()]}
-    kept: dict[int, torch.UntypedStorage] = {}
-
-    def pack(tensor: torch.Tensor) -> torch.Tensor:
-        storage = tensor.untyped_storage()
-        if storage._cdata not in own:
-            kept[storage._cdata] = storage
-        return tensor
-
-    x = torch.empty(2, *network.input)
-    with saved_tensors_hooks(pack, lambda tensor: tensor):
-        module.train()(x)
-    return sum(storage.nbytes() for storage in kept.values())
+    """Bytes that the forward pass keeps for the backward pass, by the rules."""
+    return sum(held.bytes for held in training(network.graph, 2, Settings()).saved)
 
 
 @pytest.mark.parametrize("name", NETWORKS)

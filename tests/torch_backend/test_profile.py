@@ -12,15 +12,20 @@ import pytest
 torch = pytest.importorskip("torch")
 
 import cnncalc  # noqa: E402
+from cnncalc.analysis.reserved import reserve  # noqa: E402
+from cnncalc.analysis.step import Settings as Run  # noqa: E402
+from cnncalc.analysis.step import trace  # noqa: E402
+from cnncalc.analysis.workspaces import Libraries, Row, convolutions  # noqa: E402
 from cnncalc.cli.main import run  # noqa: E402
 from cnncalc.errors import EnvironmentFailure, UsageError  # noqa: E402
 from cnncalc.report import measured, schemas  # noqa: E402
-from cnncalc.torch_backend import machine, measure, per_layer, predicted, profile, timing  # noqa: E402
+from cnncalc.torch_backend import machine, measure, per_layer, predicted, profile, timing, workspaces  # noqa: E402
 from cnncalc.torch_backend.build import build  # noqa: E402
-from cnncalc.torch_backend.measure import Settings, Subject  # noqa: E402
+from cnncalc.torch_backend.measure import Settings, Subject, Taken  # noqa: E402
 
 ROOT = Path(__file__).resolve().parents[2]
 CPU = torch.device("cpu")
+MIB = 2**20
 SPEC = """
 cnncalc: 1
 name: tiny
@@ -342,6 +347,87 @@ def test_every_peak_has_its_source():
     assert all(row["source"].startswith("https://") for row in rows)
 
 
+# memory of a GPU, as far as it is done without one
+
+
+@pytest.fixture
+def of_gpu(monkeypatch):
+    """A pass measured as on a GPU of compute capability 9.0, of made-up figures."""
+    machine_ = {
+        "gpu": "GPU", "sm": [9, 0], "cudnn": "9", "torch": "2", "dtype": "float32", "layout": "contiguous",
+        "benchmark": False, "cublas": 32 * MIB,
+    }  # fmt: skip
+    taken = Taken(36 * MIB, measure.BY_ALLOCATOR, 35 * MIB, 40 * MIB)
+    monkeypatch.setattr(Subject, "memory", lambda self: taken)
+    monkeypatch.setattr(workspaces, "needs_gpu", lambda device: None)
+
+    def table(network, subject, given, batch):
+        rows = [{"signature": signature, **row._asdict()} for signature, row in rows_of(network, batch).items()]
+        return {**machine_, "rows": rows}
+
+    monkeypatch.setattr(profile, "_workspaces", table)
+
+
+def rows_of(network, batch):
+    """Of every convolution 1 MiB in each call."""
+    found = convolutions(network.graph, batch, False).values()
+    return {one.signature: Row(MIB, MIB, MIB) for one in found}
+
+
+@pytest.mark.parametrize("training", [False, True])
+def test_three_peaks_of_a_gpu(tiny, of_gpu, training):
+    data = measured_of(tiny, training=training, batches=(2,))
+    run_ = data["runs"][0]
+    rows = {row["quantity"]: row for row in run_["compared"][-3:]}
+    assert [row["measured"] for row in rows.values()] == [35 * MIB, 40 * MIB, 36 * MIB]
+    settings = Run(training, device="cuda")
+    step = trace(tiny.graph, 2, settings)
+    expected = reserve(step, tiny.graph, 2, settings, Libraries(32 * MIB, rows_of(tiny, 2)))
+    assert expected.parts["cudnn"] == MIB
+    predicted_ = {"requested": expected.requested, "reserved": expected.reserved, "memory": expected.allocated}
+    assert {name: rows[f"{name}_bytes"]["predicted"] for name in predicted_} == predicted_
+    parts = " + ".join(f"{size:,} {part}" for part, size in expected.parts.items())
+    assert rows["memory_bytes"]["note"] == f"predicted allocation: {parts}"
+    assert measured.parse(json.dumps(data), "x.json") == data
+    assert run_["workspaces"]["rows"][0]["forward"] == MIB
+
+
+def test_the_command_writes_and_adds_to_a_table(tiny, of_gpu, tmp_path, capsys):
+    from cnncalc.report import workspaces as tables
+
+    spec, file = str(tmp_path / "tiny.yaml"), tmp_path / "table.json"
+    arguments = ["profile", spec, "--repeat", "1", "--device", "cpu", "--workspaces", str(file)]
+    assert run([*arguments, "--batch", "1"]) == 0
+    assert run([*arguments, "--batch", "1,3"]) == 0
+    table = tables.parse(file.read_text("utf-8"), str(file))
+    wanted = [*convolutions(tiny.graph, 1, False).values(), *convolutions(tiny.graph, 3, False).values()]
+    assert list(table.rows) == [one.signature for one in wanted]
+    file.write_text(file.read_text("utf-8").replace('"cudnn": "9"', '"cudnn": "8"'), "utf-8")
+    capsys.readouterr()
+    assert run([*arguments, "--batch", "1"]) == 2
+    assert "are of cudnn 8, not 9 (hint: write another file)" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("device", "message"),
+    [
+        ("cpu", "workspaces of cuDNN are measured on a CUDA device, not on 'cpu'"),
+        ("cuda:99", "no device 'cuda:99'"),
+    ],
+)
+def test_a_table_needs_a_gpu(tiny, tmp_path, capsys, device, message):
+    file = tmp_path / "table.json"
+    assert run(["profile", str(tmp_path / "tiny.yaml"), "--device", device, "--workspaces", str(file)]) == 3
+    assert message in capsys.readouterr().err
+    assert not file.exists()
+
+
+def test_a_table_is_of_plain_calls(tiny, of_gpu, tmp_path, capsys):
+    arguments = ["profile", str(tmp_path / "tiny.yaml"), "--device", "cpu", "--compile"]
+    assert run([*arguments, "--workspaces", str(tmp_path / "table.json")]) == 2
+    assert "workspaces are those of plain calls" in capsys.readouterr().err
+
+
 # the command
 
 
@@ -518,8 +604,12 @@ def test_on_a_gpu(tiny, given):
     assert all(row["seconds"] >= 0 for row in data["layers"])
     assert run_["compared"][-1]["measured_by"].startswith("torch.cuda.max_memory_allocated")
     assert run_["memory_bytes"] > run_["weight_bytes"]
-    compared = {row["quantity"]: row for row in run_["compared"][:-1]}
-    assert all(row["predicted"] == row["measured"] for row in compared.values())
+    compared = {row["quantity"]: row for row in run_["compared"]}
+    exact = ("params", "buffers", "macs", "activation_bytes", "weight_bytes")
+    assert all(compared[name]["predicted"] == compared[name]["measured"] for name in exact)
+    of_allocator = [compared[name]["predicted"] for name in ("requested_bytes", "reserved_bytes", "memory_bytes")]
+    assert of_allocator.count(None) == (3 if "cuda_graph" in given else 0)
+    assert ("workspaces" in run_) == ("cuda_graph" not in given)
     assert data["machine"]["cuda"] and data["machine"]["memory_bytes"] > 0
 
 

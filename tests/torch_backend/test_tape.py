@@ -18,8 +18,8 @@ from cnncalc.ops.rearrange import ChannelShuffle
 from cnncalc.tape.engine import Edge, Leaf, Value
 from cnncalc.tape.tape import Tape
 from cnncalc.torch_backend.build import resolve
+from cnncalc.torch_backend.tracker import Tracker, fake
 from cnncalc.values import Shape
-from tests.torch_backend.tracker import Tracker, fake
 
 SAMPLES = [(op, shapes) for cls in OPS.values() for op, shapes in cls.samples()]
 IDS = [f"{op!r} {shapes}" for op, shapes in SAMPLES]

@@ -14,9 +14,9 @@ from torch._subclasses.fake_tensor import FakeTensorMode
 from cnncalc.tape.engine import Edge, Leaf, Value
 from cnncalc.tape.strides import computed, is_channels_last, is_contiguous, is_dense, viewed
 from cnncalc.tape.tape import Tape
+from cnncalc.torch_backend.tracker import Tracker
 from cnncalc.values import Shape
 from tests.torch_backend.test_tape import running
-from tests.torch_backend.tracker import Tracker
 
 SHAPES: list[Shape] = [(2, 3), (1, 4, 5), (2, 3, 4), (2, 3, 4, 5), (3, 1, 4, 1), (1, 5, 1, 1), (2, 1, 6, 6)]
 

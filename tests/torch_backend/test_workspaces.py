@@ -32,7 +32,7 @@ class Seen(torch.utils._python_dispatch.TorchDispatchMode):
 
 
 @pytest.mark.parametrize(
-    "name", ["resnet50", "googlenet", "mobilenet_v2", "efficientnet_b0", "unet_small", "fcn_resnet50", "vit_b_16"]
+    "name", ["resnet50", "googlenet", "mobilenet_v2", "efficientnet_b0", "unet_small", "fcn32s", "vit_b_16"]
 )
 def test_the_convolutions_of_a_network_are_those_that_pytorch_is_asked_for(name):
     network = cnncalc.load(name)
@@ -41,7 +41,7 @@ def test_the_convolutions_of_a_network_are_those_that_pytorch_is_asked_for(name)
     assert list(convolutions(network.graph, 3, False).values()) == seen.found
 
 
-@pytest.mark.parametrize("name", ["dcgan_generator", "unet_small", "r3d_18", "alexnet", "mobilenet_v2"])
+@pytest.mark.parametrize("name", ["fcn32s", "unet", "c3d", "alexnet", "mobilenet_v2"])
 def test_calls_make_the_result_and_each_gradient(name):
     network = cnncalc.load(name)
     nodes = network.graph.nodes
@@ -63,6 +63,22 @@ def test_a_workspace_is_the_peak_less_what_is_there_afterwards(monkeypatch):
     monkeypatch.setattr(torch.cuda, "memory_stats", lambda: log.append("stats") or stats)
     assert workspaces.taken(lambda: log.append("call")) == 400
     assert log == ["call", "call", "synchronize", "reset_peak_memory_stats", "call", "synchronize", "stats"]
+
+
+@pytest.mark.parametrize(("stated", "size"), [(None, 33_554_432), (1_024, 1_024)])
+def test_the_workspace_of_cublas_is_what_pytorch_says(monkeypatch, stated, size):
+    class H100:
+        name, major, minor = "NVIDIA H100 80GB HBM3", 9, 0
+
+    monkeypatch.setattr(torch.cuda, "get_device_properties", lambda device: H100)
+    monkeypatch.setattr(torch.backends.cudnn, "version", lambda: 91002)
+    says = None if stated is None else lambda: stated
+    monkeypatch.setattr(torch.backends.cuda, "cublas_workspace_size", says, raising=False)
+    found = workspaces.machine(torch.device("cuda"), "bfloat16", True)
+    assert found == {
+        "gpu": "NVIDIA H100 80GB HBM3", "sm": [9, 0], "cudnn": "91002", "torch": torch.__version__,
+        "dtype": "bfloat16", "layout": "channels_last", "benchmark": False, "cublas": size,
+    }  # fmt: skip
 
 
 def test_each_distinct_convolution_is_measured_once(monkeypatch):
