@@ -14,8 +14,8 @@ from cnncalc.ops.base import Field, Lowering, Op
 from cnncalc.values import NO_WORK, Shape, Work, elements, format_shape
 
 if TYPE_CHECKING:
-    from cnncalc.tape.engine import Value
     from cnncalc.tape.tape import Tape
+    from cnncalc.tape.values import Value
 
 LAYER_LIMIT = 100_000
 ELEMENT_LIMIT = 2**63 - 1

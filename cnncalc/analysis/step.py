@@ -12,9 +12,11 @@ from cnncalc.analysis.checkpoint import Segment, protect
 from cnncalc.analysis.memory import overwritten
 from cnncalc.errors import UsageError
 from cnncalc.graph import Graph, Node
-from cnncalc.tape.engine import PRODUCT, Call, Leaf, Recomputed, Size, Value
+from cnncalc.tape.checkpoint import Recomputed
+from cnncalc.tape.engine import PRODUCT, Call
 from cnncalc.tape.optimizers import Optimizer
 from cnncalc.tape.tape import Tape
+from cnncalc.tape.values import Leaf, Size, Value
 from cnncalc.tape.versions import TESTED, rules
 from cnncalc.values import dtype_bytes
 
@@ -128,7 +130,7 @@ class Trace(NamedTuple):
 def trace(graph: Graph, batch: int, settings: Settings, order: Sequence[int] | None = None) -> Trace:
     """Runs the network over sizes.
 
-    What it does is the same at every batch above 1, where sizes are :class:`~cnncalc.tape.engine.Size`; with one sample
+    What it does is the same at every batch above 1, where sizes are :class:`~cnncalc.tape.values.Size`; with one sample
     some copies are views, so that its trace is its own. ``order`` has the indices of the layers in the order in which
     they run, the input not among them; by default it is the graph's.
 

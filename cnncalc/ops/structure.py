@@ -13,8 +13,8 @@ if TYPE_CHECKING:
     from fractions import Fraction
 
     from cnncalc.ops.base import Rational
-    from cnncalc.tape.engine import Value
     from cnncalc.tape.tape import Tape
+    from cnncalc.tape.values import Value
 
 
 class _Dropped(Op):

@@ -8,8 +8,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Literal
 
-from cnncalc.tape.engine import Leaf, Node, Recorder, Storage, Value
+from cnncalc.tape.engine import Recorder
 from cnncalc.tape.strides import computed
+from cnncalc.tape.values import Leaf, Node, Storage, Value
 
 #: bytes of float16 and bfloat16, and of float32
 HALF, FULL = 2, 4

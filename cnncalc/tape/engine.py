@@ -8,180 +8,15 @@ are those counts, so the rules of an operator read like its module's ``forward``
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Collection, Sequence
-from contextlib import suppress
+from collections.abc import Sequence
 from heapq import heappop, heappush
-from math import inf, prod
-from typing import Any, NamedTuple
+from math import prod
+from typing import NamedTuple
 
+from cnncalc.tape.checkpoint import Checkpoint, Part, Recomputed
 from cnncalc.tape.strides import Strides, computed, contiguous, is_contiguous, is_dense
+from cnncalc.tape.values import Backward, Edge, Leaf, Node, Size, Storage, Value, done
 from cnncalc.values import Shape
-
-#: takes the gradients of the outputs and which inputs need one; gives a gradient for each input, or None
-Backward = Callable[..., "Sequence[Value | None]"]
-#: takes the inputs of a part of the network, gives its outputs
-Part = Callable[["Sequence[Value]"], "Sequence[Value]"]
-
-
-class Size(NamedTuple):
-    """Bytes: ``fixed``, and so many more for each sample of the batch."""
-
-    fixed: int
-    per_sample: int
-
-    def at(self, batch: int) -> int:
-        """Bytes at a batch."""
-        return self.fixed + self.per_sample * batch
-
-
-class Storage:
-    """Memory of its own. It is given back when nothing refers to it any more."""
-
-    __slots__ = ("events", "number")
-
-    def __init__(self, events: list[int], number: int) -> None:
-        self.events = events
-        self.number = number
-        events.append(number)
-
-    def __del__(self) -> None:
-        self.events.append(~self.number)
-
-
-class Value:
-    """A tensor: its shape with the batch, how it lies in its storage, and the node that made it.
-
-    ``scales`` says that its size goes with the batch; ``edge`` is None where no gradient is needed. A view with a
-    history knows the value that it is a view of, which is none itself, and how to make it again.
-    """
-
-    __slots__ = ("base", "edge", "itemsize", "replay", "scales", "shape", "storage", "strides")
-
-    def __init__(
-        self, shape: Shape, strides: Strides, storage: Storage, itemsize: int, scales: bool, edge: Edge | None = None
-    ) -> None:
-        self.shape = shape
-        self.strides = strides
-        self.storage = storage
-        self.itemsize = itemsize
-        self.scales = scales
-        self.edge = edge
-        self.base: Value | None = None
-        self.replay: Callable[[Value], Value] | None = None
-
-    def view(self, shape: Shape, strides: Strides) -> Value:
-        """Another look at the same storage, without a history."""
-        return Value(shape, strides, self.storage, self.itemsize, self.scales)
-
-
-class Node:
-    """A step of the backward pass: what it keeps, and where its results go."""
-
-    __slots__ = ("backward", "edges", "grads", "layer", "order", "packed", "saved", "sizes", "waiting")
-
-    def __init__(
-        self, order: float, layer: int, backward: Backward, inputs: Sequence[Value], saved: Sequence[Storage]
-    ) -> None:
-        self.order = order
-        self.layer = layer
-        self.backward = backward
-        self.edges = [value.edge for value in inputs]
-        self.sizes = [(value.shape, value.scales, value.itemsize) for value in inputs]
-        self.saved = list(saved)
-        self.packed: Packed | None = None
-        self.grads: list[Value | None] = [None]
-        self.waiting = 0
-
-
-class Edge(NamedTuple):
-    """Where a gradient goes: a node, and which of its outputs it is the gradient of."""
-
-    node: Node
-    output: int
-
-
-class Leaf(Node):
-    """Where the gradient of a parameter ends."""
-
-    __slots__ = ("grad",)
-
-    def __init__(self) -> None:
-        super().__init__(inf, 0, _done, (), ())
-        self.grad: Value | None = None
-
-
-class Recomputed(Exception):
-    """Everything that is needed is there again; ``ran`` says whether the operator that stops has run."""
-
-    def __init__(self, ran: bool) -> None:
-        super().__init__()
-        self.ran = ran
-
-
-class Checkpoint:
-    """A part of the forward pass whose nodes keep nothing but, together, the part's inputs.
-
-    As ``torch.utils.checkpoint(part, *inputs, use_reentrant=False)``: the first of its nodes that asks for what it
-    saved has the whole part run again, up to the last value that is saved. PyTorch saves what an operator reads before
-    it runs, and what it makes afterwards, so that an operator which saves only the former isn't run a second time where
-    it is the last.
-    """
-
-    __slots__ = ("begin", "inputs", "last", "packed", "part", "recomputed", "stop", "wanted")
-
-    def __init__(self, part: Part, inputs: Sequence[Value], begin: int) -> None:
-        self.part = part
-        self.inputs = inputs
-        #: the number of the first storage of the pass through the part that runs; others are counted from it
-        self.begin = begin
-        #: how many nodes have saved something
-        self.packed = 0
-        #: where the last of them saves only what it reads: the storage that it makes, and those that it saves
-        self.stop: int | None = None
-        self.wanted: Collection[int] = ()
-        #: by node, in the order of the forward pass, what it needs; None up to the second pass
-        self.recomputed: list[list[Storage]] | None = None
-        #: of those ``wanted``, the ones made in the second pass; the others live on anyway
-        self.last: list[Storage] = []
-
-    def pack(self, outs: Sequence[Value], inputs: Sequence[Value], storages: Sequence[Storage]) -> Packed:
-        """Notes, in the first pass, that a node has saved something."""
-        self.packed += 1
-        self.stop, self.wanted = None, ()
-        first = min(out.storage.number for out in outs)
-        in_place = any(out.storage is value.storage for out in outs for value in inputs)
-        if not in_place and all(storage.number < first for storage in storages):
-            self.stop = first - self.begin
-            self.wanted = {storage.number - self.begin for storage in storages}
-        return Packed(self, self.packed - 1)
-
-    def keep(self, storages: list[Storage]) -> None:
-        """Holds, in the second pass, what a node needs.
-
-        Raises:
-            Recomputed: it was the last.
-        """
-        if self.recomputed is not None:
-            self.recomputed.append(storages)
-            if len(self.recomputed) == self.packed:
-                raise Recomputed(True)
-
-    def give(self, position: int) -> list[Storage]:
-        """What a node needs; the caller alone holds it from here on."""
-        found: list[Storage] = []
-        if self.recomputed is not None:
-            found, self.recomputed[position] = self.recomputed[position], found
-        return found
-
-    def run_again(self, begin: int) -> None:
-        """The second pass; its first storage has the number ``begin``."""
-        self.recomputed = []
-        self.begin = begin
-        with suppress(Recomputed):
-            self.part(self.inputs)
-        if self.stop is not None:
-            self.recomputed.append(self.last)
-            self.last = []
 
 
 class Call(NamedTuple):
@@ -199,13 +34,6 @@ class Call(NamedTuple):
 #: a product of matrices; a convolution, and the gradients of its input and its weight
 PRODUCT = "product"
 CONVOLUTION = ("forward", "input_gradient", "weight_gradient")
-
-
-class Packed(NamedTuple):
-    """Where a node finds what it saved in a checkpoint: its place among the checkpoint's nodes."""
-
-    checkpoint: Checkpoint
-    position: int
 
 
 class Recorder:
@@ -396,7 +224,7 @@ class Recorder:
             del result
         node.saved = []
         node.packed = None
-        node.backward = _done
+        node.backward = done
         return results
 
     def _arrive(self, edge: Edge, results: list[Value | None], index: int) -> None:
@@ -420,10 +248,6 @@ class Recorder:
         # the two references are this function's own
         kept = sys.getrefcount(grad) == 2 and is_contiguous(grad.shape, grad.strides)
         leaf.grad = grad if kept else self.new(grad.shape, grad.scales, grad.itemsize)
-
-
-def _done(*_: Any) -> Sequence[Value | None]:
-    raise RuntimeError("a node of the backward pass runs once")
 
 
 def _is_sole(grads: list[Value | None], index: int) -> bool:

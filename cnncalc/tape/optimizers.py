@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from cnncalc.tape.engine import Leaf, Value
 from cnncalc.tape.tape import Tape
+from cnncalc.tape.values import Leaf, Value
 
 #: the words for an optimizer, and what each is in PyTorch; weight decay is asked for apart
 OPTIMIZERS: Mapping[str, str] = {

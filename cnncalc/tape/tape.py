@@ -6,9 +6,10 @@ from collections.abc import Mapping, Sequence
 from math import prod
 from typing import Literal
 
-from cnncalc.tape.engine import CONVOLUTION, PRODUCT, Backward, Value
+from cnncalc.tape.engine import CONVOLUTION, PRODUCT
 from cnncalc.tape.strides import is_contiguous
 from cnncalc.tape.tensors import Tensors, factors
+from cnncalc.tape.values import Backward, Value
 from cnncalc.tape.versions import Rules, rules
 from cnncalc.tape.views import layout
 from cnncalc.values import Shape

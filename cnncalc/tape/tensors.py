@@ -9,8 +9,9 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from math import prod
 
-from cnncalc.tape.engine import PRODUCT, Value
+from cnncalc.tape.engine import PRODUCT
 from cnncalc.tape.strides import computed, contiguous, is_channels_last
+from cnncalc.tape.values import Value
 from cnncalc.tape.views import Layout, Views, layout
 from cnncalc.values import Shape
 

@@ -7,8 +7,8 @@ from math import prod
 from typing import NamedTuple
 
 from cnncalc.tape.casts import Casts
-from cnncalc.tape.engine import Backward, Value
 from cnncalc.tape.strides import Strides, computed, cut, is_contiguous, preferred, viewed
+from cnncalc.tape.values import Backward, Value
 from cnncalc.values import Shape
 
 

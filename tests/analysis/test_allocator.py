@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -68,7 +69,7 @@ def test_what_is_given_back_is_whole_again(steps: list[tuple[int, int]]) -> None
     for size, drop in steps:
         held.append((allocator.take(size), size))
         places = sorted(held)
-        assert all(a + size <= b for (a, size), (b, _) in zip(places, places[1:], strict=False))
+        assert all(a + size <= b for (a, size), (b, _) in pairwise(places))
         assert all(address % GRAIN == 0 for address, _ in held)
         assert sum(size for _, size in held) <= allocator.allocated <= allocator.reserved
         if drop < len(held):

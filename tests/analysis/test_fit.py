@@ -17,7 +17,7 @@ from cnncalc.analysis.fewest import fewest, freed, in_the_loss
 from cnncalc.analysis.fit import Runs, largest_input, most_samples, total_stride
 from cnncalc.analysis.step import Settings, Trace
 from cnncalc.errors import UsageError
-from cnncalc.tape.engine import Size
+from cnncalc.tape.values import Size
 
 ROOT = Path(__file__).resolve().parents[2]
 NETWORKS = ("lenet5_modern", "vgg11", "resnet18", "densenet121", "googlenet", "squeezenet1_0")

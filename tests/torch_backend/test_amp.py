@@ -12,7 +12,7 @@ from torch.nn import functional
 import cnncalc
 from cnncalc.analysis.step import Settings, trace
 from cnncalc.ops.base import Op
-from cnncalc.tape.engine import Edge, Leaf
+from cnncalc.tape.values import Edge, Leaf
 from cnncalc.torch_backend.build import DTYPES, build, outputs, resolve
 from cnncalc.torch_backend.tracker import Tracker
 from cnncalc.values import Shape

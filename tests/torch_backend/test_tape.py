@@ -15,8 +15,8 @@ from cnncalc.ops import OPS
 from cnncalc.ops.base import Op
 from cnncalc.ops.norm import BatchNorm
 from cnncalc.ops.rearrange import ChannelShuffle
-from cnncalc.tape.engine import Edge, Leaf, Value
 from cnncalc.tape.tape import Tape
+from cnncalc.tape.values import Edge, Leaf, Value
 from cnncalc.torch_backend.build import resolve
 from cnncalc.torch_backend.tracker import Tracker, fake
 from cnncalc.values import Shape

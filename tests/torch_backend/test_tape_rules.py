@@ -9,8 +9,8 @@ from torch._subclasses.fake_tensor import FakeTensorMode
 
 from cnncalc.ops.base import Op
 from cnncalc.ops.norm import GroupNorm, InstanceNorm, LayerNorm
-from cnncalc.tape.engine import Edge, Leaf
 from cnncalc.tape.tape import Tape
+from cnncalc.tape.values import Edge, Leaf
 from cnncalc.tape.versions import TESTED, VERSIONS, Rules, rules
 from cnncalc.torch_backend.build import resolve
 from cnncalc.torch_backend.probe import OVERWRITING, copies_overwritten

@@ -11,9 +11,9 @@ import pytest
 import torch
 from torch._subclasses.fake_tensor import FakeTensorMode
 
-from cnncalc.tape.engine import Edge, Leaf, Value
 from cnncalc.tape.strides import computed, is_channels_last, is_contiguous, is_dense, viewed
 from cnncalc.tape.tape import Tape
+from cnncalc.tape.values import Edge, Leaf, Value
 from cnncalc.torch_backend.tracker import Tracker
 from cnncalc.values import Shape
 from tests.torch_backend.test_tape import running
