@@ -42,9 +42,10 @@ def resolve(graph: Graph, words: Iterable[str], with_side: bool = False) -> tupl
         UsageError: no block, and no layers below a path, of this name; or only side outputs, which are not run.
     """
     found: set[Segment] = set()
+    by_path = _spans(graph)
     for word in words:
         paths = [path for path, name in graph.blocks.items() if name == word] or [word]
-        spans = [span for span in (_span(graph, path) for path in paths) if span is not None]
+        spans = [by_path[path] for path in paths if path in by_path]
         if word == SQRT:
             spans = sqrt(graph, with_side)
         elif not spans:
@@ -80,12 +81,13 @@ def candidates(graph: Graph, with_side: bool = False) -> tuple[Segment, ...]:
     """
     nodes = graph.nodes
     top = dict.fromkeys(node.path.partition(".")[0] for node in nodes)
+    by_path, used = _spans(graph), _last_uses(graph, with_side)
     found = []
     for path in dict.fromkeys((*graph.blocks, *top)):
-        segment = _span(graph, path)
+        segment = by_path.get(path)
         if segment is None or segment.stop - segment.first < 2 or nodes[segment.first].path == path:
             continue
-        if len(inputs(graph, segment, with_side)) == 1 and len(outputs(graph, segment, with_side)) == 1:
+        if len(inputs(graph, segment, with_side)) == len(_outputs(graph, segment, with_side, used)) == 1:
             found.append(segment)
     return tuple(sorted(found, key=lambda segment: (segment.first, -segment.stop)))
 
@@ -98,7 +100,10 @@ def inputs(graph: Graph, segment: Segment, with_side: bool = False) -> list[int]
 
 def outputs(graph: Graph, segment: Segment, with_side: bool = False) -> list[int]:
     """The values of a segment that are read outside, or are the network's, by index."""
-    used = _last_uses(graph, with_side)
+    return _outputs(graph, segment, with_side, _last_uses(graph, with_side))
+
+
+def _outputs(graph: Graph, segment: Segment, with_side: bool, used: Sequence[int]) -> list[int]:
     return [node.index for node in _nodes(graph, segment, with_side) if used[node.index] >= segment.stop]
 
 
@@ -145,12 +150,15 @@ def recomputed_macs(graph: Graph, layers: Iterable[int], batch: int) -> int:
     return sum(prices[index] * graph.nodes[index].count for index in layers) * batch
 
 
-def _span(graph: Graph, path: str) -> Segment | None:
-    """The layers at and below a path; None where there are none, or others between them."""
-    own = [node.index for node in graph.nodes[1:] if node.path == path or node.path.startswith(f"{path}.")]
-    if not own or own[-1] - own[0] >= len(own):
-        return None
-    return Segment(path, own[0], own[-1] + 1)
+def _spans(graph: Graph) -> dict[str, Segment]:
+    """By path, the layers at and below it, where no others lie between them."""
+    own: dict[str, list[int]] = {}
+    for node in graph.nodes[1:]:
+        path = node.path
+        while path:
+            own.setdefault(path, []).append(node.index)
+            path = path.rpartition(".")[0]
+    return {path: Segment(path, at[0], at[-1] + 1) for path, at in own.items() if at[-1] - at[0] < len(at)}
 
 
 def _nodes(graph: Graph, segment: Segment, with_side: bool) -> list[Node]:

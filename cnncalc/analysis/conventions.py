@@ -42,6 +42,8 @@ QUANTITIES: Final[Mapping[str, str]] = MappingProxyType(
     }
 )
 
+#: the end of a source whose tool counts training otherwise
+EVALUATED: Final = ", in evaluation without gradients"
 #: ways of writing an operator that some tools count otherwise; the first word is the operator
 VARIANTS: Final[Mapping[str, str]] = MappingProxyType(
     {
@@ -147,7 +149,7 @@ _ROWS = (
     _row(
         "torch",
         "2 per multiply-accumulate of convolutions, linear layers and matrix products; nothing for fused attention",
-        "torch 2.13.0, torch.utils.flop_counter.FlopCounterMode, in evaluation without gradients",
+        f"torch 2.13.0, torch.utils.flop_counter.FlopCounterMode{EVALUATED}",
         "flops",
         f"leaves out biases and all else; {_FUSED}",
         {"mac": 2},

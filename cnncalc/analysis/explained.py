@@ -7,7 +7,7 @@ from typing import Final, NamedTuple
 
 from cnncalc.analysis import passes
 from cnncalc.analysis.compute import Group, Term, groups, not_reproducible, terms, uncounted
-from cnncalc.analysis.conventions import CONVENTIONS, Convention
+from cnncalc.analysis.conventions import CONVENTIONS, EVALUATED, Convention
 from cnncalc.graph import Graph
 
 GRADIENTS: Final = ("gradients of weights", "gradients of values")
@@ -76,6 +76,7 @@ def by_convention(graph: Graph, batch: int = 1, with_side: bool = False, pass_: 
     found = []
     for name in CONVENTIONS if pass_ == "forward" else passes.BACKWARD:
         convention = CONVENTIONS[name]
+        source = convention.source if pass_ == "forward" else convention.source.removesuffix(EVALUATED)
         pieces = _pieces(graph, convention, batch, forward, trained)
         base = base or pieces
         counted = _merged(pieces)
@@ -84,7 +85,7 @@ def by_convention(graph: Graph, batch: int = 1, with_side: bool = False, pass_: 
             reason = reason or passes.refusal(graph, name)
         found.append(
             Counted(
-                convention._replace(rule=passes.rule(name, pass_, convention.rule)),
+                convention._replace(rule=passes.rule(name, pass_, convention.rule), source=source),
                 sum(term.work for term in counted),
                 reason,
                 sorted(counted, key=lambda term: -term.work),

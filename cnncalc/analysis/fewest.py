@@ -139,19 +139,23 @@ def freed(run: Trace, segments: Sequence[Segment], batch: int) -> list[int]:
     kept outside stays, and what a segment reads from outside is kept for its second run. What does not grow with the
     batch may be a cast of weights that several segments share (mixed precision): it counts for each of them.
     """
-    held = []
+    growing, fixed = [], []
     for number in run.alive(run.forward_end - 1):
         places = [run.origins[number], *run.saved.get(number, ())]
         if len(places) > 1 and {phase for phase, _ in places} == {"forward"}:
-            held.append(([layer for _, layer in places], run.sizes[number]))
+            layers, size = [layer for _, layer in places], run.sizes[number]
+            if size.per_sample:
+                growing.append((min(layers), max(layers), size.at(batch)))
+            else:
+                fixed.append((layers, size.at(batch)))
+    growing.sort()
+    firsts = [first for first, _, _ in growing]
 
     def of(segment: Segment) -> int:
         inside = range(segment.first, segment.stop)
-        return sum(
-            size.at(batch)
-            for layers, size in held
-            if (all if size.per_sample else any)(layer in inside for layer in layers)
-        )
+        begun = growing[bisect_left(firsts, segment.first) : bisect_left(firsts, segment.stop)]
+        shared = sum(size for layers, size in fixed if any(layer in inside for layer in layers))
+        return shared + sum(size for _, last, size in begun if last < segment.stop)
 
     return [of(segment) for segment in segments]
 

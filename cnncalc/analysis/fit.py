@@ -7,14 +7,15 @@ are within M exactly if n <= (M - F_i)/S_i for every event: nothing is tried.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from itertools import accumulate
 from math import isqrt
+from types import MappingProxyType
 from typing import NamedTuple
 
 from cnncalc.analysis import receptive_field
 from cnncalc.analysis.columns import Assumptions
-from cnncalc.analysis.footprint import Peak, Run
+from cnncalc.analysis.footprint import Peak, Run, refused
 from cnncalc.analysis.step import Settings, Trace, trace
 from cnncalc.errors import UsageError
 from cnncalc.graph import Graph
@@ -47,6 +48,10 @@ class Runs:
         """The most bytes alive at once at a batch, and the moment."""
         return Run(self.of(batch), batch).peak
 
+    def refused(self, batch: int) -> int | None:
+        """The layer at which PyTorch refuses a batch, see :func:`~cnncalc.analysis.footprint.refused`."""
+        return refused(self._graph, batch, self._settings)
+
     def largest_batch(self, memory: int) -> int:
         """The largest batch whose peak is within so many bytes; 0 where one sample's is not."""
         samples = most_samples(self.of(2), memory)
@@ -71,12 +76,15 @@ class Search(NamedTuple):
     ``largest`` is None where none was found that fits, ``next`` is the first that is too large. ``step`` is that of the
     sides that were considered, 0 where the network takes none but its own. ``tried`` has the bytes of every side that
     was tried, None where the network refuses it; they are ``monotone`` if none of a larger input are fewer.
+    ``parameters`` has the bytes of the parameters at the same sides, where they are known: a layer may have weights for
+    every value that it is given.
     """
 
     largest: int | None
     next: int | None
     step: int
     tried: dict[int, int | None]
+    parameters: Mapping[int, int] = MappingProxyType({})
 
     @property
     def monotone(self) -> bool:
@@ -155,12 +163,16 @@ def _within_steps(
 
 
 class Row(NamedTuple):
-    """A batch and an input with their peak: ``what`` is largest, next (the first too large) or asked."""
+    """A batch and an input with their peak: ``what`` is largest, next (the first too large) or asked.
+
+    ``refused`` is the layer at which PyTorch refuses it, if it does.
+    """
 
     what: str
     batch: int
     input: Shape
     peak: Peak
+    refused: int | None = None
 
 
 def by_batch(graph: Graph, runs: Runs, room: int, asked: int | None) -> tuple[list[Row], bool]:
@@ -169,7 +181,8 @@ def by_batch(graph: Graph, runs: Runs, room: int, asked: int | None) -> tuple[li
     batches = {**({largest: "largest"} if largest else {}), largest + 1: "next"}
     if asked is not None:
         batches.setdefault(asked, "asked")
-    rows = [Row(what, batch, graph.nodes[0].shape, runs.peak(batch)) for batch, what in batches.items()]
+    shape = graph.nodes[0].shape
+    rows = [Row(what, batch, shape, runs.peak(batch), runs.refused(batch)) for batch, what in batches.items()]
     return rows, largest > 0 if asked is None else runs.peak(asked).bytes <= room
 
 
@@ -185,6 +198,7 @@ def by_input(graph: Graph, room: int, batch: int, runs_of: Callable[[Shape], Run
     if len(shape) < 3:
         raise UsageError(f"the input {format_shape(shape)} has no height and width", hint="--largest batch")
     peaks: dict[int, Peak] = {}
+    refusals: dict[int, int | None] = {}
 
     def squared(side: int) -> Shape:
         return (*shape[:-2], side, side)
@@ -193,15 +207,18 @@ def by_input(graph: Graph, room: int, batch: int, runs_of: Callable[[Shape], Run
         runs = runs_of(squared(side))
         if runs is None:
             return None
-        peaks[side] = runs.peak(batch)
+        peaks[side], refusals[side] = runs.peak(batch), runs.refused(batch)
         return peaks[side].bytes
 
     own = max(shape[-2:])
     if runs_of(squared(own)) is None:
         raise UsageError(f"the network refuses the square input {format_shape(squared(own))}", hint="--input CxHxW")
     search = largest_input(own, total_stride(graph), size_of, room)
+    known = {side: peak.parts["parameters"] for side, peak in peaks.items() if "parameters" in peak.parts}
+    search = search._replace(parameters=dict(sorted(known.items())))
     sides = (("largest", search.largest), ("next", search.next))
-    return [Row(what, batch, squared(side), peaks[side]) for what, side in sides if side in peaks], search
+    found = [(what, side) for what, side in sides if side in peaks]
+    return [Row(what, batch, squared(side), peaks[side], refusals[side]) for what, side in found], search
 
 
 def smaller(runs_of: Callable[[Settings], Runs], settings: Settings, batch: int, room: int) -> dict[str, int]:

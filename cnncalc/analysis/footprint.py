@@ -10,6 +10,7 @@ from cnncalc.analysis import orders
 from cnncalc.analysis.columns import Column
 from cnncalc.analysis.step import Settings, Trace, trace
 from cnncalc.graph import Graph
+from cnncalc.values import elements
 
 #: storages that are named at a peak, and the kinds that are there throughout and are not
 LARGEST = 5
@@ -113,16 +114,22 @@ class Run:
 
 class Footprint:
     """A network's memory at a batch; ``training`` is None where only inference is asked for, ``best`` where inference
-    runs in the network's own order.
+    runs in the network's own order. ``refused`` is the layer at which PyTorch refuses that, see :func:`refused`.
     """
 
     def __init__(
-        self, graph: Graph, inference: Run, training: Run | None = None, best: orders.Best | None = None
+        self,
+        graph: Graph,
+        inference: Run,
+        training: Run | None = None,
+        best: orders.Best | None = None,
+        refused: int | None = None,
     ) -> None:
         self._graph = graph
         self.inference = inference
         self.training = training
         self.best = best
+        self.refused = refused
 
     @property
     def totals(self) -> dict[str, int | None]:
@@ -164,7 +171,23 @@ def measure(graph: Graph, batch: int, settings: Settings, best_order: bool = Fal
     """
     trained = training(graph, batch, settings) if settings.training else None
     best = orders.best(graph, batch, settings) if best_order else None
-    return Footprint(graph, inference(graph, batch, settings, best.order if best else None), trained, best)
+    run = inference(graph, batch, settings, best.order if best else None)
+    return Footprint(graph, run, trained, best, refused(graph, batch, settings))
+
+
+def refused(graph: Graph, batch: int, settings: Settings) -> int | None:
+    """The first layer that would normalize one value of each channel by itself, which PyTorch refuses; None without.
+
+    That is a batch norm in training, over samples and positions (``_verify_batch_size`` of torch.nn.functional), and an
+    instance norm at any time, over positions (``_verify_spatial_size``).
+    """
+    for node in graph.nodes:
+        positions = elements(node.shape[1:])
+        samples = batch * node.count if node.op.name == "bn" and settings.training else 1
+        norm = node.op.name == "instancenorm" or (node.op.name == "bn" and settings.training)
+        if norm and samples * positions == 1 and (node.side is None or settings.with_side):
+            return node.index
+    return None
 
 
 def inference(graph: Graph, batch: int, settings: Settings, order: Sequence[int] | None = None) -> Run:

@@ -85,10 +85,6 @@ def take_settings(given: dict[str, Any], options: NetworkOptions, graph: Graph) 
                 raise UsageError(f"{option} is about training", hint="add --train")
     optimizer, foreach, fused = (of_training[name] for name in ("optimizer", "foreach", "fused"))
     _check("optimizer", optimizer, OPTIMIZERS)
-    for name in OF_THE_STEP if optimizer == "none" else ():
-        option, usual = TRAINING[name]
-        if of_training[name] != usual:
-            raise UsageError(f"{option} is about the optimizer's step", hint="add --optimizer adam, or another")
     _check("device", device, ("cpu", "cuda"))
     if amp is not None:
         _check("data type of mixed precision", amp, AMP)
@@ -100,6 +96,10 @@ def take_settings(given: dict[str, Any], options: NetworkOptions, graph: Graph) 
         raise UsageError(f"unknown version of PyTorch {quote(torch)}", hint=hint)
     if fused and foreach:
         raise UsageError("--foreach and --fused are two ways of the same step")
+    for name in OF_THE_STEP if optimizer == "none" else ():
+        option, usual = TRAINING[name]
+        if of_training[name] != usual:
+            raise UsageError(f"{option} is about the optimizer's step", hint="add --optimizer adam, or another")
     if foreach is None:
         foreach = device == "cuda"
     return Settings(

@@ -28,6 +28,13 @@ from cnncalc.errors import CnncalcError, UsageError, format_errors
     help="Run it forward and backward on the CPU; by default for one network, where that takes little.",
 )
 @click.option(
+    "--memory/--no-memory",
+    default=None,
+    help="Count the bytes of tensors that PyTorch takes and keeps, on fake tensors; by default for one network.",
+)
+@click.option("--batch", type=click.IntRange(1, 10**9), default=1, metavar="N", help="Samples of the memory figures.")
+@click.option("--dtype", default="float32", help="Their data type: float64, float32, float16 or bfloat16.")
+@click.option(
     "--against",
     metavar="PEER",
     help="Copy the weights of torchvision:NAME, timm:NAME or FILE.py:CLASS, and compare the outputs. The file is run.",
@@ -37,7 +44,7 @@ def command(networks: tuple[str, ...], **given: Any) -> int:
     """Every figure against the network built in PyTorch.
 
     Shapes, parameters, buffers, MACs and depth are compared layer by layer on the device meta, where nothing is
-    computed; of one network also what fvcore counts, and a pass forward and backward with values.
+    computed; of one network also memory, to the byte, what fvcore counts, and a pass forward and backward with values.
 
     Exits with 1 where a figure differs; what is a known limit of a tool is named, and does not count.
     """  # fmt: skip
@@ -47,12 +54,13 @@ def command(networks: tuple[str, ...], **given: Any) -> int:
     output = take_output(given)
     _refuse(networks, given)
     backend = torch_backend("verify", "verify")
+    options = {name: given[name] for name in ("with_side", "fvcore", "values", "memory", "batch", "dtype")}
     broken: list[CnncalcError] = []
     inputs: list[str | None] = []
     if given["all_"] or len(networks) > 1:
         found = _every(broken) if given["all_"] else [load(name, given["set_"], given["input_"]) for name in networks]
-        modes = {name: bool(given[name]) for name in ("fvcore", "values")}
-        results = [backend.verify(network, given["with_side"], **modes).to_dict() for network in _progress(found)]
+        options.update({name: bool(given[name]) for name in ("fvcore", "values", "memory")})
+        results = [backend.verify(network, **options).to_dict() for network in _progress(found)]
     else:
         network = load(networks[0], given["set_"], given["input_"])
         inputs = list(network.document.files)
@@ -62,7 +70,7 @@ def command(networks: tuple[str, ...], **given: Any) -> int:
         if given["against"]:
             against = torch_backend("against", "verify")
             peer = against.find_peer(given["against"], network.input)
-        verified = backend.verify(network, given["with_side"], given["fvcore"], given["values"])
+        verified = backend.verify(network, **options)
         if peer:
             verified = verified._replace(checks=(*verified.checks, *against.compare(network, peer)))
         results = [verified.to_dict()]

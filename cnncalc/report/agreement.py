@@ -32,6 +32,8 @@ def table(network: Mapping[str, Any], data: bool = False) -> Table:
     """
     title = network["name"]
     assumed = f"input {units.cell(network['input'])}" + (", side outputs too" if network["with_side"] else "")
+    if any(check["quantity"] == "saved_bytes" for check in network["checks"]):
+        assumed += f", memory of batch {network['memory']['batch']}, {network['memory']['dtype']}"
     keys: tuple[str, ...] = ("quantity", "layer", "ours", "theirs", "peer", "verdict")
     shown = list(network["checks"]) if data else list(_shown(network["checks"]))
     if not data and not any(check["layer"] for check in shown):

@@ -79,7 +79,9 @@ def table(report: Report, answer: Answer, settings: Settings) -> Table:
             ]
         )
         values.append([row.what, row.batch, row.input, row.peak.bytes, left, *place])
-    notes = [_verdict(answer), *_search(answer.search), *_peak(answer)]
+    notes = [_verdict(answer), *_search(answer.search)]
+    notes += [note for row in answer.rows[:1] for note in footprint.refusal(row.refused, row.batch, settings, paths)]
+    notes += _peak(answer)
     notes += [*_remedies(answer, report.totals["macs"]), footprint.assumed(settings, answer.allocator is None)]
     notes += [excluded(answer)] if answer.allocator is None else answer.allocator.assumed(paths)
     return Table(_captions(report, answer, settings), _HEADINGS, rows, [], notes, values, [])
@@ -138,7 +140,16 @@ def _search(search: Search | None) -> list[str]:
         refused = sum(size is None for size in search.tried.values())
         steps += f", {refused} refused" if refused else ""
     grows = "memory grows with them" if search.monotone else "memory does not always grow with them: a larger may fit"
-    return [f"{count}, {steps}; {grows}"]
+    return [f"{count}, {steps}; {grows}", *_parameters(search)]
+
+
+def _parameters(search: Search) -> list[str]:
+    """That another input makes another network, where it does."""
+    sizes = search.parameters
+    if len(set(sizes.values())) < 2:
+        return []
+    shown = [f"{units.both_bytes(sizes[side])} at side {side}" for side in (min(sizes), max(sizes))]
+    return [f"the network's parameters change with its input: {', '.join(shown)}"]
 
 
 def _peak(answer: Answer) -> list[str]:

@@ -36,7 +36,15 @@ def notes(footprint: Footprint, settings: Settings, paths: Sequence[str]) -> lis
         found.append(f"order of the layers: {footprint.best.verdict}; in the network's own it is {own}")
     if footprint.training is not None:
         found += _figure("training_memory", footprint.training.peak, paths)
-    return [*found, assumed(settings)]
+    return [*found, *refusal(footprint.refused, footprint.inference.batch, settings, paths), assumed(settings)]
+
+
+def refusal(layer: int | None, batch: int, settings: Settings, paths: Sequence[str]) -> list[str]:
+    """That PyTorch refuses what was computed, where it does so at a layer."""
+    if layer is None:
+        return []
+    refused = f"PyTorch refuses to {'train' if settings.training else 'run'} this at batch {batch:,}"
+    return [f"{refused}: {paths[layer]} would normalize a single value of each channel"]
 
 
 def _figure(name: str, peak: Peak, paths: Sequence[str]) -> list[str]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import weakref
 from collections.abc import Callable, Iterable
+from functools import cached_property
 from typing import Any, TypeVar
 
 import torch
@@ -110,8 +111,15 @@ class Faked:
         module = build(network, device="meta", dtype=dtype, with_side=with_side)
         with self.mode:
             self.module = fake(module)
-            self.input = torch.empty(batch, *network.input, dtype=DTYPES[dtype])
+        self._shape = (batch, *network.input)
+        self._dtype = DTYPES[dtype]
         self._held: list[Tensor] = []
+
+    @cached_property
+    def input(self) -> Tensor:
+        """What every pass is given."""
+        with self.mode:
+            return torch.empty(self._shape, dtype=self._dtype)
 
     def inference(self) -> Tracker:
         """A pass in evaluation, with nothing else there than weights, buffers and the input."""

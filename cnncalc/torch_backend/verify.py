@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from math import prod
 from typing import Any, NamedTuple
 
@@ -13,7 +12,10 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from cnncalc.errors import EnvironmentFailure, escape, listing
 from cnncalc.network import Network
-from cnncalc.torch_backend.build import build, free_memory, outputs
+from cnncalc.torch_backend import verify_memory
+from cnncalc.torch_backend.build import build, check_dtype, free_memory, outputs
+from cnncalc.torch_backend.fvcore_counts import count_with_fvcore, fvcore_version
+from cnncalc.torch_backend.limits import LIMITS
 
 INSTALL = "pip install 'cnncalc[torch]'"
 
@@ -42,53 +44,18 @@ class Check(NamedTuple):
     note: str | None = None
 
 
-class Limit(NamedTuple):
-    """What a peer is known to count in another way. ``operators`` are those whose figures then differ; without any,
-    ``handling`` says how it is asked so that they do not.
-    """
-
-    peer: str
-    quantity: str
-    fault: str
-    operators: frozenset[str] = frozenset()
-    handling: str = ""
-
-
-LIMITS = (
-    Limit(
-        "fvcore",
-        "activations",
-        "each product inside attention counts, not the output alone",
-        operators=frozenset({"attention", "window_attention"}),
-    ),
-    Limit(
-        "fvcore",
-        "macs",
-        "batch norm, pooling and enlarging count too, in units of their own",
-        handling="it is asked for convolutions, linear layers and matrix products alone",
-    ),
-    Limit(
-        "fvcore",
-        "macs",
-        "fused attention counts nothing",
-        handling="the built network writes both products out",
-    ),
-    Limit(
-        "FlopCounterMode",
-        "macs",
-        "multi-head attention counts nothing on the CPU in evaluation, where it is one fused kernel",
-        handling="the built network writes both products out, and is counted on the device meta",
-    ),
-)
-
-
 class Verified(NamedTuple):
-    """The checks of a network, in order; what differs in a layer stands after the check of its quantity."""
+    """The checks of a network, in order; what differs in a layer stands after the check of its quantity.
+
+    ``batch`` and ``dtype`` are those of the memory figures; the others are of one sample, in float32.
+    """
 
     network: Network
     with_side: bool
     layers: int
     checks: tuple[Check, ...]
+    batch: int = 1
+    dtype: str = "float32"
 
     @property
     def agrees(self) -> bool:
@@ -103,6 +70,7 @@ class Verified(NamedTuple):
             "input": list(self.network.input),
             "with_side": self.with_side,
             "layers": self.layers,
+            "memory": {"batch": self.batch, "dtype": self.dtype},
             "agrees": self.agrees,
             "checks": [check._asdict() for check in self.checks],
         }
@@ -129,36 +97,50 @@ class _RefusedError(Exception):
 
 
 def verify(
-    network: Network, with_side: bool = False, fvcore: bool | None = None, values: bool | None = None
+    network: Network,
+    with_side: bool = False,
+    fvcore: bool | None = None,
+    values: bool | None = None,
+    memory: bool | None = None,
+    batch: int = 1,
+    dtype: str = "float32",
 ) -> Verified:
     """Builds the network and compares what PyTorch makes of it with the network's own figures.
 
     On the device meta, where nothing is computed, for every layer and in total: output shapes, parameters, buffers,
-    multiply-accumulates as ``FlopCounterMode`` counts them, and depth. With fvcore, for one sample on the CPU:
-    multiply-accumulates and activations of convolutions, linear layers and matrix products. With values, on the CPU in
-    training: finite outputs, and gradients that reach every parameter.
+    multiply-accumulates as ``FlopCounterMode`` counts them, and depth. With memory, on fake tensors, which take none:
+    what autograd keeps, and the most bytes alive at once in inference and in training. With fvcore, for one sample on
+    the CPU: multiply-accumulates and activations of convolutions, linear layers and matrix products. With values, on
+    the CPU in training: finite outputs, and gradients that reach every parameter.
 
     Args:
         network: what :func:`cnncalc.load` gives.
         with_side: whether side outputs are built and compared too.
         fvcore: whether fvcore counts; None where that takes little.
         values: whether values are computed; None where that takes little.
+        memory: whether memory is compared; None where that takes little.
+        batch: samples at once of the memory figures.
+        dtype: their data type: float64, float32, float16 or bfloat16.
 
     Raises:
+        UsageError: an unknown data type.
         EnvironmentFailure: fvcore or values are asked for, and fvcore or the memory is not there.
     """
+    check_dtype(dtype)
     run = _Run(network, with_side)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
         try:
             run.on_meta()
+            if memory is not False:
+                run.with_memory(bool(memory), batch, dtype)
             if fvcore is not False:
                 run.with_fvcore(bool(fvcore))
             if values is not False:
                 run.with_values(bool(values))
         except _RefusedError as refused:
             run.add(refused.quantity, run.paths.get(refused.target), None, None, "torch", note=refused.text)
-    return Verified(network, with_side, len(run.nodes), tuple(run.checks))
+    return Verified(network, with_side, len(run.nodes), tuple(run.checks), batch, dtype)
 
 
 class _Run:
@@ -272,6 +254,20 @@ class _Run:
             return f"it takes {work:,} MACs ({option})"
         return f"there are {len(self.nodes):,} layers ({option})" if len(self.nodes) > OPERATOR_LIMIT else None
 
+    def with_memory(self, asked: bool, batch: int, dtype: str) -> None:
+        """What autograd keeps, and the most bytes alive at once; no byte may be off."""
+        if not asked and len(self.nodes) > OPERATOR_LIMIT:
+            for quantity, peer in verify_memory.QUANTITIES.items():
+                self.add(quantity, None, None, None, peer, NOT_RUN, f"there are {len(self.nodes):,} layers (--memory)")
+            return
+        for figure in verify_memory.figures(self.network, batch, dtype, self.with_side, REFUSALS):
+            if figure.refused is not None:
+                reason = f"PyTorch refuses it, with fake tensors: {first_line(figure.refused)}"
+                self.add(figure.quantity, None, None, None, figure.peer, NOT_RUN, reason)
+                continue
+            verdict = EQUAL if figure.ours == figure.theirs else DIFFERS
+            self.add(figure.quantity, None, figure.ours, figure.theirs, figure.peer, verdict, figure.note)
+
     def with_fvcore(self, asked: bool) -> None:
         """Multiply-accumulates and activations of a pass of one sample, as fvcore counts them."""
         if not fvcore_version():
@@ -372,48 +368,6 @@ class _Meter(fx.Interpreter):
         fresh = {id(tensor): tensor for tensor in tensors if id(tensor) not in self._seen}
         self._seen.update(fresh)
         return sum(tensor.numel() for tensor in fresh.values())
-
-
-def fvcore_version() -> str:
-    """The version of fvcore; empty if it is not there."""
-    from importlib.metadata import PackageNotFoundError, version
-
-    try:
-        return version("fvcore")
-    except PackageNotFoundError:
-        return ""
-
-
-def count_with_fvcore(module: nn.Module, *inputs: torch.Tensor) -> Mapping[str, Counter[str]]:
-    """What fvcore counts by module name, in one trace: ``macs`` and ``activations`` of convolutions, linear layers and
-    matrix products. The name of the whole is empty.
-    """
-    from fvcore.nn import FlopCountAnalysis, jit_handles  # type: ignore[import-untyped]
-
-    def both(macs: Callable[..., Any]) -> Callable[..., Any]:
-        def handle(inputs: list[Any], outputs: list[Any]) -> Counter[str]:
-            found = macs(inputs, outputs)
-            number = sum(found.values()) if isinstance(found, Counter) else found
-            return Counter(macs=number, activations=prod(jit_handles.get_shape(outputs[0])))
-
-        return handle
-
-    analysis = FlopCountAnalysis(module, inputs).clear_op_handles().ancestor_mode("caller")
-    analysis.set_op_handle(
-        **{
-            "aten::_convolution": both(jit_handles.conv_flop_jit),
-            "aten::linear": both(jit_handles.linear_flop_jit),
-            "aten::addmm": both(jit_handles.addmm_flop_jit),
-            "aten::bmm": both(jit_handles.bmm_flop_jit),
-            "aten::mm": both(jit_handles.matmul_flop_jit),
-            "aten::matmul": both(jit_handles.matmul_flop_jit),
-            "aten::einsum": both(jit_handles.einsum_flop_jit),
-        }
-    )
-    analysis.unsupported_ops_warnings(False).uncalled_modules_warnings(False).tracer_warnings("none")
-    with torch.no_grad():
-        counts: Mapping[str, Counter[str]] = analysis.by_module_and_operator()
-    return counts
 
 
 def first_line(error: BaseException) -> str:

@@ -683,7 +683,10 @@ def test_markdown_folds_many_layers_and_keeps_its_markup(repository, call):
 
 
 def test_markdown_without_difference(repository, call):
-    assert call("diff", "main", "-f", "markdown")[:2] == (0, "**1 unchanged**: main -\\> working tree, convention macs\n")
+    assert call("diff", "main", "-f", "markdown")[:2] == (
+        0,
+        "**1 unchanged**: main -\\> working tree, convention macs\n",
+    )
 
 
 def test_assumptions(repository, data):

@@ -10,6 +10,8 @@ import pytest
 
 from cnncalc.report import schemas
 
+from .test_process import terminal
+
 SPEC = """\
 cnncalc: 1
 name: net
@@ -460,3 +462,39 @@ def test_markdown_of_a_network(cnncalc):
     )
     assert "\n\npaper equals macs; not counted: " in text
     assert "\n\n- macs (what " in text
+
+
+def test_the_source_of_a_backward_pass_says_nothing_of_evaluation(cnncalc):
+    assert "FlopCounterMode, in evaluation without gradients): 2 per" in cnncalc("explain", "resnet18").out
+    for pass_ in ("backward", "step"):
+        out = cnncalc("explain", "resnet18", "--pass", pass_).out
+        assert "FlopCounterMode): " in out
+        assert "in evaluation" not in out
+
+
+@pytest.mark.parametrize("width", [60, 80, 120])
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["resnet50"],
+        ["vit_b_16", "--pass", "step"],
+        ["resnet50", "--published", "4.1G"],
+        ["vit_b_16", "block_1.add1.f.attention1", "--batch", "2"],
+        ["resnet50", "stage1.block_1", "--pass", "step"],
+    ],
+)
+def test_a_terminal_is_wide_enough(cnncalc, arguments, width):
+    """Nothing is wider than the terminal, and no number is lost but those of columns that are named."""
+    shown = terminal("explain", *arguments, COLUMNS=str(width))
+    assert max(map(len, shown.splitlines())) <= width
+    whole = cnncalc("explain", *arguments).out
+    numbers, there = (set(re.findall(r"\d[\d,]*", text)) for text in (whole, shown))
+    assert numbers <= there or "no room here for" in shown
+    assert terminal("explain", *arguments, "--format", "plain", COLUMNS=str(width)).splitlines() == whole.splitlines()
+
+
+def test_a_formula_on_a_narrow_terminal_is_a_sentence():
+    shown = terminal("explain", "alexnet_single_tower", "conv1", COLUMNS="60").splitlines()
+    assert "weights: k_h*k_w*c_in*c_out = 11*11*3*96 = 34,848 weights" in shown
+    at = shown.index("MACs: h_out*w_out*c_out*k_h*k_w*c_in = 55*55*96*11*11*3 =")
+    assert shown[at + 1] == "    105,415,200 MACs"

@@ -155,6 +155,27 @@ def test_a_gpu_has_what_pytorch_reports(cnncalc):
     )
 
 
+def test_devices_are_large_enough_for_the_run_on_them(cnncalc):
+    """Adam's step takes temporaries of all parameters at once on a GPU, and of one after the other on a CPU."""
+    train = ("resnet18", "--train", "--optimizer", "adam")
+    peaks = {}
+    for device in ("cpu", "cuda"):
+        out = cnncalc("memory", *train, "--device", device, "--format", "json").out
+        peaks[device] = json.loads(out)["totals"]["training_memory_bytes"]
+    assert peaks["cpu"] < peaks["cuda"]
+    by_size = sorted(DEVICES, key=lambda device: device.memory)
+    reserve = by_size[0].memory - peaks["cpu"]  # of the smallest, what a CPU's run leaves
+    at = ("--memory", str(reserve + 1), "--reserve", str(reserve))
+    for device in ("cpu", "cuda"):
+        data = answer(cnncalc, *train, *at, "--device", device, code=1)
+        assert data["larger_devices"] == [device.name for device in by_size[1:]]
+
+
+def test_what_is_too_much_is_below_zero_in_both_units(cnncalc):
+    out = cnncalc("fit", "vgg16", "--memory", "300MB").out
+    assert "  -279.7 MB (-266.8 MiB)  " in out
+
+
 def test_every_gpu_is_documented():
     readme = (Path(__file__).resolve().parents[2] / "README.md").read_text("utf-8")
     listed = re.search(r"runs on `cuda`:\s+(.*?)\.\n", readme, re.DOTALL)
@@ -295,3 +316,15 @@ def test_wrong_calls(cnncalc, arguments, message):
     result = cnncalc("fit", "one.yaml", *arguments)
     assert (result.code, result.out) == (2, "")
     assert result.err == f"error: {message}\n"
+
+
+def test_parameters_that_change_with_the_input(cnncalc, tmp_path):
+    """A linear layer has weights for every value: 4*(s*s + 1) bytes, and the convolution 4."""
+    spec = IMAGE + "  - flatten\n  - {linear: 1, name: fc}\n"
+    (tmp_path / "grows.yaml").write_text(spec, "utf-8")
+    out = cnncalc("fit", "grows.yaml", "--memory", "40000", "--largest", "input").out
+    tried = answer(cnncalc, "grows.yaml", "--memory", "40000", "--largest", "input")["search"]["tried"]
+    most = max(one["side"] for one in tried)
+    assert f"the network's parameters change with its input: {4 * (8 * 8 + 2)} B at side 8, " in out
+    assert f" at side {most}\n" in out
+    assert "parameters change" not in cnncalc("fit", "image.yaml", "--memory", "40000", "--largest", "input").out

@@ -185,6 +185,18 @@ def test_options_change_what_they_say(cnncalc: Run) -> None:
         ("--no-foreach", "--foreach is about training (hint: add --train)"),
         ("--checkpoint sqrt", "--checkpoint is about training (hint: add --train)"),
         ("--train --fused --foreach", "--foreach and --fused are two ways of the same step"),
+        *(
+            (f"--train {word}", f"{said} is about the optimizer's step (hint: add --optimizer adam, or another)")
+            for word, said in (
+                ("--fused", "--fused"),
+                ("--weight-decay", "--weight-decay"),
+                ("--no-foreach", "--foreach"),
+            )
+        ),
+        (
+            "--train --checkpoint input",
+            "no block, stage or layer 'input' to checkpoint (hint: one of: a, b, fc, flatten1, sqrt)",
+        ),
         ("--train --dtype int8", "int8 has no gradients (hint: training takes a floating-point dtype)"),
         ("--columns saved_bytes", "saved_bytes is about training (hint: add --train)"),
         ("--sort saved_bytes", "saved_bytes is about training (hint: add --train)"),
@@ -197,6 +209,42 @@ def test_options_change_what_they_say(cnncalc: Run) -> None:
 def test_what_can_not_be(cnncalc: Run, small: str, options: str, message: str) -> None:
     result = cnncalc("memory", small, *options.split())
     assert (result.code, result.out, result.err) == (2, "", f"error: {message}\n")
+
+
+def test_a_checkpoint_like_no_other(cnncalc: Run) -> None:
+    result = cnncalc("memory", "resnet18", "--train", "--checkpoint", "nowhere")
+    hint = "sqrt, a block's name or a path: cnncalc shapes NETWORK --full lists them"
+    assert result == (2, "", f"error: no block, stage or layer 'nowhere' to checkpoint (hint: {hint})\n")
+
+
+def test_a_side_output_that_is_not_run_is_no_checkpoint(cnncalc: Run) -> None:
+    side = json.loads(cnncalc("shapes", "googlenet", "--with-side", "--format", "json").out)["layers"][-1]["path"]
+    options = ("memory", "googlenet", "--train", "--checkpoint", side.partition(".")[0])
+    message = f"error: '{options[-1]}' is of a side output, which is not run (hint: add --with-side)\n"
+    assert cnncalc(*options) == (2, "", message)
+    assert cnncalc(*options, "--with-side").code == 0
+
+
+def test_what_pytorch_refuses_is_said(cnncalc: Run, small: str) -> None:
+    text = Path(small).read_text("utf-8").replace("flatten", "{linear: 3, norm: bn, name: n}").replace("  - {conv", "#")
+    Path(small).write_text(text.replace("[1, 8, 8]", "[8]"), "utf-8")
+    for command in (("memory",), ("fit", "--memory", "500")):
+        name, *options = command
+        out = cnncalc(name, small, "--train", *options).out
+        assert (
+            "\nPyTorch refuses to train this at batch 1: n.bn would normalize a single value of each channel\n" in out
+        )
+        assert "refuses" not in cnncalc(name, small, *options).out
+    assert "refuses" not in cnncalc("memory", small, "--train", "--batch", "2").out
+    assert "refuses" not in cnncalc("fit", small, "--train", "--memory", "1MB").out
+
+
+def test_targets_are_named(cnncalc: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """8 bytes for each of 64 classes that a map has: more than its values of 4."""
+    monkeypatch.chdir(tmp_path)
+    spec = "cnncalc: 1\nname: map\ninput: [1, 8, 8]\nlayers:\n  - {conv: 1, kernel: 1, name: a}\n"
+    Path("map.yaml").write_text(spec, "utf-8")
+    assert "largest there: targets of a 512 B, input 256 B" in cnncalc("memory", "map.yaml", "--train").out
 
 
 def test_the_chart(cnncalc: Run, small: str) -> None:

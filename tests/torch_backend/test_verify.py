@@ -25,7 +25,9 @@ from cnncalc.spec import document, zoo
 from cnncalc.spec.expand import expand
 from cnncalc.torch_backend import verify as room
 from cnncalc.torch_backend.build import resolve
-from cnncalc.torch_backend.verify import DIFFERS, EQUAL, LIMIT, LIMITS, NOT_RUN, Check, count_with_fvcore, verify
+from cnncalc.torch_backend.fvcore_counts import count_with_fvcore
+from cnncalc.torch_backend.limits import LIMITS
+from cnncalc.torch_backend.verify import DIFFERS, EQUAL, LIMIT, NOT_RUN, Check, verify
 from cnncalc.values import Work, elements
 
 HEAD = "cnncalc: 1\nname: small\ninput: [4, 8, 8]\n"
@@ -64,12 +66,22 @@ def test_every_quantity_of_a_small_network() -> None:
     found = verify(network(SMALL))
     params = 6 * 4 * 9 + 6 + 2 * 6 + 5 * 6 * 6 * 6 + 5
     macs = 6 * 4 * 9 * 6 * 6 + 5 * 6 * 6 * 6
+    x, map_, statistics = 4 * 4 * 64, 4 * 6 * 36, 2 * 4 * 6
+    saved = x + 2 * map_ + statistics  # of the norm its input, and the relu's result in place, which flatten views
+    weights = 4 * params + 4 * 12 + 8
+    inference = weights + x + 2 * map_  # norm
+    # the relu's backward: beside what is kept are a target, the output, the loss and its gradient, the gradients of the
+    # linear layer, and those of the relu's result and of what it was given
+    training = weights + 8 + saved + 4 * 5 + 4 + 4 + 4 * 1085 + 2 * map_
     assert rows(found.checks) == [
         ("output shapes", None, 5, 5, "torch", EQUAL),
         ("params", None, params, params, "torch", EQUAL),
         ("buffers", None, 13, 13, "torch", EQUAL),  # mean and variance of 6 channels, and a count
         ("macs", None, macs, macs, "FlopCounterMode", EQUAL),
         ("depth", None, 2, 2, "torch.fx", EQUAL),
+        ("saved_bytes", None, saved, saved, "saved_tensors_hooks", EQUAL),
+        ("inference_memory_bytes", None, inference, inference, "FakeTensorMode", EQUAL),
+        ("training_memory_bytes", None, training, training, "FakeTensorMode", EQUAL),
         ("macs", None, macs, macs, "fvcore", EQUAL),
         ("activations", None, 6 * 6 * 6 + 5, 6 * 6 * 6 + 5, "fvcore", EQUAL),
         ("finite values", None, 2 * 5, 2 * 5, "torch", EQUAL),  # two samples, for batch norm
@@ -99,7 +111,7 @@ def test_every_quantity_of_a_small_network() -> None:
     ],
 )
 def test_networks_agree_on_meta(name: str, with_side: bool) -> None:
-    found = verify(cnncalc.load(name), with_side, fvcore=False, values=False)
+    found = verify(cnncalc.load(name), with_side, fvcore=False, values=False, memory=False)
     assert [(check.quantity, check.verdict) for check in found.checks] == [
         (quantity, EQUAL) for quantity in ("output shapes", "params", "buffers", "macs", "depth")
     ]
@@ -109,7 +121,7 @@ def test_networks_agree_on_meta(name: str, with_side: bool) -> None:
 @pytest.mark.parametrize("name", ["lenet5", "mnist_cnn_32", "conv_1x1_64_32", "resnet20", "mnist_mlp"])
 def test_small_networks_agree_with_values_too(name: str) -> None:
     found = verify(cnncalc.load(name))
-    assert [check.verdict for check in found.checks] == [EQUAL] * 9
+    assert [check.verdict for check in found.checks] == [EQUAL] * 12
 
 
 def test_side_outputs_are_verified_when_asked_for() -> None:
@@ -198,12 +210,12 @@ def test_a_wrong_rule_is_found_and_its_layer_named(
     spoil: Callable[[pytest.MonkeyPatch], None], expected: list[Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     spoil(monkeypatch)
-    assert differences(network(SMALL)) == expected
+    assert differences(network(SMALL), memory=False) == expected
 
 
 def test_a_wrong_shape_is_found_and_its_layer_named(monkeypatch: pytest.MonkeyPatch) -> None:
     wrong_shape(monkeypatch)
-    found = differences(network(SMALL), fvcore=False, values=False)
+    found = differences(network(SMALL), fvcore=False, values=False, memory=False)
     assert found == [("output shapes", None, 5, 4), ("output shapes", "c.relu", [6, 6, 6], [6 * 6 * 6])]
 
 
@@ -212,7 +224,7 @@ def test_two_errors_that_cancel_are_found(monkeypatch: pytest.MonkeyPatch) -> No
     monkeypatch.setattr(conv.Conv, "work", lambda self, x, y: work(self, x, y) + Work(mac=36 if self.out == 6 else -36))
     text = HEAD + "layers: [{conv: 6, kernel: 3, name: a}, {conv: 5, kernel: 3, name: b}]\n"
     total = 6 * 4 * 9 * 36 + 5 * 6 * 9 * 16
-    assert differences(network(text), fvcore=False, values=False) == [
+    assert differences(network(text), fvcore=False, values=False, memory=False) == [
         ("macs", None, total, total),
         ("macs", "a", 6 * 4 * 9 * 36 + 36, 6 * 4 * 9 * 36),
         ("macs", "b", 5 * 6 * 9 * 16 - 36, 5 * 6 * 9 * 16),
@@ -221,7 +233,7 @@ def test_two_errors_that_cancel_are_found(monkeypatch: pytest.MonkeyPatch) -> No
 
 def test_shared_weights_count_once() -> None:
     text = HEAD + "layers: [{conv: 4, kernel: 1, name: a}, {conv: 4, kernel: 1, shared: a, name: b}]\n"
-    found = verify(network(text), fvcore=False, values=False)
+    found = verify(network(text), fvcore=False, values=False, memory=False)
     assert found.agrees
     assert ("params", None, 20, 20, "torch", EQUAL) in rows(found.checks)
     assert ("macs", None, 2 * 16 * 64, 2 * 16 * 64, "FlopCounterMode", EQUAL) in rows(found.checks)
@@ -357,7 +369,7 @@ def test_what_takes_long_is_not_run_unless_asked_for(
     name: str, value: int, reason: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(room, name, value)
-    skipped = [check for check in verify(network(SMALL)).checks if check.verdict == NOT_RUN]
+    skipped = [check for check in verify(network(SMALL), memory=False).checks if check.verdict == NOT_RUN]
     assert [(check.quantity, check.peer) for check in skipped] == [
         ("macs", "fvcore"),
         ("activations", "fvcore"),
@@ -368,8 +380,8 @@ def test_what_takes_long_is_not_run_unless_asked_for(
     training = reason.replace("8,856", f"{2 * 3 * 8_856:,}")
     assert skipped[2].note == f"{training} (--values)"
     assert verify(network(SMALL)).agrees
-    asked = verify(network(SMALL), fvcore=True, values=True)
-    assert [check.verdict for check in asked.checks] == [EQUAL] * 9
+    asked = verify(network(SMALL), fvcore=True, values=True, memory=True)
+    assert [check.verdict for check in asked.checks] == [EQUAL] * 12
 
 
 def test_what_does_not_fit_into_the_memory(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -398,7 +410,7 @@ def test_fvcore_may_fail_by_itself(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_a_network_without_parameters() -> None:
-    found = verify(network(HEAD + "layers: [relu]\n"))
+    found = verify(network(HEAD + "layers: [relu]\n"), memory=False)
     assert [row[2:4] for row in rows(found.checks)] == [(1, 1), *[(0, 0)] * 6, (4 * 64, 4 * 64), (0, 0)]
     assert found.agrees
 
@@ -438,7 +450,7 @@ def small(tmp_path: Path) -> str:
 
 
 def test_the_table_of_a_network(call: Callable[..., Result], small: str) -> None:
-    result = call(small, "--no-fvcore", "--no-values")
+    result = call(small, "--no-fvcore", "--no-values", "--no-memory")
     version = torch.__version__
     assert (result.code, result.err) == (0, "")
     assert [line.rstrip() for line in result.out.splitlines()] == [
@@ -466,7 +478,7 @@ def test_the_table_of_a_network(call: Callable[..., Result], small: str) -> None
 
 def test_a_difference_exits_with_1(call: Callable[..., Result], small: str, monkeypatch: pytest.MonkeyPatch) -> None:
     wrong_work(monkeypatch)
-    result = call(small, "--no-fvcore", "--no-values")
+    result = call(small, "--no-fvcore", "--no-values", "--no-memory")
     assert result.code == 1
     lines = [line.split() for line in result.out.splitlines()]
     assert ["macs", "8,857", "8,856", "FlopCounterMode", str(torch.__version__), "differs"] in lines
@@ -480,11 +492,11 @@ def test_layers_past_the_first_twenty_are_counted(
     wrong_work(monkeypatch)
     path = tmp_path / "long.yaml"
     path.write_text(HEAD + "layers: [{conv: 4, kernel: 1, repeat: 23, name: c}]\n", encoding="utf-8")
-    result = call(str(path), "--no-fvcore", "--no-values")
+    result = call(str(path), "--no-fvcore", "--no-values", "--no-memory")
     assert "\n3 more layers differ (--format json shows all)\n" in result.out
     assert "c_20" in result.out
     assert "c_21" not in result.out
-    csv = call(str(path), "--no-fvcore", "--no-values", "--format", "csv")
+    csv = call(str(path), "--no-fvcore", "--no-values", "--no-memory", "--format", "csv")
     assert "\nmacs,c_23,1025,1024," in csv.out.replace("\r", "")
 
 

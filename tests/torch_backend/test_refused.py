@@ -1,0 +1,51 @@
+"""What PyTorch refuses to normalize, held against PyTorch."""
+
+from __future__ import annotations
+
+from itertools import product
+from pathlib import Path
+
+import pytest
+import torch
+
+import cnncalc
+from cnncalc.analysis.footprint import refused
+from cnncalc.analysis.step import Settings
+from cnncalc.torch_backend.build import build
+
+SPEC = """\
+cnncalc: 1
+name: one
+input: INPUT
+layers:
+  - {conv: 4, kernel: 1, norm: NORM, name: maps}
+  - global_avgpool
+  - {conv: 4, kernel: 1, norm: NORM, name: one}
+"""
+VECTOR = "cnncalc: 1\nname: one\ninput: [3]\nlayers:\n  - {linear: 4, norm: NORM, name: one}\n"
+
+
+@pytest.mark.parametrize("training", [False, True])
+@pytest.mark.parametrize("batch", [1, 2])
+@pytest.mark.parametrize(
+    ("input_", "norm"),
+    [
+        *product(("[3, 5]", "[3, 5, 5]", "[3, 2, 5, 5]"), ("bn", "instancenorm", "layernorm")),
+        ("[3]", "bn"),
+        ("[3]", "layernorm"),
+    ],
+)
+def test_as_pytorch_does(tmp_path: Path, input_: str, norm: str, batch: int, training: bool) -> None:
+    spec = VECTOR if input_ == "[3]" else SPEC.replace("INPUT", input_)
+    path = tmp_path / "one.yaml"
+    path.write_text(spec.replace("NORM", norm), "utf-8")
+    network = cnncalc.load(str(path))
+    module = build(network, device="cpu").train(training)
+    at = refused(network.graph, batch, Settings(training))
+    x = torch.zeros(batch, *network.graph.nodes[0].shape)
+    if at is None:
+        module(x)
+    else:
+        assert network.graph.nodes[at].path == f"one.{norm}"
+        with pytest.raises(ValueError, match="Expected more than 1"):
+            module(x)
