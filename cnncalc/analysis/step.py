@@ -56,9 +56,9 @@ class Settings(NamedTuple):
     with_side: bool = False
     in_place: bool = True
     adds_in_place: bool = True
-    device: str = "cpu"
+    device: str = "cuda"
     optimizer: str = "none"
-    implementation: str = "for-loop"
+    implementation: str = "foreach"
     weight_decay: bool = False
     checkpoint: tuple[Segment, ...] = ()
     amp: str = ""

@@ -52,7 +52,7 @@ def running_options(command: Command) -> Command:
             help="Blocks, by name or path, that the backward pass runs again instead of keeping their values; sqrt "
             "cuts the network into about as many parts as each has layers.",
         ),
-        click.option("--device", default="cpu", metavar="DEVICE", help="Where PyTorch would run it: cpu or cuda."),
+        click.option("--device", default="cuda", metavar="DEVICE", help="Where it would run: cuda (default) or cpu."),
         click.option("--no-inplace", is_flag=True, help="Nothing is written in place."),
         click.option("--torch", metavar="VERSION", help="Another version of PyTorch than the newest tested, as 1.9."),
     ]  # fmt: skip

@@ -51,7 +51,7 @@ def figures(
     """
     version = str(torch.__version__)
     # under a tracker, PyTorch sums the gradients of a value with several readers into a new tensor
-    settings = Settings(True, dtype, with_side, adds_in_place=False, torch=version)
+    settings = Settings(True, dtype, with_side, adds_in_place=False, device="cpu", torch=version)
     ours = footprint.measure(network.graph, batch, settings).totals
     usual = footprint.training(network.graph, batch, settings._replace(adds_in_place=True)).peak.bytes
     faked = Faked(network, batch, dtype, with_side)

@@ -67,7 +67,7 @@ layers:
         ),
         ("sum", "0", "0", "nothing is kept"),
         ("flatten1", "0", "0", "nothing is kept"),
-        ("drop", "f_out*n*b", "64*2*4", "the noise"),
+        ("drop", "f_out*n", "64*2", "the mask of dropout"),
         ("fc", "f_in*n*b", "64*2*4", "the values of drop"),
     ],
 )

@@ -49,7 +49,7 @@ activation_bytes: 1.832 kB (1.789 KiB), float32
 inference_memory: 7.152 kB (6.984 KiB), most alive at once, in the forward pass at b
 inference_memory = 5.360 kB (5.234 KiB) parameters + 256 B input + 1.536 kB (1.500 KiB) activations
 largest there: activations of a 1.024 kB, activations of b 512 B, input 256 B
-tensors as PyTorch 2.13 has them on cpu; memory inside its libraries is not counted
+tensors as PyTorch 2.13 has them on cuda; memory inside its libraries is not counted
 """
 
 # A step: the target's 8 bytes are input too, nothing kept is freed in the forward pass. In the gradients of b are alive
@@ -71,7 +71,7 @@ training_memory: 13.43 kB (13.12 KiB), most alive at once, in the backward pass 
 training_memory = 5.360 kB (5.234 KiB) parameters + 264 B input + 1.024 kB (1.000 KiB) saved + 44 B activations + \
 5.200 kB (5.078 KiB) gradients + 1.540 kB (1.504 KiB) passing
 largest there: gradients of fc 5.120 kB, saved of a 1.024 kB, passing of b 1.024 kB, passing of fc 512 B, input 256 B
-tensors as PyTorch 2.13 has them on cpu; forward pass, cross entropy and backward pass, without an optimizer; gradients \
+tensors as PyTorch 2.13 has them on cuda; forward pass, cross entropy and backward pass, without an optimizer; gradients \
 of values with several readers are summed in place; memory inside its libraries is not counted
 """
 
@@ -140,7 +140,7 @@ def test_json(cnncalc: Run, small: str) -> None:
         "kind": "gradients", "phase": "backward", "layer": "fc", "bytes": 5120,
     }  # fmt: skip
     assert data["settings"] == {
-        "torch": "2.13", "device": "cpu", "training": True, "optimizer": "momentum", "implementation": "for-loop",
+        "torch": "2.13", "device": "cuda", "training": True, "optimizer": "momentum", "implementation": "foreach",
         "weight_decay": False, "checkpoint": [], "amp": None, "in_place": False, "gradients_summed_in_place": True,
     }  # fmt: skip
     assert data["timeline"][-1]["phase"] == "backward"  # the step takes nothing
@@ -163,7 +163,7 @@ def test_options_change_what_they_say(cnncalc: Run) -> None:
         for more in (["--fused"], ["--no-foreach"], ["--foreach"])
     ]
     assert steps == sorted(set(steps))
-    assert totals(cnncalc, *adam)["training_memory_bytes"] == steps[1]  # PyTorch's choice on a CPU
+    assert totals(cnncalc, *adam)["training_memory_bytes"] == steps[2]  # PyTorch's choice on a GPU
     decayed = totals(cnncalc, "resnet18", "--train", "--optimizer", "sgd", "--foreach", "--weight-decay")
     assert (
         decayed["training_memory_bytes"]

@@ -36,7 +36,7 @@ def test_relu6_in_place_kept_no_copy_before_1_10(cnncalc: Run) -> None:
 
 def test_the_table_says_so(cnncalc: Run) -> None:
     last = cnncalc("memory", "lenet5", "--torch", "1.9").out.splitlines()[-1]
-    assert last.startswith("tensors as PyTorch 2.13 has them on cpu, apart from what is known to differ in 1.9;")
+    assert last.startswith("tensors as PyTorch 2.13 has them on cuda, apart from what is known to differ in 1.9;")
     assert "known to differ" not in cnncalc("memory", "lenet5").out
 
 

@@ -52,7 +52,7 @@ def test_networks(name: str, batch: int, training: bool) -> None:
     dtype = "float16" if name == "squeezenet1_1" else "bfloat16"
     network = cnncalc.load(name, input=(3, 48, 48))
     theirs = mixed(network, batch, training, dtype)
-    found = trace(network.graph, batch, Settings(training, amp=dtype, adds_in_place=False))
+    found = trace(network.graph, batch, Settings(training, amp=dtype, adds_in_place=False, device="cpu"))
     sizes = [size.at(batch) for size in found.sizes]
     before = sum(phase == "start" for phase, _ in found.origins)
     changes = [sizes[event] if event >= 0 else -sizes[~event] for event in found.events[before:]]

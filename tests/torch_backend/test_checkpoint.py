@@ -33,7 +33,7 @@ from cnncalc.torch_backend.build import build
 from cnncalc.torch_backend.tracker import Tracker, fake
 from tests.analysis.conftest import network
 
-TRAINING = Settings(training=True, adds_in_place=False)
+TRAINING = Settings(training=True, adds_in_place=False, device="cpu")
 
 
 class Call(NamedTuple):

@@ -29,7 +29,7 @@ CASES = [
 def test_the_batch_is_bracketed(name: str, training: bool, memory: int) -> None:
     network = cnncalc.load(name)
     # under a tracker, gradients of values with several readers are summed out of place
-    batch = Runs(network.graph, Settings(training, adds_in_place=False)).largest_batch(memory)
+    batch = Runs(network.graph, Settings(training, adds_in_place=False, device="cpu")).largest_batch(memory)
     assert batch >= 1
     assert measure(network, batch, training).peak <= memory < measure(network, batch + 1, training).peak
 
@@ -37,14 +37,14 @@ def test_the_batch_is_bracketed(name: str, training: bool, memory: int) -> None:
 @pytest.mark.parametrize(("name", "training"), [("vgg11", False), ("resnet18", True)])
 def test_exactly_what_one_sample_takes_is_enough(name: str, training: bool) -> None:
     network = cnncalc.load(name)
-    runs = Runs(network.graph, Settings(training, adds_in_place=False))
+    runs = Runs(network.graph, Settings(training, adds_in_place=False, device="cpu"))
     size = measure(network, 1, training).peak
     assert (runs.largest_batch(size), runs.largest_batch(size - 1)) == (1, 0)
 
 
 def test_the_input_is_bracketed() -> None:
     def runs_of(shape: Shape) -> Runs:
-        return Runs(cnncalc.load("resnet18", input=shape).graph, Settings())
+        return Runs(cnncalc.load("resnet18", input=shape).graph, Settings(device="cpu"))
 
     memory = 150_000_000
     (largest, following), search = by_input(cnncalc.load("resnet18").graph, memory, 2, runs_of)

@@ -87,7 +87,11 @@ def differences(name: str) -> Iterator[tuple[str, int, int]]:
     yield "saved, batch 2", _saved(network), Faked(network, 2).saved()
     for batch in BATCHES:
         faked = Faked(network, batch)
-        yield f"inference, batch {batch}", trace(network.graph, batch, Settings()).peak(batch), faked.inference().peak
+        yield (
+            f"inference, batch {batch}",
+            trace(network.graph, batch, Settings(device="cpu")).peak(batch),
+            faked.inference().peak,
+        )
         if (name, batch) not in REFUSED:
             yield from _training(network, faked, batch)
 
@@ -97,7 +101,7 @@ def _training(network: cnncalc.Network, faked: Faked, batch: int) -> Iterator[tu
     tracker = faked.training()
     peak, held = tracker.peak, tracker.live
     for optimizer in OPTIMIZERS:
-        settings = Settings(training=True, optimizer=optimizer, implementation="foreach", adds_in_place=False)
+        settings = Settings(training=True, optimizer=optimizer, device="cpu", adds_in_place=False)
         expected = peak
         if optimizer != "none":
             made = OURS[optimizer, True](list(faked.module.parameters()), foreach=True)
@@ -116,7 +120,7 @@ def _training(network: cnncalc.Network, faked: Faked, batch: int) -> Iterator[tu
 
 def _saved(network: cnncalc.Network) -> int:
     """Bytes that the forward pass keeps for the backward pass, by the rules."""
-    return sum(held.bytes for held in training(network.graph, 2, Settings()).saved)
+    return sum(held.bytes for held in training(network.graph, 2, Settings(device="cpu")).saved)
 
 
 @pytest.mark.parametrize("name", NETWORKS)

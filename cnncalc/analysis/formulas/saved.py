@@ -14,7 +14,7 @@ _MADE: Mapping[str, str] = MappingProxyType(
     {
         **dict.fromkeys(("bn", "layernorm", "groupnorm", "instancenorm"), "mean and deviation"),
         **dict.fromkeys(("maxpool", "global_maxpool"), "where each maximum was found, 8 bytes each"),
-        **dict.fromkeys(("dropout", "stochastic_depth"), "the noise"),
+        **dict.fromkeys(("dropout", "stochastic_depth"), "the mask of dropout"),
     }
 )
 
@@ -42,7 +42,7 @@ def saved(
     x, y = times(layer.x.values()) * size, times(layer.y.values()) * size
     positions = product(*layer.x.positions())
     rows = [times(positions) * size, times(layer.x.features) * size]
-    made = [y, times(layer.y.values()) * 8, layer.x.features * size, x, *rows]
+    made = [y, times(layer.y.values()), times(layer.y.values()) * 8, layer.x.features * size, x, *rows]
     if layer.op.name == "attention":
         made.append(times(Symbol("heads", layer.op.heads) * positions * positions) * size)
     found: dict[str, list[Expression]] = {}
