@@ -117,7 +117,17 @@ def main() -> None:
     ours, floor, ratio = pairs([PYTHON, "-c", "import cnncalc"], bare, 15)
     show("import cnncalc over bare python", f"{(ours - floor) * 1e3:.1f} ms ({ratio:.2f}x)", "<= 25 ms")
 
+    for arguments, goal in (
+        ("explain resnet1202", 0.3),
+        ("memory resnet50 --train", 0.25),
+        ("fit resnet50 --gpu a100-40gb --train", 0.5),
+    ):
+        ours, floor, ratio = pairs([CNNCALC, *arguments.split()], FLOOR, 9)
+        found = f"{ratio:.2f}x ({ours * 1e3:.0f} / {floor * 1e3:.0f} ms)"
+        show(f"{arguments} / the same imports", found, f"<= {goal} s")
+
     import cnncalc
+    from cnncalc.analysis.step import Settings, trace
     from cnncalc.spec import zoo
 
     check = [CNNCALC, "check", zoo.packaged()]
@@ -138,6 +148,13 @@ def main() -> None:
     ratio = (deep / deep_layers) / (resnet50 / layers)
     found = f"{ratio:.2f}x ({deep * 1e3:.1f} ms, depth {report.totals['depth']})"
     show("1,202-layer ResNet / resnet50, cost per operator", found, "<= 1.3x")
+    costs = []
+    for name in ("resnet1202", "resnet50"):
+        graph = cnncalc.load(name).graph
+        spent = best(lambda graph=graph: trace(graph, 1, Settings(training=True)), 9)
+        costs.append((spent / len(graph.nodes), spent))
+    found = f"{costs[0][0] / costs[1][0]:.2f}x ({costs[0][1] * 1e3:.0f} / {costs[1][1] * 1e3:.1f} ms)"
+    show("a step of the same two, followed by events, per operator", found, "<= 1.5x")
 
 
 if __name__ == "__main__":
