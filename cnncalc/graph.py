@@ -126,6 +126,14 @@ class Graph:
         self.blocks = blocks
         self.name = name
 
+    def counted(self, with_side: bool) -> list[Node]:
+        """The nodes that are run and counted: those of side outputs only where they are wanted too."""
+        return [node for node in self.nodes if with_side or node.side is None]
+
+    def ends(self, with_side: bool) -> list[int]:
+        """The nodes that the outputs come from, by index, and where they are wanted too those of the side outputs."""
+        return [*self.outputs, *(side.output for side in self.sides if with_side)]
+
     def per_node(self, rule: Callable[[Kind], Result]) -> list[Result]:
         """What ``rule`` says of every node; it is asked once for each kind."""
         answers = [rule(kind) for kind in self.kinds]

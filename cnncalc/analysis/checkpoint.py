@@ -22,9 +22,10 @@ SQRT = "sqrt"
 
 
 class Segment(NamedTuple):
-    """The layers from index ``first`` up to, without, ``stop``, run by ``torch.utils.checkpoint(use_reentrant=False)``:
+    """The layers from index ``first`` up to, without, ``stop``; ``path`` is that of the spec, or a range of two.
 
-    the backward pass keeps what they read from outside, and runs them again before it needs what they would have saved.
+    As run by ``torch.utils.checkpoint.checkpoint(use_reentrant=False)``: the backward pass keeps what they read from
+    outside, and runs them again before it needs what they would have saved.
     """
 
     path: str
@@ -77,7 +78,7 @@ def candidates(graph: Graph, with_side: bool = False) -> tuple[Segment, ...]:
     """What one would checkpoint: blocks, stages and joins with one input and one output.
 
     These are all instances of blocks, and of the paths of the top level those that stand for more than an operator with
-    what follows it (``norm``, ``act``). Some lie within others;: see :func:`outermost`.
+    what follows it (``norm``, ``act``). Some lie within others: see :func:`outermost`.
     """
     nodes = graph.nodes
     top = dict.fromkeys(node.path.partition(".")[0] for node in nodes)
@@ -127,9 +128,9 @@ def sqrt(graph: Graph, with_side: bool = False) -> list[Segment]:
 
 
 def protect(graph: Graph, replaced: Sequence[int | None], segments: Sequence[Segment]) -> list[int | None]:
-    """For every node, the input that its result overwrites, as :func:`~cnncalc.analysis.memory.overwritten` says,
+    """``replaced`` (:func:`~cnncalc.analysis.memory.overwritten`) without what would overwrite the input of a segment.
 
-    but never the input of a segment, or the second run would start from something else; PyTorch refuses that.
+    The second run would start from something else; PyTorch refuses that.
     """
     kept = {index for segment in segments for index in inputs(graph, segment, with_side=True)}
     result = list(replaced)
@@ -169,11 +170,10 @@ def _nodes(graph: Graph, segment: Segment, with_side: bool) -> list[Node]:
 def _last_uses(graph: Graph, with_side: bool) -> list[int]:
     """For every value, the index of its last reader; its own where it has none, past the end for an output."""
     last = list(range(len(graph.nodes)))
-    for node in graph.nodes:
-        if with_side or node.side is None:
-            for index in node.inputs:
-                last[index] = node.index
-    for index in [*graph.outputs, *([side.output for side in graph.sides] if with_side else [])]:
+    for node in graph.counted(with_side):
+        for index in node.inputs:
+            last[index] = node.index
+    for index in graph.ends(with_side):
         last[index] = len(last)
     return last
 
@@ -189,7 +189,7 @@ def _written(graph: Graph, replaced: Sequence[int | None], node: Node) -> Iterat
 
 def _cuts(graph: Graph, with_side: bool) -> list[int]:
     """The indices of the layers before which one value alone is alive, that nothing writes over."""
-    nodes = [node for node in graph.nodes if with_side or node.side is None]
+    nodes = graph.counted(with_side)
     last = _last_uses(graph, with_side)
     replaced = overwritten(graph, with_side)
     written = {index for node in nodes for index in _written(graph, replaced, node)}

@@ -34,15 +34,11 @@ def overwritten(graph: Graph, with_side: bool) -> list[int | None]:
     backward pass. ``inplace:`` in the spec decides otherwise.
     """
     uses = [0] * len(graph.nodes)
-    for node in graph.nodes:
-        if with_side or node.side is None:
-            for index in node.inputs:
-                uses[index] += 1
-    for index in graph.outputs:
+    for node in graph.counted(with_side):
+        for index in node.inputs:
+            uses[index] += 1
+    for index in graph.ends(with_side):
         uses[index] += 1
-    if with_side:
-        for side in graph.sides:
-            uses[side.output] += 1
     return [_overwritten(graph, node, uses) for node in graph.nodes]
 
 

@@ -10,10 +10,11 @@ series-parallel or the search comes to an end; otherwise with a bound that no or
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from math import inf
 from typing import NamedTuple
 
 from cnncalc.analysis.memory import overwritten
-from cnncalc.analysis.scheduling import LIMIT, Job, Plan, ancestors, lowest
+from cnncalc.analysis.scheduling import LIMIT, Job, Plan, ancestors, lowest, planned
 from cnncalc.analysis.step import Settings, Trace, trace
 from cnncalc.graph import Graph, Node
 
@@ -54,7 +55,7 @@ def best(graph: Graph, batch: int, settings: Settings, limit: int = LIMIT) -> Be
     levels = [start]
     for piece in pieces:
         levels.append(levels[-1] + piece.net)
-    owns = [level + piece.own for level, piece in zip(levels, pieces, strict=False)]
+    owns = [levels[at] + piece.own for at, piece in enumerate(pieces)]
     plans: dict[int, Plan] = {}
     floor = start
     for at in sorted(range(len(pieces)), key=lambda at: -owns[at]):
@@ -68,9 +69,12 @@ def best(graph: Graph, batch: int, settings: Settings, limit: int = LIMIT) -> Be
 
 
 class _Piece(NamedTuple):
-    """Layers between two cuts as jobs (what frees a value with several readers is one too), which go before which, the
-    height that they end at, the peak of their own order, and one that no order is below: what a layer takes while all
-    is alive that is made before it and read by it or after it, in whichever order.
+    """Layers between two cuts as jobs; what frees a value with several readers is one too. Heights are in bytes above
+    where the piece starts.
+
+    ``before`` has for each job those right before it, ``net`` the height at the end, ``own`` the peak of the network's
+    order. No order is below ``least``: what a layer takes while all is alive that is made before it and read by it or
+    after it, in whichever order.
     """
 
     jobs: list[Job]
@@ -82,12 +86,12 @@ class _Piece(NamedTuple):
 
 class _Network:
     def __init__(self, graph: Graph, batch: int, settings: Settings, run: Trace) -> None:
-        self.nodes = [node for node in graph.nodes[1:] if settings.with_side or node.side is None]
+        self.nodes = graph.counted(settings.with_side)[1:]
         self.sizes = [size.at(batch) for size in run.sizes]
         self.places: Mapping[int, int] = run.places
         replaced = overwritten(graph, settings.with_side)
         self.writes = {node.index for node in self.nodes if settings.in_place and replaced[node.index] is not None}
-        self.ends = {*graph.outputs, *(side.output for side in graph.sides if settings.with_side)}
+        self.ends = set(graph.ends(settings.with_side))
         self.hills = self._hills(run)
         kept = {self.places[end] for end in self.ends} | {self.places[0]}
         self.last: dict[int, int] = {}
@@ -115,9 +119,8 @@ class _Network:
 
     def pieces(self) -> list[_Piece]:
         """The network cut after every layer whose value alone is read from there on."""
-        last = {node.index: len(self.places) * 2 for node in self.nodes if node.index in self.ends}
-        for node in self.nodes:
-            last.update((index, node.index) for index in node.inputs if index not in self.ends)
+        last: dict[int, float] = {index: node.index for node in self.nodes for index in node.inputs}
+        last.update(dict.fromkeys(self.ends, inf))
         found = []
         piece: list[Node] = []
         until = last.get(0, 0)
@@ -126,7 +129,7 @@ class _Network:
             if until <= node.index:
                 found.append(self._piece(piece))
                 piece = []
-            until = max(until, last.get(node.index, len(self.places) * 2))  # what nothing reads may run at any time
+            until = max(until, last.get(node.index, inf))  # what nothing reads may run at any time
         if piece:
             found.append(self._piece(piece))
         return found
@@ -160,12 +163,8 @@ class _Network:
             for size, final in freed.get(at, ()):
                 jobs.append(Job(0, -size, ()))
                 links.append({moved[other] for other in final})
-        level = own = 0
-        for job in jobs:
-            own = max(own, level + job.hill)
-            level += job.net
-        least = self._least(nodes, before, above, users)
-        return _Piece(jobs, links, level, own, least)
+        net = sum(job.net for job in jobs)
+        return _Piece(jobs, links, net, planned(jobs).peak, self._least(nodes, before, above, users))
 
     def _least(
         self,
@@ -184,9 +183,8 @@ class _Network:
         given_back = 0
         for place, readers in users.items():
             freed = self.last.get(place) in number
-            maker = next(
-                (at for at in readers if self.places[nodes[at].index] == place and self._is_new(nodes[at])), None
-            )
+            made = (at for at in readers if self.places[nodes[at].index] == place and self._is_new(nodes[at]))
+            maker = next(made, None)
             during = (1 << len(nodes)) - 1 if maker is None else below[maker]
             if freed:
                 until = 0
@@ -207,9 +205,9 @@ class _Network:
         return all(self.places[index] != self.places[node.index] for index in node.inputs)
 
     def _before(self, nodes: Sequence[Node], number: Mapping[int, int]) -> list[set[int]]:
-        """For each layer those of the piece that come before it: what it reads; and of a storage that is written over,
+        """For each layer those of the piece that come before it.
 
-        every reader stays on its side of the write.
+        That is what it reads; and every reader of a storage that is written over stays on its side of the write.
         """
         found = []
         writer: dict[int, int] = {}

@@ -139,7 +139,7 @@ def needs(graph: Graph, with_side: bool = False) -> list[Needs]:
         before = node.op.name not in TAKES_NOTHING and any(learned[index] for index in node.inputs)
         learned.append(bool(graph.kinds[node.kind].weights) or before)
     leads = [False] * len(graph.nodes)
-    for index in (*graph.outputs, *(side.output for side in graph.sides)):
+    for index in graph.ends(with_side=True):
         leads[index] = True
     for node in reversed(graph.nodes):
         if leads[node.index] and node.op.name not in TAKES_NOTHING:
@@ -158,17 +158,17 @@ def gradients(kind: Kind, needed: Needs, convention: Backward) -> tuple[int, int
     """Multiply-accumulates of one sample that the convention sees in the gradients of a layer's weights, and in those
     of its values.
     """
-    found = {"weight": 0, "value": 0}
+    weight = value = 0
     multiplies = needed.output and kind.op.work(*kind.inputs, kind.output)["mac"]
     for product in PRODUCTS[kind.op.name](kind) if multiplies else ():
         if not convention.weightless and "weight" not in product.operands:
             continue
         for operand in product.operands:
             if operand == "weight":
-                found["weight"] += product.macs * (1 if convention.grouped else product.groups)
+                weight += product.macs * (1 if convention.grouped else product.groups)
             elif operand == "made" or (operand == "input" and needed.input):
-                found["value"] += product.macs
-    return found["weight"], found["value"]
+                value += product.macs
+    return weight, value
 
 
 def measure(graph: Graph, assumptions: Assumptions) -> dict[str, list[int]]:
@@ -184,7 +184,8 @@ def measure(graph: Graph, assumptions: Assumptions) -> dict[str, list[int]]:
     for node in graph.nodes:
         key = (node.kind, needed[node.index])
         if key not in known:
-            known[key] = [rule.weight * sum(gradients(graph.kinds[node.kind], key[1], rule)) for rule in rules.values()]
+            kind = graph.kinds[node.kind]
+            known[key] = [one.weight * sum(gradients(kind, key[1], one)) for one in rules.values()]
         for column, value in zip(columns.values(), known[key], strict=True):
             column.append(value * node.count * assumptions.batch)
     return columns

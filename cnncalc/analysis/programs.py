@@ -12,9 +12,10 @@ from typing import NamedTuple
 
 
 class Program(NamedTuple):
-    """``written`` has, by variant (``conventions.VARIANTS``), the paths of the operators that are written like that:
+    """A program, and which operators it writes in another way.
 
-    of those with the variant's keyword, the ones whose path matches, ``*`` standing for any part of it.
+    ``written`` has by variant (``conventions.VARIANTS``) the paths of such operators: of those with the variant's
+    keyword, the ones whose path matches, ``*`` standing for any part of it.
     """
 
     source: str

@@ -41,14 +41,15 @@ def lowest(jobs: Sequence[Job], before: Sequence[Collection[int]], floor: int = 
     ``before`` has for each job those that come before it; all have smaller numbers. A search ends after ``limit``
     steps: then it is the best order found.
     """
-    plan = _plan(jobs)
-    if plan.peak <= floor:
-        return plan._replace(bound=floor)
+    given = planned(jobs)
+    if given.peak <= floor:
+        return given._replace(bound=floor)
     parts, links = _reduced([[job] for job in jobs], _direct(before))
     merged, after = _flat(parts, links)
     if len(parts) == 1:
-        return min(plan, _plan(merged), key=lambda plan: plan.peak)._replace(bound=max(_plan(merged).peak, floor))
-    return _search(merged, after, max(floor, 0), plan, limit)
+        solved = planned(merged)
+        return min(given, solved, key=lambda plan: plan.peak)._replace(bound=max(solved.peak, floor))
+    return _search(merged, after, max(floor, 0), given, limit)
 
 
 def ancestors(before: Sequence[Collection[int]]) -> list[int]:
@@ -62,8 +63,8 @@ def ancestors(before: Sequence[Collection[int]]) -> list[int]:
     return found
 
 
-def _plan(jobs: Iterable[Job]) -> Plan:
-    """The jobs in their order."""
+def planned(jobs: Iterable[Job]) -> Plan:
+    """The plan of running jobs in the order in which they are given."""
     peak = level = 0
     names: list[int] = []
     for job in jobs:
@@ -165,6 +166,8 @@ class _State(NamedTuple):
 
 
 class _Way(NamedTuple):
+    """The last job that has run, and those before it."""
+
     before: _Way | None
     job: int
 
@@ -198,14 +201,14 @@ def _search(jobs: list[Job], before: list[list[int]], floor: int, known: Plan, l
     greedy = first
     while greedy.ready:
         greedy = run(greedy, min(greedy.ready, key=lambda job: _key(jobs[job])))
-    known = min(known, _plan(jobs[job] for job in _jobs(greedy)), key=lambda plan: plan.peak)
+    known = min(known, planned(jobs[job] for job in _jobs(greedy)), key=lambda plan: plan.peak)
     heap = [(floor, 0, 0, settled(first, floor))]
     seen: set[int] = set()
     steps = pushed = 0
     while heap and heap[0][0] < known.peak:
         peak, _, _, state = heappop(heap)
         if not state.ready:
-            return _plan(jobs[job] for job in _jobs(state))._replace(bound=peak)
+            return planned(jobs[job] for job in _jobs(state))._replace(bound=peak)
         if steps >= limit:
             return known._replace(bound=peak)
         if state.done in seen:

@@ -16,11 +16,12 @@ from cnncalc.tape.checkpoint import Recomputed
 from cnncalc.tape.engine import PRODUCT, Call
 from cnncalc.tape.optimizers import Optimizer
 from cnncalc.tape.tape import Tape
-from cnncalc.tape.values import Leaf, Size, Value
+from cnncalc.tape.tensors import WHOLE
+from cnncalc.tape.values import Size, Value
 from cnncalc.tape.versions import TESTED, rules
 from cnncalc.values import dtype_bytes
 
-#: buffers that hold whole numbers of 8 bytes, whatever the data type of the network
+#: buffers that hold whole numbers, whatever the data type of the network
 WHOLE_BUFFERS = ("num_batches_tracked", "relative_position_index")
 #: the kinds of storages, and what each is
 KINDS: Mapping[str, str] = {
@@ -159,8 +160,8 @@ class _Run:
         self.kinds: dict[int, str] = {}
         self.weights: dict[int, dict[str, Value]] = {}
         self.buffers: dict[int, dict[str, Value]] = {}
-        self.nodes = [node for node in graph.nodes if settings.with_side or node.side is None]
-        self.ends = [*graph.outputs, *([side.output for side in graph.sides] if settings.with_side else [])]
+        self.nodes = graph.counted(settings.with_side)
+        self.ends = graph.ends(settings.with_side)
         self.order = self.nodes[1:] if order is None else [graph.nodes[index] for index in order]
         self.segments = settings.checkpoint if settings.training else ()
         self.replaced: list[int | None] = [None] * len(graph.nodes)
@@ -182,7 +183,7 @@ class _Run:
         targets = self._targets() if self.settings.training else []
         optimizer = self._optimizer() if self.settings.training else None
         tape.phase = "forward"
-        tape.autocast = bool(self.settings.amp)
+        tape.autocast = self.settings.amp
         outputs = self._forward(x)
         forward_end = len(tape.events)
         if targets:
@@ -195,10 +196,9 @@ class _Run:
             tape.phase = "optimizer"
             optimizer.step()
         events = list(tape.events)  # what is freed from here on is no part of the run
-        kinds = self._kinds()
         return Trace(
             tape.storages,
-            kinds,
+            self._kinds(),
             tape.origins,
             events,
             forward_end,
@@ -215,9 +215,8 @@ class _Run:
         kinds = dict(self.kinds)
         for weights in self.weights.values():
             for value in weights.values():
-                leaf = value.edge.node if value.edge else None
-                if isinstance(leaf, Leaf) and leaf.grad is not None:
-                    kinds[leaf.grad.storage.number] = "gradients"
+                if value.grad is not None:
+                    kinds[value.grad.storage.number] = "gradients"
         for number in self.tape.saved:
             kinds.setdefault(number, "saved")
         return [kinds.get(number) or by_phase[phase] for number, (phase, _) in enumerate(self.tape.origins)]
@@ -239,7 +238,7 @@ class _Run:
             name: self._mark(tape.parameter(shape), "parameters") for name, shape in kind.weights.items()
         }
         self.buffers[node.index] = {
-            name: self._mark(tape.new(shape, scales=False, itemsize=_buffer_bytes(name)), "buffers")
+            name: self._mark(tape.new(shape, False, WHOLE if name in WHOLE_BUFFERS else None), "buffers")
             for name, shape in node.op.buffers(*kind.inputs).items()
         }
 
@@ -250,11 +249,10 @@ class _Run:
             node = self.graph.nodes[end]
             self.tape.layer = end
             shape = (self.tape.batch * node.count, *node.shape[1:])
-            found.append(self._mark(self.tape.new(shape, itemsize=8), "input"))
+            found.append(self._mark(self.tape.new(shape, itemsize=WHOLE), "input"))
         return found
 
     def _optimizer(self) -> Optimizer:
-        """The optimizer with its state."""
         settings = self.settings
         own = [node.index for node in self.nodes[1:] if node.shared is None]
         parameters = [(index, value) for index in own for value in self.weights[index].values()]
@@ -330,6 +328,7 @@ class _Run:
                 del values[index]
 
     def _loss(self, outputs: Sequence[Value], targets: Sequence[Value]) -> Value:
+        """The sum of the cross entropies of all outputs; each is let go when it is added."""
         tape = self.tape
         tape.in_place = False
         losses = []
@@ -340,8 +339,3 @@ class _Run:
         while losses:
             total = tape.add(total, losses.pop(0))
         return total
-
-
-def _buffer_bytes(name: str) -> int | None:
-    """Bytes of a value of a buffer, None where the network's data type has them."""
-    return 8 if name.rpartition(".")[2] in WHOLE_BUFFERS else None

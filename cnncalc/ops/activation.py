@@ -24,6 +24,10 @@ class _Activation(Op):
     module: ClassVar[str]
     keeps: ClassVar[Keeps] = "input"
 
+    @property
+    def saves_output(self) -> bool:
+        return self.keeps != "input"
+
     def shape(self, x: Shape) -> Shape:
         return x
 
@@ -48,7 +52,6 @@ class ReLU(_Activation):
     unit = Work(cmp=1)
     module = "ReLU"
     can_run_in_place = True
-    saves_output = True
     keeps = "output"
 
 
@@ -68,7 +71,6 @@ class LeakyReLU(_Activation):
     unit = Work(cmp=1, mul=1)
     module = "LeakyReLU"
     can_run_in_place = True
-    saves_output = True
     keeps = "input, or output in place"
 
     slope: float = 0.01
@@ -81,7 +83,6 @@ class ELU(_Activation):
     unit = Work(cmp=1, exp=1, add=1, mul=1)
     module = "ELU"
     can_run_in_place = True
-    saves_output = True
     keeps = "input, or output in place"
 
     alpha: float = 1.0
@@ -94,7 +95,6 @@ class SELU(_Activation):
     unit = Work(cmp=1, exp=1, add=1, mul=2)
     module = "SELU"
     can_run_in_place = True
-    saves_output = True
     keeps = "input, or output in place"
 
 
@@ -148,7 +148,6 @@ class Sigmoid(_Activation):
 
     unit = Work(exp=1, add=1, div=1)
     module = "Sigmoid"
-    saves_output = True
     keeps = "output"
 
 
@@ -158,7 +157,6 @@ class Tanh(_Activation):
 
     unit = Work(tanh=1)
     module = "Tanh"
-    saves_output = True
     keeps = "output"
 
 
@@ -169,6 +167,9 @@ class Softplus(_Activation):
     unit = Work(exp=1, add=1, log=1)
     module = "Softplus"
 
+    def run(self, tape: Tape, x: Value) -> Value:
+        return tape.pointwise(tape.raised(x, on="cuda"), self.keeps)
+
 
 @op("softmax")
 class Softmax(_Activation):
@@ -177,7 +178,6 @@ class Softmax(_Activation):
     For n values: n - 1 comparisons for the maximum, n subtractions, n exponentials, n - 1 additions, n divisions.
     """
 
-    saves_output = True
     keeps = "output"
 
     def work(self, x: Shape, y: Shape) -> Work:
@@ -187,6 +187,9 @@ class Softmax(_Activation):
 
     def reach(self, x: Shape) -> tuple[Tap, ...]:
         return (Tap(x[1], 0, 0),) if len(x) == 2 else POINTWISE
+
+    def run(self, tape: Tape, x: Value) -> Value:
+        return tape.softmax(x)
 
     def lowering(self, x: Shape) -> Lowering:
         return Lowering("torch.nn.Softmax", (1 if len(x) > 2 else -1,))

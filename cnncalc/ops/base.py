@@ -173,8 +173,6 @@ class Op(ABC):
     result: ClassVar[str] = "new"
     #: PyTorch can write the result over an input
     can_run_in_place: ClassVar[bool] = False
-    #: PyTorch's backward needs the output (of some only where they ran in place), so nothing may overwrite it
-    saves_output: ClassVar[bool] = False
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         values = dict(zip(self.fields, args, strict=False))
@@ -205,6 +203,11 @@ class Op(ABC):
     def arguments(self) -> Iterator[tuple[str, Any]]:
         """The fields and their values, in order."""
         return ((name, self.__dict__[name]) for name in self.fields)
+
+    @property
+    def saves_output(self) -> bool:
+        """Whether PyTorch's backward needs the output (of some only where they ran in place): it is not overwritten."""
+        return False
 
     @abstractmethod
     def shape(self, *inputs: Any, **_: Any) -> Shape:
@@ -247,6 +250,10 @@ class Op(ABC):
     @abstractmethod
     def run(self, tape: Tape, *xs: Any, **_: Any) -> Value:
         """The output, of values with a batch axis: what the module of :meth:`lowering` has PyTorch do, call by call."""
+
+    def batched(self, x: Value) -> Shape:
+        """The output's shape with the batch of the input, [batch, *shape]."""
+        return (x.shape[0], *self.shape(x.shape[1:]))
 
     @classmethod
     @abstractmethod

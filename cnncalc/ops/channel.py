@@ -68,7 +68,7 @@ class MaxOut(Op):
         return Work(cmp=elements(x) - elements(y))
 
     def run(self, tape: Tape, x: Value) -> Value:
-        return tape.amax(tape.unflatten(x, 1, (-1, self.pieces)), 2, keepdim=False)
+        return tape.amax(tape.unflatten(x, 1, (-1, self.pieces)), 2)
 
     def lowering(self, x: Shape) -> Lowering:
         return Lowering("cnncalc.torch_backend.modules.MaxOut", (self.pieces,))

@@ -58,7 +58,7 @@ class _Convolution(Op):
 
     def lowering(self, x: Shape) -> Lowering:
         axes = self._axes(x)
-        uneven = any(axis.before != axis.after for axis in axes)
+        uneven = window.is_uneven(axes)
         arguments = {
             "stride": tuple(axis.stride for axis in axes),
             "padding": (0,) * len(axes) if uneven else tuple(axis.before for axis in axes),
@@ -71,9 +71,9 @@ class _Convolution(Op):
         return Lowering("cnncalc.torch_backend.modules.Padded", (conv, window.torch_padding(axes), 0.0))
 
     def run(self, tape: Tape, x: Value) -> Value:
-        shape = (x.shape[0], *self.shape(x.shape[1:]))
+        shape = self.batched(x)
         axes = self._axes(x.shape[1:])
-        if any(axis.before != axis.after for axis in axes):
+        if window.is_uneven(axes):
             x = tape.pad(x, window.torch_padding(axes))
         return self._convolve(tape, x, shape)
 
@@ -249,7 +249,7 @@ class ConvTranspose(Op):
         )
 
     def run(self, tape: Tape, x: Value) -> Value:
-        shape = (x.shape[0], *self.shape(x.shape[1:]))
+        shape = self.batched(x)
         return tape.conv(x, tape.weights["weight"], tape.weights.get("bias"), shape)
 
     def lowering(self, x: Shape) -> Lowering:

@@ -64,15 +64,15 @@ class MaxPool(_WindowPool):
         return Work(cmp=(prod(window.per_axis(self.kernel, len(x) - 1, "kernel")) - 1) * elements(y))
 
     def run(self, tape: Tape, x: Value) -> Value:
-        shape = (x.shape[0], *self.shape(x.shape[1:]))
+        shape = self.batched(x)
         axes = self._axes(x.shape[1:])
-        if any(axis.before != axis.after for axis in axes):
+        if window.is_uneven(axes):
             x = tape.pad(x, window.torch_padding(axes))
         return tape.max_pool(x, shape)
 
     def lowering(self, x: Shape) -> Lowering:
         axes = self._axes(x)
-        uneven = any(axis.before != axis.after for axis in axes)
+        uneven = window.is_uneven(axes)
         pool = Lowering(
             f"torch.nn.MaxPool{len(axes)}d",
             (tuple(axis.kernel for axis in axes),),
@@ -122,7 +122,7 @@ class AvgPool(_WindowPool):
         return Work(add=(window_size - 1) * elements(y), div=elements(y))
 
     def run(self, tape: Tape, x: Value) -> Value:
-        shape = (x.shape[0], *self.shape(x.shape[1:]))
+        shape = self.batched(x)
         if self.pad != "same_tf":
             return tape.pool(x, shape)
         padding = window.torch_padding(self._axes(x.shape[1:]))
@@ -185,7 +185,7 @@ class LPPool(_WindowPool):
         return sums + (Work(sqrt=n) if self.power == 2 else Work(log=n, mul=n, exp=n))
 
     def run(self, tape: Tape, x: Value) -> Value:
-        out = tape.pool(tape.pow(x), (x.shape[0], *self.shape(x.shape[1:])))
+        out = tape.pool(tape.pow(x), self.batched(x))
         return tape.pow(tape.scaled(tape.mul(tape.sign(out), tape.pointwise(tape.abs(out), "output"))))
 
     def lowering(self, x: Shape) -> Lowering:
@@ -325,7 +325,7 @@ class GlobalMaxPool(_GlobalPool):
         return Work(cmp=elements(x) - elements(y))
 
     def run(self, tape: Tape, x: Value) -> Value:
-        return tape.max_pool(x, (x.shape[0], *self.shape(x.shape[1:])))
+        return tape.max_pool(x, self.batched(x))
 
 
 @op("upsample")
@@ -359,7 +359,7 @@ class Upsample(Op):
         )
 
     def run(self, tape: Tape, x: Value) -> Value:
-        return tape.resize(x, (x.shape[0], *self.shape(x.shape[1:])))
+        return tape.resize(x, self.batched(x))
 
     def lowering(self, x: Shape) -> Lowering:
         return Lowering("torch.nn.Upsample", (), {"scale_factor": self._factors(x), "mode": self.mode})

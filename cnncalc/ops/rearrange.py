@@ -235,7 +235,7 @@ class PixelShuffle(_Rearrangement):
         return (Tap(1, Fraction(1, self.factor) if self.factor > 1 else 1, 0),) * 2
 
     def run(self, tape: Tape, x: Value) -> Value:
-        return tape.rearranged(x, (x.shape[0], *self.shape(x.shape[1:])))
+        return tape.rearranged(x, self.batched(x))
 
     def lowering(self, x: Shape) -> Lowering:
         return Lowering("torch.nn.PixelShuffle", (self.factor,))
@@ -264,7 +264,7 @@ class SpaceToDepth(_Rearrangement):
         return (Tap(self.factor, self.factor, 0),) * 2
 
     def run(self, tape: Tape, x: Value) -> Value:
-        return tape.rearranged(x, (x.shape[0], *self.shape(x.shape[1:])))
+        return tape.rearranged(x, self.batched(x))
 
     def lowering(self, x: Shape) -> Lowering:
         return Lowering("torch.nn.PixelUnshuffle", (self.factor,))

@@ -176,8 +176,7 @@ class Constant(Op):
         return None
 
     def run(self, tape: Tape, x: Value) -> Value:
-        weight = tape.weights["weight"]
-        return tape.repeat(tape.unsqueeze(weight, 0))
+        return tape.repeat(tape.unsqueeze(tape.weights["weight"], 0))
 
     def lowering(self, x: Shape) -> Lowering:
         return Lowering("cnncalc.torch_backend.modules.Constant", (self.shape(x),))

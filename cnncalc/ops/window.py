@@ -106,6 +106,11 @@ def _axis(n: int, k: int, s: int, pad: int | str, d: int, ceil: bool) -> Axis:
     return Axis(size, pad, pad, k, s, d)
 
 
+def is_uneven(axes: list[Axis]) -> bool:
+    """Whether padding differs before and after an axis: PyTorch's modules then need it as a step of its own."""
+    return any(axis.before != axis.after for axis in axes)
+
+
 def torch_padding(axes: list[Axis]) -> tuple[int, ...]:
     """Padding in the order of ``torch.nn.functional.pad``: last axis first, before and after."""
     return tuple(side for axis in reversed(axes) for side in (axis.before, axis.after))

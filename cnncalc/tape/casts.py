@@ -19,11 +19,12 @@ HALF, FULL = 2, 4
 class Casts(Recorder):
     """Casts of values to the data type in which an operator runs, where ``autocast`` is on.
 
-    :attr:`itemsize`, bytes of the values that are made where nothing else is said, then follows the operators.
+    ``autocast`` is float16 or bfloat16. :attr:`itemsize`, bytes of the values that are made where nothing else is said,
+    then follows the operators.
     """
 
     device: str = "cpu"
-    autocast: bool = False
+    autocast: str = ""
 
     def __init__(self, batch: int, itemsize: int, adds_in_place: bool = True) -> None:
         super().__init__(batch, itemsize, adds_in_place)

@@ -23,10 +23,10 @@ class Recomputed(Exception):
 class Checkpoint:
     """A part of the forward pass whose nodes keep nothing but, together, the part's inputs.
 
-    As ``torch.utils.checkpoint(part, *inputs, use_reentrant=False)``: the first of its nodes that asks for what it
-    saved has the whole part run again, up to the last value that is saved. PyTorch saves what an operator reads before
-    it runs, and what it makes afterwards, so that an operator which saves only the former isn't run a second time where
-    it is the last.
+    As ``torch.utils.checkpoint.checkpoint(part, *inputs, use_reentrant=False)``: the first of its nodes that asks for
+    what it saved has the whole part run again, up to the last value that is saved. PyTorch saves what an operator reads
+    before it runs, and what it makes afterwards, so that an operator which saves only the former isn't run a second
+    time where it is the last.
     """
 
     __slots__ = ("begin", "inputs", "last", "packed", "part", "recomputed", "stop", "wanted")

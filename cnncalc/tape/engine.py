@@ -22,7 +22,7 @@ from cnncalc.values import Shape
 class Call(NamedTuple):
     """A call of a library for a result that was just taken: after how many events, in which phase and layer, and what.
 
-    ``what`` is :data:`PRODUCT`, or of a convolution one of :data:`CONVOLUTION`.
+    ``what`` is :data:`PRODUCT` or one of :data:`CONVOLUTION`.
     """
 
     at: int
@@ -31,8 +31,9 @@ class Call(NamedTuple):
     what: str
 
 
-#: a product of matrices; a convolution, and the gradients of its input and its weight
+#: a product of matrices
 PRODUCT = "product"
+#: a convolution, the gradient of its input, and that of its weight
 CONVOLUTION = ("forward", "input_gradient", "weight_gradient")
 
 
@@ -43,9 +44,9 @@ class Recorder:
     by number those that a node keeps, each with the phases and layers of such nodes. ``marks`` has the number of events
     at which each layer begins, its phase and its index: where :attr:`phase` or :attr:`layer` is set. An event is the
     number of a storage that is taken, or ``~number`` of one that is given back. ``calls`` are those of libraries that
-    may take memory for themselves. ``adds_in_place`` is how PyTorch sums
-    the gradients of a value with several readers: into the first where it can. Under a dispatch mode, as trackers are,
-    it never does.
+    may take memory for themselves. ``records`` says whether gradients are recorded, as in PyTorch's grad mode.
+    ``adds_in_place`` is how PyTorch sums the gradients of a value with several readers: into the first where it can.
+    Under a dispatch mode, as trackers are, it never does.
     """
 
     def __init__(self, batch: int, itemsize: int, adds_in_place: bool = True) -> None:
@@ -66,7 +67,7 @@ class Recorder:
 
     @property
     def phase(self) -> str:
-        """What the run is at."""
+        """The part of the run that later storages and events belong to, such as forward or backward."""
         return self._phase
 
     @phase.setter
@@ -76,7 +77,7 @@ class Recorder:
 
     @property
     def layer(self) -> int:
-        """The index of the layer that runs."""
+        """The index of the layer that later storages and events belong to."""
         return self._layer
 
     @layer.setter
@@ -90,9 +91,13 @@ class Recorder:
     def new(
         self, shape: Shape, scales: bool = True, itemsize: int | None = None, strides: Strides | None = None
     ) -> Value:
-        """A value with a storage of its own."""
-        again = self._checkpoint if self.recomputes else None
+        """A value with a storage of its own; ``shape`` is with the batch, strides are by default those of row order.
+
+        Raises:
+            Recomputed: a part runs again, and what it needs no more comes here.
+        """
         number = len(self.storages)
+        again = self._checkpoint if self.recomputes else None
         if again is not None and number - again.begin == again.stop:
             raise Recomputed(False)
         size = itemsize or self.itemsize
@@ -193,6 +198,7 @@ class Recorder:
                 self._accumulate(node)
                 continue
             results = self._run(node)
+            # by index: a name for a gradient would be a reference to it
             for edge, index in zip(node.edges, range(len(results)), strict=True):
                 if edge is None:
                     continue

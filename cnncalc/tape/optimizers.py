@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from cnncalc.tape.tape import Tape
-from cnncalc.tape.values import Leaf, Value
+from cnncalc.tape.values import Value
 
 #: the words for an optimizer, and what each is in PyTorch; weight decay is asked for apart
 OPTIMIZERS: Mapping[str, str] = {
@@ -30,7 +30,8 @@ _STATES = {"none": 0, "sgd": 0, "momentum": 1, "adam": 2, "adamw": 2}  # values 
 class Optimizer:
     """The state of an optimizer, which is taken here and kept, and its step.
 
-    ``parameters`` has the layer and the value of each; those without a gradient at the step are left alone.
+    ``optimizer`` is one of :data:`OPTIMIZERS`, ``implementation`` one of :data:`IMPLEMENTATIONS`. ``parameters`` has
+    the layer and the value of each; those without a gradient at the step are left alone.
     ``weight_decay`` says that the decay is not 0. Where it is added to the gradient (all but adamw) that takes a copy.
     ``device`` is cpu or cuda: Adam's count of steps, 4 bytes for each parameter, is on the CPU unless fused.
     """
@@ -60,7 +61,7 @@ class Optimizer:
 
     def step(self) -> None:
         """What ``optimizer.step()`` takes and gives back."""
-        learned = [pair for pair in self.parameters if _gradient(pair[1]) is not None]
+        learned = [pair for pair in self.parameters if pair[1].grad is not None]
         if self.implementation == "foreach":
             self._foreach(learned)
         elif self.implementation == "for-loop":
@@ -68,7 +69,8 @@ class Optimizer:
 
     def _foreach(self, parameters: Sequence[tuple[int, Value]]) -> None:
         if self.counts:
-            self._one()
+            self.tape.layer = 0
+            self.tape.new((), scales=False, itemsize=4)  # the 1 that is added to every count of steps
         decayed = [self._like(*pair) for pair in parameters] if self.copies_gradients else []
         del decayed  # in the momentum, or in the parameters
         if self.adaptive:
@@ -79,23 +81,13 @@ class Optimizer:
         """A name lives until it is given another value, so that temporaries of two parameters meet."""
         gradient = root = None
         for layer, parameter in parameters:
-            gradient = _gradient(parameter)  # the copy of the last one's goes, its root stays
+            gradient = parameter.grad  # the copy of the last one's goes, its root stays
             if self.copies_gradients:
                 gradient = self._like(layer, parameter)
             if self.adaptive:
                 root = self.tape.like(self._like(layer, parameter))  # sqrt, then a quotient of it
         del gradient, root
 
-    def _one(self) -> None:
-        """The 1 that is added to every count of steps."""
-        self.tape.layer = 0
-        self.tape.new((), scales=False, itemsize=4)
-
     def _like(self, layer: int, parameter: Value) -> Value:
         self.tape.layer = layer
         return self.tape.like(parameter)
-
-
-def _gradient(parameter: Value) -> Value | None:
-    leaf = parameter.edge.node if parameter.edge else None
-    return leaf.grad if isinstance(leaf, Leaf) else None

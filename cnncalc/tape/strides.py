@@ -145,7 +145,7 @@ def viewed(shape: Shape, strides: Strides, into: Shape) -> Strides | None:
 
 
 def cut(shape: Shape, axis: int, into: Shape) -> Shape:
-    """A shape with one axis as several; a size of -1 is what is left."""
+    """A shape, or strides, with other numbers in place of that of one axis; of a shape, -1 is what is left."""
     if -1 in into:
         left = shape[axis] // -prod(into)
         into = tuple(left if size == -1 else size for size in into)

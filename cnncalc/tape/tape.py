@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from math import prod
+from types import MappingProxyType
 from typing import Literal
 
 from cnncalc.tape.engine import CONVOLUTION, PRODUCT
 from cnncalc.tape.strides import is_contiguous
-from cnncalc.tape.tensors import Tensors, factors
+from cnncalc.tape.tensors import WHOLE, Tensors, factors
 from cnncalc.tape.values import Backward, Value
 from cnncalc.tape.versions import Rules, rules
 from cnncalc.tape.views import layout
@@ -16,8 +17,6 @@ from cnncalc.values import Shape
 
 #: the buffers that a mean and a variance are averaged in
 RUNNING = ("running_mean", "running_var")
-#: what a linear layer calls
-PRODUCTS = (PRODUCT,) * 3
 #: what an activation keeps: see :meth:`Tape.pointwise`
 Keeps = Literal["input", "output", "input, or output in place"]
 
@@ -30,8 +29,8 @@ class Tape(Tensors):
     """
 
     training: bool = False
-    weights: Mapping[str, Value] = {}
-    buffers: Mapping[str, Value] = {}
+    weights: Mapping[str, Value] = MappingProxyType({})
+    buffers: Mapping[str, Value] = MappingProxyType({})
     rules: Rules = rules()
 
     def pointwise(self, x: Value, keeps: Keeps) -> Value:
@@ -47,7 +46,7 @@ class Tape(Tensors):
         kept = x
         if keeps == "input" and self.rules.copies_overwritten and self.needs(x):
             kept = self.like(x)
-        return self.overwritten(x, [x], backward, [kept])
+        return self.overwritten([x], backward, [kept])
 
     def prelu(self, x: Value) -> Value:
         """x, or the layer's slope times x; both gradients are as large as x, until the slope's is summed."""
@@ -62,9 +61,11 @@ class Tape(Tensors):
         return self.record(self.like(given), [given, weight], backward, [given, weight])
 
     def conv(self, x: Value, weight: Value, bias: Value | None, shape: Shape) -> Value:
-        """A convolution of any kind; ``shape`` is the output's, with the batch."""
+        """A convolution of any kind; ``shape`` is the output's, with the batch. It keeps x and the weight always."""
         inputs = self.lowered(x, weight, *([bias] if bias is not None else []))
-        return self._product(self.alike(shape, inputs[0]), inputs, CONVOLUTION)
+        out = self.alike(shape, inputs[0])
+        self.call(CONVOLUTION[0])
+        return self.record(out, inputs, self.gradients(*inputs, calls=CONVOLUTION[1:]), inputs[:2])
 
     def linear(self, x: Value, weight: Value, bias: Value | None) -> Value:
         """x @ weight.T + bias over the last axis.
@@ -74,9 +75,9 @@ class Tape(Tensors):
         """
         given, weight, *biases = self.lowered(x, weight, *([bias] if bias is not None else []))
         shape = (*x.shape[:-1], weight.shape[0])
+        rows = given if len(shape) == 2 else self.reshape(given, (prod(shape[:-1]), x.shape[-1]))
         if biases and (len(shape) == 2 or is_contiguous(given.shape, given.strides)):
-            rows = self._rows(given)
-            products = self.gradients(rows, weight, calls=PRODUCTS[1:])
+            products = self.gradients(rows, weight, calls=(PRODUCT, PRODUCT))
 
             def backward(grad: Value, needs: Sequence[bool]) -> list[Value | None]:
                 return [*products(grad, needs[:2]), grad if needs[2] else None]  # the bias was broadcast
@@ -85,30 +86,13 @@ class Tape(Tensors):
             self.call(PRODUCT)
             self.record(out, [rows, weight, *biases], backward, factors(rows, weight))
             return out if len(shape) == 2 else self.view(out, shape)
-        out = self._by_rows(given, weight, shape)
+        out = self.product(rows, weight, (rows.shape[0], shape[-1]))
+        del rows
+        if len(shape) != 2:
+            out = self.unsafe_view(out, shape)
         for added in biases:
             out = self.add_into(out, added) if self.adds_in_place else self.add(out, added)
         return out
-
-    def _by_rows(self, x: Value, weight: Value, shape: Shape) -> Value:
-        rows = self._rows(x)
-        backward = self.gradients(weight, rows, calls=PRODUCTS[1:])
-        out = self.new((rows.shape[0], shape[-1]), x.scales)
-        self.call(PRODUCT)
-        inputs = [rows, weight]
-        self.record(out, inputs, lambda grad, needs: backward(grad, needs[::-1])[::-1], factors(rows, weight))
-        return out if len(shape) == 2 else self.unsafe_view(out, shape)
-
-    def _rows(self, x: Value) -> Value:
-        return x if len(x.shape) == 2 else self.reshape(x, (prod(x.shape[:-1]), x.shape[-1]))
-
-    def _product(self, out: Value, inputs: Sequence[Value], calls: Sequence[str]) -> Value:
-        """``calls`` names what is called for the result, and for the gradients of the two factors.
-
-        A convolution keeps both whatever needs a gradient.
-        """
-        self.call(calls[0])
-        return self.record(out, inputs, self.gradients(*inputs, calls=calls[1:]), inputs[:2])
 
     def batch_norm(self, x: Value) -> Value:
         """Batch normalization with the layer's weights; in training it keeps mean and variance."""
@@ -182,26 +166,26 @@ class Tape(Tensors):
         """Maxima, and where each was found."""
         given = self.pooled(x)
         out = self.alike(shape, given)
-        found = self.new(shape, itemsize=8)
-        return self.record(out, [given], self.another(given), [given, found])
+        found = self.new(shape, itemsize=WHOLE)
+        return self.record(out, [given], self.gradients(given), [given, found])
 
     def pool(self, x: Value, shape: Shape) -> Value:
-        """Another pool."""
+        """A mean, or a sum, of the values in each window."""
         given = self.pooled(x)
-        return self.record(self.alike(shape, given), [given], self.another(given), [given])
+        return self.record(self.alike(shape, given), [given], self.gradients(given), [given])
 
     def resize(self, x: Value, shape: Shape) -> Value:
-        """A map in another size; nothing is kept."""
+        """A map in another size (``functional.interpolate``); nothing is kept."""
         given = self.raised(x, on="cuda")
-        return self.record(self.alike(shape, given), [given], self.another(given))
+        return self.record(self.alike(shape, given), [given], self.gradients(given))
 
     def dropout(self, x: Value) -> Value:
         """Values times noise; a CPU makes the noise first and keeps it, a GPU a mask of a byte for each."""
         if self.device == "cuda":
             out = self.like(x)
-            return self.record(out, [x], self.another(x), [self.new(x.shape, x.scales, 1)])
+            return self.record(out, [x], self.gradients(x), [self.new(x.shape, x.scales, 1)])
         noise = self.like(x)
-        return self.record(self.like(x), [x], self.another(x), [noise])
+        return self.record(self.like(x), [x], self.gradients(x), [noise])
 
     def cross_entropy(self, x: Value, target: Value) -> Value:
         """Mean cross entropy over axis 1; log-probabilities, and the number of targets, are kept.
@@ -210,7 +194,7 @@ class Tape(Tensors):
         """
         given = self.raised(x, on="cpu")
         logs = self.like(given)
-        self.record(logs, [given], self.another(given), [logs])
+        self.record(logs, [given], self.gradients(given), [logs])
         logs = self.raised(logs)
         out, weight = self.new((), scales=False), self.new((), scales=False)
-        return self.record(out, [logs], self.another(logs), [logs, target, weight])
+        return self.record(out, [logs], self.gradients(logs), [logs, target, weight])

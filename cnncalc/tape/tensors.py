@@ -9,8 +9,9 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from math import prod
 
+from cnncalc.tape.casts import FULL
 from cnncalc.tape.engine import PRODUCT
-from cnncalc.tape.strides import computed, contiguous, is_channels_last
+from cnncalc.tape.strides import computed, contiguous, cut, is_channels_last
 from cnncalc.tape.values import Value
 from cnncalc.tape.views import Layout, Views, layout
 from cnncalc.values import Shape
@@ -38,7 +39,7 @@ class Tensors(Views):
 
     def add_into(self, x: Value, y: Value) -> Value:
         """A sum written over ``x``."""
-        return self.overwritten(x, [x, y], _shared, [])
+        return self.overwritten([x, y], _shared, [])
 
     def shifted(self, x: Value) -> Value:
         """A sum with a number."""
@@ -114,13 +115,14 @@ class Tensors(Views):
 
     def pow(self, x: Value) -> Value:
         """A power; its gradient is made of the power below, and of that times the exponent."""
-        before = layout(x)
+        given = self.raised(x, on="cuda")
+        before = layout(given)
 
         def backward(grad: Value, needs: Sequence[bool]) -> list[Value | None]:
             below = self.like(before)
             return [self.combined(grad, self.like(below))]
 
-        return self.record(self.like(x), [x], backward, [x])
+        return self.record(self.like(given), [given], backward, [given])
 
     def abs(self, x: Value) -> Value:
         """Absolute values; the gradient is multiplied by the sign of x."""
@@ -132,12 +134,13 @@ class Tensors(Views):
         return self.record(self.like(x), [x], lambda grad, needs: [self.like(grad)])
 
     def softmax(self, x: Value) -> Value:
-        """Softmax along any axis; the result is kept."""
-        x = self.raised(x, on="cuda")
-        out = self.new(x.shape, x.scales, x.itemsize)
-        return self.record(out, [x], self.another(x), [out])
+        """Softmax along any axis; the result is kept. A GPU's kernel for float16 has a result in 32 bits by itself."""
+        widens = self.device == "cuda" and self.autocast == "float16"
+        given = x if widens else self.raised(x, on="cuda")
+        out = self.new(x.shape, x.scales, FULL if widens else given.itemsize)
+        return self.record(out, [given], self.gradients(given), [out])
 
-    def mean(self, x: Value, axis: int, keepdim: bool = True) -> Value:
+    def mean(self, x: Value, axis: int, keepdim: bool = False) -> Value:
         """Mean along an axis, which keeps one value or vanishes."""
         return self._total(x, axis, keepdim, self.scaled)
 
@@ -147,8 +150,8 @@ class Tensors(Views):
 
     def _total(self, x: Value, axis: int, keepdim: bool, share: Callable[[Value], Value]) -> Value:
         shape, scales = x.shape, x.scales
-        one, without = _reduced(shape, axis)
-        out = self.new(one if keepdim else without, scales, x.itemsize)
+        one = cut(shape, axis, (1,))
+        out = self.new(one if keepdim else cut(shape, axis, ()), scales, x.itemsize)
         return self.record(out, [x], lambda grad, _: [share(self.expand(self.view(grad, one), shape, scales))])
 
     def mean_of_map(self, x: Value) -> Value:
@@ -161,10 +164,10 @@ class Tensors(Views):
             return self.as_strided(out, (shape[1], 1, *(shape[1] for _ in shape[2:])))
         return out
 
-    def amax(self, x: Value, axis: int, keepdim: bool) -> Value:
+    def amax(self, x: Value, axis: int, keepdim: bool = False) -> Value:
         """Maximum along an axis, which keeps one value or vanishes; all places of the maximum share its gradient."""
-        shape, without = _reduced(x.shape, axis)
-        out = self.new(shape if keepdim else without, x.scales, x.itemsize)
+        shape = cut(x.shape, axis, (1,))
+        out = self.new(shape if keepdim else cut(x.shape, axis, ()), x.scales, x.itemsize)
         before, after = layout(x), Layout(shape, contiguous(shape), x.scales, x.itemsize)
 
         def backward(grad: Value, needs: Sequence[bool]) -> list[Value | None]:
@@ -176,8 +179,9 @@ class Tensors(Views):
         return self.record(out, [x], backward, [x, out])
 
     def length(self, x: Value) -> Value:
-        """Euclidean norm along the last axis, which keeps one value."""
-        out = self.new((*x.shape[:-1], 1), x.scales, x.itemsize)
+        """Euclidean norm along the last axis, which keeps one value; a GPU's kernel makes 32 bits of 16 by itself."""
+        widens = self.device == "cuda" and self.autocast
+        out = self.new((*x.shape[:-1], 1), x.scales, FULL if widens else x.itemsize)
         before, after = layout(x), layout(out)
 
         def backward(grad: Value, needs: Sequence[bool]) -> list[Value | None]:
@@ -200,23 +204,15 @@ class Tensors(Views):
         one, other = self.lowered(x, y)
         one = self.reshape(one, (prod(batch), *x.shape[-2:]))
         other = self.reshape(other, (prod(batch), *y.shape[-2:]))
-        return self.unsafe_view(self._bmm(one, other), (*batch, x.shape[-2], y.shape[-1]))
+        out = self.product(one, other, (*one.shape[:2], other.shape[2]))
+        return self.unsafe_view(out, (*batch, x.shape[-2], y.shape[-1]))
 
-    def _bmm(self, x: Value, y: Value) -> Value:
-        sizes = [(x.shape, x.scales), (y.shape, y.scales)]
-
-        def multiplied(shape: Shape, scales: bool) -> Value:
-            out = self.new(shape, scales)
-            self.call(PRODUCT)
-            return out
-
-        def backward(grad: Value, needs: Sequence[bool]) -> list[Value | None]:
-            second = multiplied(*sizes[1]) if needs[1] else None
-            return [multiplied(*sizes[0]) if needs[0] else None, second]
-
-        out = multiplied((*x.shape[:2], y.shape[2]), x.scales or y.scales)
-
-        return self.record(out, [x, y], backward, factors(x, y))
+    def product(self, x: Value, y: Value, shape: Shape) -> Value:
+        """A product of two matrices, or of two batches of them, of a shape; y's gradient is made before that of x."""
+        backward = self.gradients(y, x, calls=(PRODUCT, PRODUCT))
+        out = self.new(shape, x.scales or y.scales)
+        self.call(PRODUCT)
+        return self.record(out, [x, y], lambda grad, needs: backward(grad, needs[::-1])[::-1], factors(x, y))
 
     def index(self, x: Value, places: Value, axis: int = 0) -> Value:
         """Some positions of an axis in any order, such as rows of a table; the places are kept."""
@@ -226,12 +222,13 @@ class Tensors(Views):
             zeros = self.new(shape, scales)
             return [zeros if self.adds_in_place else self.new(shape, scales)]
 
-        out = self.new((*shape[:axis], *places.shape, *shape[axis + 1 :]), scales, x.itemsize)
+        out = self.new(cut(shape, axis, places.shape), scales, x.itemsize)
         return self.record(out, [x], backward, [places])
 
     def repeat(self, x: Value) -> Value:
         """A fixed value as often as there are samples."""
-        return self.record(self.new((self.batch * x.shape[0], *x.shape[1:]), itemsize=x.itemsize), [x], self.another(x))
+        out = self.new((self.batch * x.shape[0], *x.shape[1:]), itemsize=x.itemsize)
+        return self.record(out, [x], self.gradients(x))
 
     def chosen(self, shape: Shape) -> Value:
         """Truth values, each true with some probability."""
@@ -258,9 +255,3 @@ def _shared(grad: Value, needs: Sequence[bool]) -> list[Value | None]:
 def factors(x: Value, y: Value) -> list[Value]:
     """What a product keeps: each factor where the other needs a gradient."""
     return [kept for kept, other in ((x, y), (y, x)) if other.edge is not None]
-
-
-def _reduced(shape: Shape, axis: int) -> tuple[Shape, Shape]:
-    """A shape with one value along an axis, and without the axis."""
-    axis %= len(shape)
-    return (*shape[:axis], 1, *shape[axis + 1 :]), (*shape[:axis], *shape[axis + 1 :])

@@ -12,7 +12,8 @@ from cnncalc.values import Shape
 if TYPE_CHECKING:
     from cnncalc.tape.checkpoint import Packed
 
-#: takes the gradients of the outputs and which inputs need one; gives a gradient for each input, or None
+#: takes the gradients of the outputs, one after the other, and then a list: which inputs need one; gives for each
+#: input a gradient, or None
 Backward = Callable[..., "Sequence[Value | None]"]
 
 
@@ -62,13 +63,24 @@ class Value:
         self.base: Value | None = None
         self.replay: Callable[[Value], Value] | None = None
 
+    @property
+    def grad(self) -> Value | None:
+        """The gradient of a parameter, where there is one."""
+        leaf = self.edge.node if self.edge else None
+        return leaf.grad if isinstance(leaf, Leaf) else None
+
     def view(self, shape: Shape, strides: Strides) -> Value:
         """Another look at the same storage, without a history."""
         return Value(shape, strides, self.storage, self.itemsize, self.scales)
 
 
 class Node:
-    """A step of the backward pass: what it keeps, and where its results go."""
+    """A step of the backward pass: what it keeps, and where its results go.
+
+    ``order`` counts nodes as they are made; ``sizes`` are shape, scales and itemsize of each input; ``grads`` those of
+    the outputs that have arrived; ``waiting`` how many are still to come. ``packed`` is where a checkpoint has what the
+    node would have saved.
+    """
 
     __slots__ = ("backward", "edges", "grads", "layer", "order", "packed", "saved", "sizes", "waiting")
 

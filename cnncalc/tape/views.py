@@ -22,7 +22,7 @@ class Layout(NamedTuple):
 
 
 def layout(x: Value) -> Layout:
-    """That of a value."""
+    """The layout of a value."""
     return Layout(x.shape, x.strides, x.scales, x.itemsize)
 
 
@@ -43,10 +43,6 @@ class Views(Casts):
     def alike(self, shape: Shape, x: Value | Layout, itemsize: int | None = None) -> Value:
         """A new value of a shape, with the channels of a pixel side by side where those of the map ``x`` are."""
         return self.new(shape, x.scales, itemsize or x.itemsize, preferred(shape, [(x.shape, x.strides)]))
-
-    def another(self, x: Value) -> Backward:
-        """A backward pass that makes a gradient as large as ``x``, of its layout, and needs nothing else."""
-        return self.gradients(x)
 
     def gradients(self, *values: Value, calls: Sequence[str] = ()) -> Backward:
         """A backward pass that makes a gradient as large as each value, in this order, and needs nothing else.
@@ -78,25 +74,24 @@ class Views(Casts):
             out.replay = again if before is None else lambda base: again(before(base))
         return out
 
-    def overwritten(self, x: Value, inputs: Sequence[Value], backward: Backward, saves: Sequence[Value]) -> Value:
-        """``x`` after an operator that ran in place; it is the first of the inputs.
+    def overwritten(self, inputs: Sequence[Value], backward: Backward, saves: Sequence[Value]) -> Value:
+        """The first of the inputs after an operator that ran in place.
 
         Where it is a view with a history, the value that it is a view of changes too (CopySlices): the gradient of that
         is copied, the view's part of the copy too, and the operator's gradient is put in its place. The history of the
         view is then made anew: that of fake tensors by the same functions, any other's by ``as_strided``, whose
         gradient is put into zeros.
         """
+        x = inputs[0]
         out = x.view(x.shape, x.strides)
         base, replay = x.base, x.replay
         if base is None or replay is None or not self.needs(*inputs):
             return self.record(out, inputs, backward, saves)
-        whole = layout(base)
-        part = layout(x)
+        whole, part = layout(base), layout(x)
 
         def slices(grad: Value, needs: Sequence[bool]) -> list[Value | None]:
             copy = self.new(whole.shape, whole.scales, strides=whole.strides)
-            others = list(backward(self.like(part), needs))[1:]
-            return [copy, *others]
+            return [copy, *list(backward(self.like(part), needs))[1:]]
 
         changed = base.view(base.shape, base.strides)
         self.record(changed, [base, *inputs[1:]], slices, saves)
@@ -151,7 +146,7 @@ class Views(Casts):
         return self.view(x, cut(x.shape, axis, into))
 
     def unsqueeze(self, x: Value, axis: int) -> Value:
-        """With an axis of one value before ``axis``."""
+        """A view with an axis of one value before ``axis``."""
         return self.view(x, (*x.shape[:axis], 1, *x.shape[axis:]))
 
     def permute(self, x: Value, order: Sequence[int]) -> Value:
@@ -192,9 +187,8 @@ class Views(Casts):
         return x
 
     def _slice(self, x: Value, axis: int, taken: range) -> Value:
-        shape = (*x.shape[:axis], len(taken), *x.shape[axis + 1 :])
-        strides = (*x.strides[:axis], x.strides[axis] * taken.step, *x.strides[axis + 1 :])
-        return self._view(x.view(shape, strides), x, self.another(x), lambda base: self._slice(base, axis, taken))
+        out = x.view(cut(x.shape, axis, (len(taken),)), cut(x.strides, axis, (x.strides[axis] * taken.step,)))
+        return self._view(out, x, self.gradients(x), lambda base: self._slice(base, axis, taken))
 
     def alias(self, x: Value) -> Value:
         """A view of everything."""
@@ -203,21 +197,21 @@ class Views(Casts):
     def as_strided(self, x: Value, strides: Strides) -> Value:
         """A view with other strides; the gradient is put into zeros."""
         out = x.view(x.shape, strides)
-        return self._view(out, x, self.another(x), lambda base: self.as_strided(base, strides))
+        return self._view(out, x, self.gradients(x), lambda base: self.as_strided(base, strides))
 
     def select(self, x: Value, axis: int) -> Value:
         """One position of an axis; the gradient is zeros around it."""
-        out = x.view(_without(x.shape, axis), _without(x.strides, axis))
-        return self._view(out, x, self.another(x), lambda base: self.select(base, axis))
+        out = x.view(cut(x.shape, axis, ()), cut(x.strides, axis, ()))
+        return self._view(out, x, self.gradients(x), lambda base: self.select(base, axis))
 
     def unbind(self, x: Value) -> list[Value]:
-        """The positions of the first axis; the gradient is those of all, stacked."""
+        """Views of each position of the first axis; the gradient is those of all, stacked."""
         outs = [x.view(x.shape[1:], x.strides[1:]) for _ in range(x.shape[0])]
         self.record_all(outs, [x], self._joined(x))
         return outs
 
     def chunk(self, x: Value, count: int) -> list[Value]:
-        """Equal parts of the first axis; the gradient is those of all, one after the other."""
+        """Views of equal parts of the first axis; the gradient is those of all, one after the other."""
         shape = (x.shape[0] // count, *x.shape[1:])
         outs = [x.view(shape, x.strides) for _ in range(count)]
         self.record_all(outs, [x], self._joined(x))
@@ -228,13 +222,15 @@ class Views(Casts):
         return lambda *_: [self.new(shape, scales)]
 
     def cat(self, xs: Sequence[Value], axis: int) -> Value:
-        """The values one after the other; the gradients are views of the whole's."""
-        xs = self.promoted(*xs)
-        shape = list(xs[0].shape)
-        shape[axis] = sum(x.shape[axis] for x in xs)
-        whole = tuple(shape)
+        """The values one after the other; the gradients are views of the whole's.
+
+        With autocast all are cast to the widest data type, but on a GPU, whose kernel takes several.
+        """
+        if self.device == "cpu":
+            xs = self.promoted(*xs)
+        whole = cut(xs[0].shape, axis, (sum(x.shape[axis] for x in xs),))
         lies = preferred(whole, [(x.shape, x.strides) for x in xs])
-        out = self.new(whole, any(x.scales for x in xs), strides=lies)
+        out = self.new(whole, any(x.scales for x in xs), max(x.itemsize for x in xs), lies)
         shapes = [x.shape for x in xs]
 
         def backward(grad: Value, needs: Sequence[bool]) -> list[Value | None]:
@@ -253,15 +249,11 @@ class Views(Casts):
         return self.record(out, [x], lambda grad, needs: [self.pad(grad, [-side for side in padding])])
 
     def roll(self, x: Value) -> Value:
-        """A copy whose positions have moved around."""
-        return self.record(self.new(x.shape, x.scales, x.itemsize), [x], lambda grad, needs: [self.roll(grad)])
+        """A copy whose values have moved along an axis, round its end."""
+        return self.rearranged(x, x.shape)
 
     def rearranged(self, x: Value, shape: Shape, copies: bool = True) -> Value:
         """The values of another shape at other places; without ``copies`` these are the same."""
         before = x.shape
         out = self.new(shape, x.scales, x.itemsize) if copies else self._seen(x, shape)
         return self.record(out, [x], lambda grad, needs: [self.rearranged(grad, before, copies)])
-
-
-def _without(sizes: tuple[int, ...], axis: int) -> tuple[int, ...]:
-    return (*sizes[:axis], *sizes[axis + 1 :])

@@ -79,7 +79,7 @@ def build(
             _put(root, target, module)
             called = tuple(values[i] for i in inputs)
             values.append(graph.create_node("call_module", target, called, name=_local(target)))
-    ends = [*network.graph.outputs, *([side.output for side in network.graph.sides] if with_side else [])]
+    ends = network.graph.ends(with_side)
     results = tuple(values[index] for index in ends)
     graph.output(results if len(results) > 1 else results[0])
     graph.lint()

@@ -25,6 +25,17 @@ layers:
 VECTOR = "cnncalc: 1\nname: one\ninput: [3]\nlayers:\n  - {linear: 4, norm: NORM, name: one}\n"
 
 
+def test_regions_are_samples_of_their_own(tmp_path: Path) -> None:
+    """PyTorch has them as its batch: two of one image are normalized, a single one is refused."""
+    path = tmp_path / "regions.yaml"
+    for regions, at in ((1, "norm"), (2, None)):
+        layers = f"[{{roi_align: {regions}, size: 1}}, {{bn: [], name: norm}}]"
+        path.write_text(f"{{cnncalc: 1, name: regions, input: [3, 8, 8], layers: {layers}}}", "utf-8")
+        graph = cnncalc.load(str(path)).graph
+        found = refused(graph, 1, Settings(training=True))
+        assert (None if found is None else graph.nodes[found].path) == at
+
+
 @pytest.mark.parametrize("training", [False, True])
 @pytest.mark.parametrize("batch", [1, 2])
 @pytest.mark.parametrize(

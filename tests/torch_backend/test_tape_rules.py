@@ -11,7 +11,7 @@ from cnncalc.ops.base import Op
 from cnncalc.ops.norm import GroupNorm, InstanceNorm, LayerNorm
 from cnncalc.tape.tape import Tape
 from cnncalc.tape.values import Edge, Leaf
-from cnncalc.tape.versions import TESTED, VERSIONS, Rules, rules
+from cnncalc.tape.versions import TESTED, VERSIONS, Rules, is_newer, rules
 from cnncalc.torch_backend.build import resolve
 from cnncalc.torch_backend.probe import OVERWRITING, copies_overwritten
 from cnncalc.torch_backend.tracker import Tracker, fake
@@ -24,6 +24,7 @@ def test_the_row_of_a_version_is_the_last_that_is_not_newer() -> None:
     assert rules("1.10.0+cu118") == rules("1.13.1") == rules("2.13.0+cpu") == VERSIONS["1.10"]
     assert rules("0.4.1") == VERSIONS["1.0"]
     assert rules() == rules(TESTED)
+    assert [is_newer(version) for version in ("1.99", TESTED, f"{TESTED}.9+cpu", "99.0")] == [False, False, False, True]
 
 
 @pytest.mark.parametrize("name", OVERWRITING)
