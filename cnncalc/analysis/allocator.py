@@ -176,11 +176,10 @@ def replay(
     replayed = _Replay(trace.events, sizes, kept, convolutions, room)
     replayed.run(0, first)
     lasting = set(replayed.addresses)
-    peaks = replayed.peaks()
-    for _ in range(WARM_UP + 1):
-        peaks = replayed.run(first, len(trace.events))
+    for _ in range(WARM_UP):
+        replayed.run(first, len(trace.events))
         replayed.give_back(replayed.addresses.keys() - lasting)
-    return peaks
+    return replayed.run(first, len(trace.events))
 
 
 class _Replay:
@@ -200,7 +199,7 @@ class _Replay:
         self._passing = passing
         self._bytes = {"tensors": 0, "cublas": 0, "cudnn": 0}
 
-    def peaks(self, at: int = 0) -> Peaks:
+    def peaks(self, at: int) -> Peaks:
         """What is there now, after so many events."""
         requested, allocated = sum(self._bytes.values()), self.allocator.allocated
         parts = {**self._bytes, "rounding": allocated - requested}

@@ -34,7 +34,7 @@ class Device(NamedTuple):
 _CENTER = "https://www.nvidia.com/en-us/data-center"
 _CARDS = "https://www.nvidia.com/en-us/geforce/graphics-cards"
 
-#: by memory
+#: the smallest memory first
 DEVICES = (
     Device("rtx2080ti", ("GeForce RTX 2080 Ti",), (7, 5), 11, f"{_CARDS}/rtx-2080-ti", 11_019, "torch 1.8.1+cu102"),
     Device("t4", ("Tesla T4",), (7, 5), 16, f"{_CENTER}/tesla-t4/", 14_930, "CUDA 11.8"),
@@ -80,7 +80,7 @@ def find(name: str) -> Device:
 
 def large_enough(size: int) -> list[Device]:
     """The devices that have so many bytes, the smallest first."""
-    return sorted([device for device in DEVICES if device.memory >= size], key=lambda device: device.memory)
+    return [device for device in DEVICES if device.memory >= size]
 
 
 def _plain(name: str) -> str:

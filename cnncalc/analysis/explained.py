@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, TypeVar
 
 from cnncalc.analysis import passes
 from cnncalc.analysis.compute import Group, Term, groups, not_reproducible, terms, uncounted
@@ -55,6 +55,7 @@ class _Trained(NamedTuple):
     values: int
 
 
+_Counts = TypeVar("_Counts", Term, Difference)
 _Trainings = Mapping[tuple[int, passes.Needs], _Trained]
 
 
@@ -79,7 +80,7 @@ def by_convention(graph: Graph, batch: int = 1, with_side: bool = False, pass_: 
         source = convention.source if pass_ == "forward" else convention.source.removesuffix(EVALUATED)
         pieces = _pieces(graph, convention, batch, forward, trained)
         base = base or pieces
-        counted = _merged(pieces)
+        counted = _summed(term for piece in pieces for term in piece)
         reason = not_reproducible(graph, convention)
         if pass_ != "forward":
             reason = reason or passes.refusal(graph, name)
@@ -124,16 +125,14 @@ def _trained(graph: Graph, with_side: bool) -> _Trainings:
     return found
 
 
-def _merged(pieces: Iterable[list[Term]]) -> list[Term]:
-    """The sums over the groups, by operator, way of writing it, quantity and weight."""
-    found: dict[tuple[str, str | None, str, int], Term] = {}
-    for term in (term for piece in pieces for term in piece):
-        key = (term.op, term.variant, term.quantity, term.weight)
-        old = found.get(key)
-        if old is not None:
-            layers, elements, work = old.layers + term.layers, old.elements + term.elements, old.work + term.work
-            term = term._replace(layers=layers, elements=elements, work=work)
-        found[key] = term
+def _summed(ones: Iterable[_Counts]) -> list[_Counts]:
+    """Those that differ in nothing but layers, elements and work, added up."""
+    found: dict[_Counts, _Counts] = {}
+    for one in ones:
+        key = one._replace(layers=0, elements=0, work=0)
+        old = found.get(key, key)
+        layers, elements, work = old.layers + one.layers, old.elements + one.elements, old.work + one.work
+        found[key] = one._replace(layers=layers, elements=elements, work=work)
     return list(found.values())
 
 
@@ -145,15 +144,8 @@ def _without(layers: list[Group], counted: list[Term]) -> list[str]:
 
 def _differences(pairs: Iterable[tuple[list[Term], list[Term]]], weight_of_a_mac: int) -> list[Difference]:
     """What leads from macs to a convention, the largest first; ``pairs`` are its terms and those of macs."""
-    found: dict[tuple[str, str | None, str, int, int], Difference] = {}
-    for one in (one for counted, base in pairs for one in _between(counted, base, weight_of_a_mac)):
-        key = (one.op, one.variant, one.quantity, one.weight, one.macs_weight)
-        old = found.get(key)
-        if old is not None:
-            layers, elements, work = old.layers + one.layers, old.elements + one.elements, old.work + one.work
-            one = one._replace(layers=layers, elements=elements, work=work)
-        found[key] = one
-    return sorted(found.values(), key=lambda one: -abs(one.work))
+    found = _summed(one for counted, base in pairs for one in _between(counted, base, weight_of_a_mac))
+    return sorted(found, key=lambda one: -abs(one.work))
 
 
 def _between(counted: list[Term], base: list[Term], weight_of_a_mac: int) -> Iterator[Difference]:

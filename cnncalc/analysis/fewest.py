@@ -1,28 +1,31 @@
 """The fewest parts of a network to checkpoint so that a step of training fits into a memory.
 
 Checkpointing a segment frees, until the loss, at most what it made and what it alone keeps for the backward pass; what
-is made or kept elsewhere stays. So the bytes alive in the loss, less the most that k segments free, bound the peak from
-below, and rule most choices out without a run. Every choice that is named has been run.
+is made or kept elsewhere stays. From that a choice of segments is made by estimate, and run: every choice that is named
+has been. And the bytes alive in the loss, less the most that k segments free, bound the peak from below, which rules
+most choices of fewer out without a run. The others are run, as far as the work of the search goes.
 """
 
 from __future__ import annotations
 
-from bisect import bisect_left
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Sequence
-from itertools import islice
+from heapq import heappop, heappush
+from itertools import islice, pairwise
 from typing import NamedTuple
 
-from cnncalc.analysis.checkpoint import Segment, candidates, recomputed_macs
+from cnncalc.analysis.checkpoint import Segment, candidates, inputs, outermost, recomputed_macs
 from cnncalc.analysis.fit import Runs
-from cnncalc.analysis.footprint import Peak
-from cnncalc.analysis.step import Settings, Trace
-from cnncalc.graph import Graph
+from cnncalc.analysis.footprint import Peak, Run
+from cnncalc.analysis.step import Trace
 
-#: choices of as many segments that are run at most, to show that none fits
-RUNS = 40
-#: limits of what one segment frees, under which choices are made: many small ones have lower peaks than a large one;
-#: so many of the largest, and as many of the others
-LIMITS = 5
+#: the work of a search, in events of the steps that are run, each some 10 microseconds; at least that of so many steps
+EVENTS = 25_000
+LEAST = 2
+#: choices of as many segments that are looked at, to show that none fits
+CHOICES = 1000
+#: limits of what one segment frees, under which choices are made: so many of the largest sizes, about as many others
+LIMITS = 16
 
 
 class Found(NamedTuple):
@@ -38,98 +41,161 @@ class Found(NamedTuple):
     considered: int
 
 
-def fewest(graph: Graph, settings: Settings, batch: int, memory: int) -> Found | None:
+def fewest(runs: Runs, batch: int, memory: int) -> Found | None:
     """The fewest blocks, stages or joins whose checkpointing makes a step of training fit; None where none was found.
 
-    Of as many segments, those that do the least work again are taken, among the choices that were run.
+    ``runs`` are those without checkpoints. Of as many segments, those that do the least work again are taken, among the
+    choices that were run.
     """
-    return _Search(graph, settings, batch, memory).found()
+    return _Search(runs, batch, memory).found()
+
+
+class _Kind(NamedTuple):
+    """Segments that free no more than ``limit`` bytes, and from the layer ``cut`` on lie in no other."""
+
+    limit: int
+    cut: int
 
 
 class _Search:
-    def __init__(self, graph: Graph, settings: Settings, batch: int, memory: int) -> None:
-        self.graph = graph
-        self.settings = settings
+    """Bytes that segments ``freed`` at most, and ``gains`` by estimate; the work that is ``left``, in events."""
+
+    def __init__(self, runs: Runs, batch: int, memory: int) -> None:
+        self.runs = runs
         self.batch = batch
         self.memory = memory
-        run = Runs(graph, settings).of(batch)
-        self.segments = sorted(candidates(graph, settings.with_side), key=lambda segment: segment.stop)
+        run = runs.of(batch)
+        self.segments = sorted(candidates(runs.graph, runs.settings.with_side), key=lambda segment: segment.stop)
+        self.outer = outermost(self.segments)
         self.freed = dict(zip(self.segments, freed(run, self.segments, batch), strict=True))
+        self.kept = set(run.alive(run.forward_end - 1))
+        self.gains = {segment: self._gain(run, segment) for segment in self.segments}
         self.needed = in_the_loss(run, batch) - memory  # bytes that have to go before the backward pass
+        self.start, self.alive = _alive(Run(run, batch), self.segments)
+        self.events = len(run.events)
+        self.left = max(EVENTS, LEAST * self.events)
         self.known: dict[tuple[Segment, ...], Found] = {}
 
     def found(self) -> Found | None:
         best = self._first()
-        most = len(best.segments) if best is not None else 0
-        for count in range(1, most):
-            choices = list(islice(self._choices(count, 0, self.needed), RUNS + 1))
-            if len(choices) > RUNS:
+        if best is None:
+            return None
+        for count in range(1, len(best.segments)):
+            choices = list(islice(self._choices(count), CHOICES + 1))
+            disjoint = [choice for choice in choices if all(a.stop <= b.first for a, b in pairwise(choice))]
+            if len(choices) > CHOICES or len(set(disjoint) - self.known.keys()) * self.events > self.left:
                 return best
-            fitting = [self.known[choice] for choice in choices if self._fits(choice)]
+            fitting = [found for found in map(self._run, disjoint) if found.peak.bytes <= self.memory]
             if fitting:
                 best = min(fitting, key=_effort)
                 break
-        return None if best is None else best._replace(fewest=True)
+        return best._replace(fewest=True)
 
     def _first(self) -> Found | None:
-        """A choice that fits, of as few segments as were found: those that free most, under several limits for each.
+        """The first choice that fits, those of fewest segments and least work first, each made by :meth:`_chosen`.
 
-        Under a limit, more segments have lower peaks, as far as bisection goes.
+        By how much one falls short, so much less memory is assumed for the next of its kind.
         """
-        sizes = sorted({size for size in self.freed.values() if size}, reverse=True)
-        best: Found | None = None
+        sizes = sorted({size for size in self.gains.values() if size > 0}, reverse=True)
+        plans: list[tuple[int, int, _Kind, int, tuple[Segment, ...]]] = []
+
+        def plan(kind: _Kind, memory: int) -> None:
+            choice, peak = self._chosen(kind, memory)
+            if choice:
+                layers = (index for segment in choice for index in range(segment.first, segment.stop))
+                macs = recomputed_macs(self.runs.graph, layers, self.batch)
+                heappush(plans, (len(choice), macs, kind, peak, choice))
+
         for limit in (*sizes[:LIMITS], *sizes[LIMITS :: max(len(sizes) // LIMITS, 1)]):
-            choices = list(self._freeing_most(limit))
-            if best is not None:
-                choices = choices[: len(best.segments)]
-            if choices and self._fits(choices[-1]):
-                found = self.known[choices[bisect_left(choices, True, key=self._fits)]]
-                if best is None or _effort(found) < _effort(best):
-                    best = found
-        return best
+            plan(_Kind(limit, len(self.runs.graph.nodes)), self.memory)
+        for segment in self.outer if sizes else ():
+            plan(_Kind(sizes[0], segment.first), self.memory)
+        while plans and (plans[0][-1] in self.known or self.left > 0):
+            *_, kind, estimate, choice = heappop(plans)
+            found = self._run(choice)
+            if found.peak.bytes <= self.memory:
+                return found
+            plan(kind, estimate - (found.peak.bytes - self.memory))
+        return None
 
-    def _fits(self, choice: tuple[Segment, ...]) -> bool:
-        if sum(self.freed[segment] for segment in choice) < self.needed:
-            return False
+    def _chosen(self, kind: _Kind, memory: int) -> tuple[tuple[Segment, ...], int]:
+        """Few segments of a kind and the peak with them, by estimate; none where they are not enough.
+
+        The estimate is that while a layer runs, forward or backward, what the segments before it free is gone, and all
+        else is there. So layer by layer, wherever that is more than the memory, the segment before it is taken that
+        frees most, as one stops for fuel.
+        """
+        free: list[tuple[int, int]] = []  # bytes below 0 and index of the segments before a layer
+        taken = bytearray(len(self.runs.graph.nodes))
+        chosen = []
+        gone, peak = 0, self.start
+        for index, (segment, alive) in enumerate(zip(self.segments, self.alive, strict=True)):
+            if 0 < self.gains[segment] <= kind.limit and (segment.first < kind.cut or segment in self.outer):
+                heappush(free, (-self.gains[segment], index))
+            while alive - gone > memory and free:
+                largest = self.segments[heappop(free)[1]]
+                if not any(taken[largest.first : largest.stop]):
+                    taken[largest.first : largest.stop] = bytes([1]) * (largest.stop - largest.first)
+                    gone += self.gains[largest]
+                    chosen.append(largest)
+            peak = max(peak, alive - gone)
+        return tuple(sorted(chosen, key=_first_layer)) if peak <= memory else (), peak
+
+    def _gain(self, run: Trace, segment: Segment) -> int:
+        """What it frees, by estimate: its input is kept for the second run, though no layer may have needed it."""
+        given = inputs(self.runs.graph, segment, self.runs.settings.with_side)
+        more = {run.places[index] for index in given} - self.kept
+        return self.freed[segment] - sum(run.sizes[number].at(self.batch) for number in more)
+
+    def _run(self, choice: tuple[Segment, ...]) -> Found:
         if choice not in self.known:
-            runs = Runs(self.graph, self.settings._replace(checkpoint=choice))
-            macs = recomputed_macs(self.graph, runs.of(self.batch).recomputed, self.batch)
+            runs = Runs(self.runs.graph, self.runs.settings._replace(checkpoint=choice))
+            run = runs.of(self.batch)
+            macs = recomputed_macs(runs.graph, run.recomputed, self.batch)
             self.known[choice] = Found(choice, runs.peak(self.batch), macs, False, len(self.segments))
-        return self.known[choice].peak.bytes <= self.memory
+            self.left -= len(run.events)
+        return self.known[choice]
 
-    def _freeing_most(self, limit: int) -> Iterator[tuple[Segment, ...]]:
-        """For every number, the segments of no more than the limit each that free most, none in another."""
-        best: list[list[tuple[int, tuple[Segment, ...]]]] = [[(0, ())]]  # of the first so many segments, by number
-        for index, segment in enumerate(self.segments):
-            row = list(best[index])
-            if 0 < self.freed[segment] <= limit:
-                before = sum(other.stop <= segment.first for other in self.segments[:index])
-                for number, (size, chosen) in enumerate(best[before], 1):
-                    with_it = size + self.freed[segment], (*chosen, segment)
-                    if number == len(row):
-                        row.append(with_it)
-                    elif with_it[0] > row[number][0]:
-                        row[number] = with_it
-            best.append(row)
-        yield from (chosen for _, chosen in best[-1][1:])
+    def _choices(self, count: int) -> Iterator[tuple[Segment, ...]]:
+        """All choices of so many segments that may free enough before the backward pass; some lie in others."""
+        ordered = sorted(self.segments, key=lambda segment: -self.freed[segment])
+        sizes = [self.freed[segment] for segment in ordered]
 
-    def _choices(self, count: int, start: int, needed: int) -> Iterator[tuple[Segment, ...]]:
-        """All choices of so many segments from an index on, none in another, that free so many bytes."""
-        if not count:
-            yield ()
-            return
-        rest = self.segments[start:]
-        if sum(sorted(map(self.freed.__getitem__, rest))[-count:]) < needed:
-            return
-        for index, segment in enumerate(rest, start):
-            for others in self._choices(count - 1, index + 1, needed - self.freed[segment]):
-                if all(other.first >= segment.stop for other in others):
-                    yield (segment, *others)
+        def choices(count: int, start: int, needed: int) -> Iterator[tuple[Segment, ...]]:
+            if not count:
+                yield ()
+            for index in range(start, len(sizes) - count + 1) if count else ():
+                if sum(sizes[index : index + count]) < needed:
+                    return
+                for others in choices(count - 1, index + 1, needed - sizes[index]):
+                    yield (ordered[index], *others)
+
+        return (tuple(sorted(choice, key=_first_layer)) for choice in choices(count, 0, self.needed))
+
+
+def _first_layer(segment: Segment) -> int:
+    return segment.first
 
 
 def _effort(found: Found) -> tuple[int, int]:
     """Segments, and work that is done again."""
     return len(found.segments), found.recomputed_macs
+
+
+def _alive(run: Run, segments: Sequence[Segment]) -> tuple[int, list[int]]:
+    """The most bytes alive before any segment has run; and after each, up to the end of the next, forward and backward.
+
+    ``segments`` are in the order in which they end.
+    """
+    start, alive = 0, [0] * len(segments)
+    stops = [segment.stop for segment in segments]
+    for moment in run.timeline:
+        index = bisect_right(stops, moment.layer) - 1 if moment.phase in ("forward", "loss", "backward") else -1
+        if index < 0:
+            start = max(start, moment.bytes)
+        else:
+            alive[index] = max(alive[index], moment.bytes)
+    return start, alive
 
 
 def freed(run: Trace, segments: Sequence[Segment], batch: int) -> list[int]:
@@ -144,7 +210,7 @@ def freed(run: Trace, segments: Sequence[Segment], batch: int) -> list[int]:
         places = [run.origins[number], *run.saved.get(number, ())]
         if len(places) > 1 and {phase for phase, _ in places} == {"forward"}:
             layers, size = [layer for _, layer in places], run.sizes[number]
-            if size.per_sample:
+            if size.per_sample or len(set(layers)) == 1:
                 growing.append((min(layers), max(layers), size.at(batch)))
             else:
                 fixed.append((layers, size.at(batch)))

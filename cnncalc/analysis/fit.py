@@ -29,8 +29,8 @@ class Runs:
     """The traces of a network under settings: that of one sample, and that of every larger batch."""
 
     def __init__(self, graph: Graph, settings: Settings) -> None:
-        self._graph = graph
-        self._settings = settings
+        self.graph = graph
+        self.settings = settings
         self._known: dict[int, Trace] = {}
 
     def of(self, batch: int) -> Trace:
@@ -41,7 +41,7 @@ class Runs:
         """
         key = min(batch, 2)
         if key not in self._known:
-            self._known[key] = trace(self._graph, key, self._settings)
+            self._known[key] = trace(self.graph, key, self.settings)
         return self._known[key]
 
     def peak(self, batch: int) -> Peak:
@@ -50,7 +50,7 @@ class Runs:
 
     def refused(self, batch: int) -> int | None:
         """The layer at which PyTorch refuses a batch, see :func:`~cnncalc.analysis.footprint.refused`."""
-        return refused(self._graph, batch, self._settings)
+        return refused(self.graph, batch, self.settings)
 
     def largest_batch(self, memory: int) -> int:
         """The largest batch whose peak is within so many bytes; 0 where one sample's is not."""
@@ -230,5 +230,7 @@ def smaller(runs_of: Callable[[Settings], Runs], settings: Settings, batch: int,
     others = {f"--dtype {name}": settings._replace(dtype=name) for name in fewer}
     if settings.training and settings.dtype == "float32":
         others.update({f"--amp {name}": settings._replace(amp=name) for name in fewer})
-    peaks = {words: runs_of(other).peak(batch).bytes for words, other in others.items()}
-    return {words: peak for words, peak in peaks.items() if peak <= room}
+    alike = {words: (DTYPES[other.dtype], bool(other.amp)) for words, other in others.items()}  # as many bytes, one run
+    runs = {alike[words]: runs_of(other) for words, other in others.items()}
+    peaks = {sizes: run.peak(batch).bytes for sizes, run in runs.items()}
+    return {words: peaks[sizes] for words, sizes in alike.items() if peaks[sizes] <= room}

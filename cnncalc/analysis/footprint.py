@@ -181,11 +181,11 @@ def refused(graph: Graph, batch: int, settings: Settings) -> int | None:
     That is a batch norm in training, over samples and positions (``_verify_batch_size`` of torch.nn.functional), and an
     instance norm at any time, over positions (``_verify_spatial_size``).
     """
+    refusing = ("bn", "instancenorm") if settings.training else ("instancenorm",)
     for node in graph.nodes:
-        positions = elements(node.shape[1:])
-        samples = batch * node.count if node.op.name == "bn" and settings.training else 1
-        norm = node.op.name == "instancenorm" or (node.op.name == "bn" and settings.training)
-        if norm and samples * positions == 1 and (node.side is None or settings.with_side):
+        samples = batch * node.count if node.op.name == "bn" else 1
+        alone = node.op.name in refusing and samples * elements(node.shape[1:]) == 1
+        if alone and (node.side is None or settings.with_side):
             return node.index
     return None
 

@@ -41,8 +41,13 @@ def reserve(run: Trace, graph: Graph, batch: int, settings: Settings, libraries:
 def reserved(run: Trace, graph: Graph, batch: int, settings: Settings, libraries: Libraries) -> Reserved:
     """The peaks of a run on a GPU that has room for everything, and where they are."""
     peaks = reserve(run, graph, batch, settings, libraries)
+    return Reserved(peaks, *_place(run, peaks))
+
+
+def _place(run: Trace, peaks: Peaks) -> tuple[str, int]:
+    """The phase and layer of the event at which most is first allocated."""
     event = run.events[max(peaks.events - 1, 0)]
-    return Reserved(peaks, *run.origins[max(event, ~event)])
+    return run.origins[max(event, ~event)]
 
 
 class ReservedRuns(Runs):
@@ -67,14 +72,11 @@ class ReservedRuns(Runs):
         """
         run = self.of(batch)
         peaks = self._within(batch) or self._replay(batch, inf)
-        at = max(peaks.events - 1, 0)
-        event = run.events[at]
-        phase, layer = run.origins[max(event, ~event)]
-        parts = run.by_kind(batch, run.alive(at))
+        parts = run.by_kind(batch, run.alive(max(peaks.events - 1, 0)))
         parts.update({part: peaks.parts[part] for part in BESIDE if peaks.parts[part]})
         cached = peaks.reserved - peaks.allocated
         parts.update({"cached": cached} if cached else {})
-        return Peak(peaks.reserved, phase, layer, parts, Run(run, batch).peak.largest)
+        return Peak(peaks.reserved, *_place(run, peaks), parts, Run(run, batch).peak.largest)
 
     def largest_batch(self, memory: int) -> int:
         """The largest batch for which there is room; 0 where there is none for one sample.
@@ -112,4 +114,4 @@ class ReservedRuns(Runs):
         return peaks
 
     def _replay(self, batch: int, room: float) -> Peaks:
-        return reserve(self.of(batch), self._graph, batch, self._settings, self._libraries, room)
+        return reserve(self.of(batch), self.graph, batch, self.settings, self._libraries, room)

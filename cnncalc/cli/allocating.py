@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 import click
 
+from cnncalc.cli.options import Command, with_options
 from cnncalc.errors import UsageError
 
 if TYPE_CHECKING:
@@ -14,24 +14,22 @@ if TYPE_CHECKING:
     from cnncalc.report.reserved import Given
     from cnncalc.report.workspaces import Table
 
-Command = TypeVar("Command", bound=Callable[..., Any])
-
 
 def allocator_options(command: Command) -> Command:
     """The options, as keyword arguments that :func:`take_allocator` collects."""
-    options: list[Callable[[Any], Any]] = [
-        click.option(
-            "--allocator", type=click.Choice(("cuda",)),
-            help="What PyTorch's caching allocator takes of a GPU for it: requested, allocated and reserved.",
-        ),
-        click.option(
-            "--workspaces", metavar="FILE",
-            help="Table of cuDNN's workspaces, of cnncalc profile --workspaces, for --allocator.",
-        ),
-    ]  # fmt: skip
-    for option in reversed(options):
-        command = option(command)
-    return command
+    return with_options(
+        command,
+        [
+            click.option(
+                "--allocator", type=click.Choice(("cuda",)),
+                help="What PyTorch's caching allocator takes of a GPU for it: requested, allocated and reserved.",
+            ),
+            click.option(
+                "--workspaces", metavar="FILE",
+                help="Table of cuDNN's workspaces, of cnncalc profile --workspaces, for --allocator.",
+            ),
+        ],
+    )  # fmt: skip
 
 
 def take_allocator(ctx: click.Context, given: dict[str, Any], gpu: str | None) -> Given | None:

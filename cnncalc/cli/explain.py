@@ -48,6 +48,7 @@ def command(ctx: click.Context, /, network: str, layer: str | None, **given: Any
     a stage is the sum of its layers.
     """
     from cnncalc.cli.output import write_stdout
+    from cnncalc.report import formula, json
 
     options = take_network(given)
     loaded = load(network, options.set, options.input)
@@ -61,14 +62,11 @@ def command(ctx: click.Context, /, network: str, layer: str | None, **given: Any
     report = report_of(loaded, options)
     page = _page(loaded.graph, report, layer, options)
     if given["format_"] == "json":
-        from cnncalc.report import formula, json
-
         write_stdout(json.write(formula.to_json(page)))
+    elif given["format_"] == "plain":
+        write_stdout(formula.to_plain(page, given["room"]))
     else:
-        from cnncalc.report import formula
-
-        plain = given["format_"] == "plain"
-        write_stdout(formula.to_plain(page, given["room"]) if plain else formula.to_markdown(page))
+        write_stdout(formula.to_markdown(page))
     return 0
 
 

@@ -113,8 +113,8 @@ def command(ctx: click.Context, /, network: str, **given: Any) -> int:
             on_gpu = runs_there.peak(over[-1].batch) if runs_there else on_gpu
         larger = devices.large_enough(on_gpu.bytes + reserve)
     checkpoint = None
-    if settings.training and not settings.checkpoint and not fits and search is None and allocator is None:
-        checkpoint = fewest(graph, settings, over[-1].batch, room)
+    if settings.training and not settings.checkpoint and not fits and runs is not None and allocator is None:
+        checkpoint = fewest(runs, over[-1].batch, room)
     reserved = allocator and allocator.fitted(graph, settings, [row.batch for row in rows], runs)
     answer = shown.Answer(memory, reserve, device, asked, fits, rows, search, others, larger, checkpoint, reserved)
     report = loaded.analyze(asked or 1, settings.dtype, with_side=settings.with_side)

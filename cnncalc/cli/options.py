@@ -81,7 +81,8 @@ class Output(NamedTuple):
     no_color: bool
 
 
-def _apply(command: Command, options: list[Callable[[Any], Any]]) -> Command:
+def with_options(command: Command, options: list[Callable[[Any], Any]]) -> Command:
+    """The command with options, shown in this order."""
     for option in reversed(options):
         command = option(command)
     return command
@@ -89,7 +90,7 @@ def _apply(command: Command, options: list[Callable[[Any], Any]]) -> Command:
 
 def spec_options(command: Command) -> Command:
     """``--set`` and ``--input``: what a spec is expanded with."""
-    return _apply(
+    return with_options(
         command,
         [
             click.option("--set", "set_", metavar="NAME=VALUE", multiple=True, help="Set a variable of the spec."),
@@ -100,7 +101,7 @@ def spec_options(command: Command) -> Command:
 
 def work_options(command: Command) -> Command:
     """``--convention`` and ``--pass``: how work is counted."""
-    return _apply(
+    return with_options(
         command,
         [
             click.option(
@@ -122,7 +123,7 @@ def work_options(command: Command) -> Command:
 
 def network_options(command: Command) -> Command:
     """:class:`NetworkOptions`, as keyword arguments that :func:`take_network` collects."""
-    return _apply(
+    return with_options(
         command,
         [
             spec_options,
@@ -136,7 +137,7 @@ def network_options(command: Command) -> Command:
 
 def output_options(command: Command) -> Command:
     """:class:`Output`, as keyword arguments that :func:`take_output` collects."""
-    return _apply(
+    return with_options(
         command,
         [
             click.option(
@@ -159,7 +160,7 @@ def debug_option(command: Command) -> Command:
 
 def rows_options(command: Command) -> Command:
     """Which rows and columns a table shows."""
-    return _apply(
+    return with_options(
         command,
         [
             click.option("--depth", type=click.IntRange(1, 200), metavar="N", help="Sum up what is nested deeper."),

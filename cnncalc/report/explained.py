@@ -5,13 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from cnncalc.analysis.explained import Counted, parameters
+from cnncalc.analysis.compute import Term
+from cnncalc.analysis.explained import Counted, Difference, parameters
 from cnncalc.analysis.programs import PROGRAMS, Program
 from cnncalc.report import markdown, model, narrow, plain, units, waterfall
 from cnncalc.report.model import Report
 from cnncalc.report.view import Heading, Table, captions
 
 UNKNOWN = "not reproducible"
+#: fields of a term or difference that the schema names otherwise
+_KEYS = {"op": "op_kind", "layers": "count"}
 
 
 def table(report: Report, counted: Sequence[Counted]) -> Table:
@@ -44,7 +47,10 @@ def notes(report: Report, counted: Sequence[Counted], side: Mapping[str, int] | 
     program = _program(report)
     if program is not None:
         lines.append(f"tools' figures are of {program.source}, which has {', '.join(program.written)}")
-    return [*lines, *_parameters(report, side)]
+    ways = _parameters(report, side)
+    for total in dict.fromkeys(ways.values()):  # those that come to the same figure together
+        lines.append(f"parameters {total:,}: {', '.join(rule for rule, other in ways.items() if other == total)}")
+    return lines
 
 
 def to_plain(first: Table, blocks: Sequence[Table], last: Sequence[str], room: int | None = None) -> str:
@@ -73,15 +79,10 @@ def _program(report: Report) -> Program | None:
     return PROGRAMS.get(report.spec["name"])
 
 
-def _parameters(report: Report, side: Mapping[str, int] | None) -> list[str]:
-    """The parameters in every way of counting, those that come to the same figure together."""
-    ways = {rule: units.grouped(total) for rule, total in parameters(report.totals).items()}
-    if side is not None:
-        ways["params with side outputs"] = units.grouped(side["params"])
-    return [
-        f"parameters {total}: {', '.join(rule for rule, other in ways.items() if other == total)}"
-        for total in dict.fromkeys(ways.values())
-    ]
+def _parameters(report: Report, side: Mapping[str, int] | None) -> dict[str, int]:
+    """The parameters in every way of counting."""
+    ways = parameters(report.totals)
+    return ways if side is None else {**ways, "params with side outputs": side["params"]}
 
 
 def published(report: Report, figure: str, matches: Sequence[Any], agree: bool) -> Table:
@@ -129,9 +130,6 @@ def payload(
     """``cnncalc.explain/1`` of a network; ``convention`` is the one that was asked for."""
     from cnncalc import __version__
 
-    ways = parameters(report.totals)
-    if side is not None:
-        ways["params with side outputs"] = side["params"]
     program = _program(report)
     return {
         "schema": "cnncalc.explain/1",
@@ -140,7 +138,7 @@ def payload(
         "assumptions": model.plain({**report.assumptions, "convention": convention}),
         "program": None if program is None else {"source": program.source, "written": list(program.written)},
         "conventions": [_convention(one) for one in counted],
-        "parameters": [{"rule": rule, "total": total} for rule, total in ways.items()],
+        "parameters": [{"rule": rule, "total": total} for rule, total in _parameters(report, side).items()],
     }
 
 
@@ -153,33 +151,13 @@ def _convention(one: Counted) -> dict[str, Any]:
         "reproducible": known,
         "tool_version": one.convention.source,
         "rule": one.convention.rule,
-        "terms": [
-            {
-                "op_kind": term.op,
-                "variant": term.variant,
-                "quantity": term.quantity,
-                "count": term.layers,
-                "elements": term.elements,
-                "weight": term.weight,
-                "work": term.work,
-            }
-            for term in one.terms
-            if known
-        ],
-        "difference_from_macs": [
-            {
-                "op_kind": difference.op,
-                "variant": difference.variant,
-                "quantity": difference.quantity,
-                "count": difference.layers,
-                "elements": difference.elements,
-                "weight": difference.weight,
-                "macs_weight": difference.macs_weight,
-                "work": difference.work,
-            }
-            for difference in one.differences
-            if known
-        ],
+        "terms": [_row(term) for term in one.terms if known],
+        "difference_from_macs": [_row(difference) for difference in one.differences if known],
         "uncounted": one.uncounted,
         "note": one.reason or one.convention.note,
     }
+
+
+def _row(one: Term | Difference) -> dict[str, Any]:
+    """Its fields by the names of the schema."""
+    return {_KEYS.get(name, name): value for name, value in one._asdict().items()}

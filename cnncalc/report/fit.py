@@ -12,7 +12,7 @@ from cnncalc.errors import listing
 from cnncalc.report import footprint, units
 from cnncalc.report.model import Report, plain
 from cnncalc.report.reserved import OUTSIDE, PARTS, Fitted
-from cnncalc.report.view import Heading, Table
+from cnncalc.report.view import Heading, Table, title
 
 #: what takes memory of a device and is no tensor
 EXCLUDED = (
@@ -52,7 +52,7 @@ class Answer(NamedTuple):
     options: dict[str, int]
     larger_devices: list[Device]
     checkpoint: Found | None
-    allocator: Fitted | None = None
+    allocator: Fitted | None
 
     @property
     def room(self) -> int:
@@ -73,7 +73,7 @@ def table(report: Report, answer: Answer, settings: Settings) -> Table:
                 units.grouped(row.batch),
                 units.cell(row.input),
                 units.both_bytes(row.peak.bytes),
-                units.percent(row.peak.bytes, answer.room),
+                units.of_limit(row.peak.bytes, answer.room),
                 units.both_bytes(left) if left >= 0 else f"-{units.both_bytes(-left).replace('(', '(-')}",
                 *place,
             ]
@@ -83,7 +83,7 @@ def table(report: Report, answer: Answer, settings: Settings) -> Table:
     notes += [note for row in answer.rows[:1] for note in footprint.refusal(row.refused, row.batch, settings, paths)]
     notes += _peak(answer)
     notes += [*_remedies(answer, report.totals["macs"]), footprint.assumed(settings, answer.allocator is None)]
-    notes += [excluded(answer)] if answer.allocator is None else answer.allocator.assumed(paths)
+    notes += [_excluded(answer)] if answer.allocator is None else answer.allocator.assumed(paths)
     return Table(_captions(report, answer, settings), _HEADINGS, rows, [], notes, values, [])
 
 
@@ -94,17 +94,16 @@ def _word(row: Row, search: Search | None) -> str:
 
 
 def _captions(report: Report, answer: Answer, settings: Settings) -> list[str]:
-    spec, given = report.spec, report.assumptions
-    title = f"{spec['name']}: {spec['title']}" if spec["title"] else str(spec["name"])
+    given = report.assumptions
     assumed = [f"input {units.cell(given['input'])}", str(given["dtype"])]
     assumed.append("training" if settings.training else "inference")
     if given["with_side"]:
         assumed.append("side outputs counted")
-    return [title, ", ".join(assumed), _memory(answer)]
+    return [title(report.spec), ", ".join(assumed), _memory(answer)]
 
 
 def _memory(answer: Answer) -> str:
-    """``15.66 GB (14.58 GiB) of t4: what PyTorch reports of its 16 GB, ...``."""
+    """``15.66 GB (14.58 GiB) on t4: what PyTorch reports of the 16 GB that its vendor states``."""
     shown = units.both_bytes(answer.memory)
     if answer.device is not None:
         device = answer.device
@@ -197,7 +196,7 @@ def _folded(paths: list[str]) -> list[str]:
     return [run[0] if len(run) == 1 else f"{run[0]} ... {run[-1].rpartition('.')[2]}" for run in runs]
 
 
-def excluded(answer: Answer) -> str:
+def _excluded(answer: Answer) -> str:
     """What is counted nowhere, and the room that is kept for it."""
     kept = f"{units.both_bytes(answer.reserve)} are" if answer.reserve else "nothing is"
     return f"not counted: {', '.join(EXCLUDED)}; {kept} reserved for them (--reserve)"

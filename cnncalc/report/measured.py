@@ -10,7 +10,7 @@ from typing import Any
 
 from cnncalc.errors import Location, UsageError, quote
 from cnncalc.report import units
-from cnncalc.report.view import Heading, Table, check_column
+from cnncalc.report.view import Heading, Table, check_column, title
 
 SCHEMA = "cnncalc.profile/1"
 #: figures of a layer that the table may be sorted by, and their titles
@@ -228,7 +228,6 @@ def _batches(data: Mapping[str, Any], sort: str | None, top: int | None) -> Tabl
 def _captions(data: Mapping[str, Any]) -> list[str]:
     """What was measured, on what, and how."""
     spec, settings, machine = data["spec"], data["settings"], data["machine"]
-    title = f"{spec['name']}: {spec['title']}" if spec["title"] else spec["name"]
     on = [f"measured on {settings['device']} ({machine['device']})"]
     on += [f"{machine['threads']} threads" if machine["threads"] > 1 else "1 thread"]
     on += [f"torch {machine['torch']}"]
@@ -242,7 +241,7 @@ def _captions(data: Mapping[str, Any]) -> list[str]:
         how[-1] += f" (convolutions may use {machine['arithmetic']})"
     how += [MODES[settings["mode"]]]
     how += [words for key, words in _OPTIONS.items() if settings[key]]
-    lines = [title, ", ".join(on), ", ".join(how)]
+    lines = [title(spec), ", ".join(on), ", ".join(how)]
     if not settings["device_chosen"]:
         lines.append(f"no --device was given: {settings['device']} is the default here")
     return lines

@@ -62,6 +62,15 @@ def percent(part: Any, whole: Any) -> str:
     return f"{share:.1f}%"
 
 
+def of_limit(part: int, limit: int) -> str:
+    """As :func:`percent`; a part above the limit has the digits that show it: ``100.05%``."""
+    shown, digits = percent(part, limit), 1
+    while part > limit and shown == f"{100:.{digits}f}%":
+        digits += 1
+        shown = f"{100 * part / limit:.{digits}f}%"
+    return shown
+
+
 def ratio(value: Any, base: Any) -> str:
     """``0.312x``; empty without a base."""
     return f"{float(value / base):.4g}x" if base else ""

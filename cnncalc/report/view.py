@@ -156,15 +156,19 @@ def table(report: Report, options: Options, columns: Sequence[Any]) -> Table:
     )
 
 
+def title(spec: Mapping[str, Any]) -> str:
+    """The name of a network with what it is, where its spec says that."""
+    return f"{spec['name']}: {spec['title']}" if spec["title"] else str(spec["name"])
+
+
 def captions(report: Report, worked: bool) -> list[str]:
     """What is shown, and under which assumptions; ``worked`` says whether its work is counted by one convention."""
     spec, given = report.spec, report.assumptions
-    title = f"{spec['name']}: {spec['title']}" if spec["title"] else str(spec["name"])
     assumed = [f"input {units.cell(given['input'])}", f"batch {given['batch']}", str(given["dtype"])]
     if given["with_side"]:
         assumed.append("side outputs counted")
     assumed += [f"convention {given['convention']}"] if worked else []
-    return [title, ", ".join([*assumed, *_pass(given)])]
+    return [title(spec), ", ".join([*assumed, *_pass(given)])]
 
 
 def counted_by(given: Mapping[str, Any]) -> list[str]:

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 import cnncalc
 from cnncalc.analysis.allocator import GRAIN, Allocator, replay
-from cnncalc.analysis.step import Settings, trace
+from cnncalc.analysis.step import Settings, Trace, trace
+from cnncalc.tape.values import Size
 
 KIB, MIB = 2**10, 2**20
 
@@ -59,6 +60,14 @@ def test_neighbours_that_are_free_become_one() -> None:
         allocator.give_back(part)
     assert allocator.take(15 * MIB) == parts[0]
     assert allocator.reserved == 20 * MIB
+
+
+def test_parameters_stay_where_the_first_step_found_them() -> None:
+    """They are taken once: in a step that took them anew they would be in the segment of 18 MiB, and 15 in none."""
+    sizes = [Size(4 * MIB, 0), Size(18 * MIB, 0), Size(15 * MIB, 0)]
+    origins = [("start", 0), ("forward", 1), ("forward", 2)]
+    run = Trace(sizes, ["parameters", "activations", "activations"], origins, [0, 1, 2, ~2, ~1], 3, [], {})
+    assert replay(run, 1).reserved == (20 + 18) * MIB
 
 
 @given(st.lists(st.tuples(st.integers(1, 64 * MIB), st.integers(0, 5)), min_size=1, max_size=60))

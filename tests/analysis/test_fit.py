@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 import cnncalc
 from cnncalc.analysis import devices
 from cnncalc.analysis.checkpoint import candidates, outermost
-from cnncalc.analysis.fewest import fewest, freed, in_the_loss
+from cnncalc.analysis.fewest import EVENTS, fewest, freed, in_the_loss
 from cnncalc.analysis.fit import Runs, largest_input, most_samples, total_stride
 from cnncalc.analysis.step import Settings, Trace
 from cnncalc.errors import UsageError
@@ -208,12 +208,38 @@ def test_no_choice_of_fewer_checkpoints_fits(choices):
     for percent in range(60, 100, 3):
         memory = plain * percent // 100
         fitting = [part for part, size in peaks.items() if size <= memory]
-        found = fewest(graph, Settings(True), 64, memory)
+        found = fewest(runs[()], 64, memory)
         assert found is None or (found.segments in fitting and found.peak.bytes == peaks[found.segments])
         if found is not None and found.fewest:
             shown += 1
             assert len(found.segments) == min(map(len, fitting))
     assert shown > 1
+
+
+@pytest.mark.parametrize("percent", [85, 60, 50, 35])
+def test_the_work_of_a_search_is_bounded(monkeypatch, percent):
+    """In events of the steps that are run; the last may go beyond the bound."""
+    events = []
+
+    class Counted(Runs):
+        def of(self, batch):
+            if not self._known:
+                events.append(len(super().of(batch).events))
+            return super().of(batch)
+
+    runs = Runs(cnncalc.load("efficientnet_b7").graph, Settings(True, amp="float16"))
+    memory = runs.peak(32).bytes * percent // 100
+    monkeypatch.setattr("cnncalc.analysis.fewest.Runs", Counted)
+    found = fewest(runs, 32, memory)
+    assert found is not None and found.peak.bytes <= memory
+    assert sum(events) <= EVENTS + max(events)
+
+
+def test_exactly_the_peak_of_a_choice_is_enough(choices):
+    _, runs = choices
+    least = min(one.peak(64).bytes for part, one in runs.items() if len(part) == 1)
+    found = fewest(runs[()], 64, least)
+    assert (len(found.segments), found.peak.bytes, found.fewest) == (1, least, True)
 
 
 def test_what_a_choice_frees_is_bounded(choices):
@@ -227,4 +253,4 @@ def test_what_a_choice_frees_is_bounded(choices):
 
 def test_checkpoints_that_do_not_help():
     graph = cnncalc.load("vgg11").graph
-    assert fewest(graph, Settings(True), 2, 10**6) is None
+    assert fewest(Runs(graph, Settings(True)), 2, 10**6) is None

@@ -59,6 +59,7 @@ def test_the_figures_fit_together(name: str, batch: int) -> None:
     for run, total in ((inference, "inference_memory_bytes"), (training, "training_memory_bytes")):
         peak = run.peak
         assert peak.bytes == totals[total] == sum(peak.parts.values()) == max(moment.bytes for moment in run.timeline)
+        assert all(one[:2] != after[:2] for one, after in pairwise(run.timeline))
         assert peak.bytes in [one.bytes for one in run.timeline if (one.phase, one.layer) == (peak.phase, peak.layer)]
         assert set(peak.parts) <= set(KINDS) and min(peak.parts.values()) > 0
         assert peak.parts["parameters"] == totals["parameter_bytes"]

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 import cnncalc
 from cnncalc.analysis.orders import best
-from cnncalc.analysis.scheduling import Job, lowest
+from cnncalc.analysis.scheduling import Job, ancestors, lowest
 from cnncalc.analysis.step import Settings, trace
 from cnncalc.graph import Graph
 from tests.analysis.conftest import network
@@ -90,6 +90,8 @@ def holds(found: Any, jobs: list[Job], before: list[set[int]]) -> None:
 def test_series_parallel_jobs_need_no_search(tree: Any) -> None:
     jobs, before = problem(tree)
     holds(lowest(jobs, before, limit=0), jobs, before)
+    all_before = [{index for index in range(len(jobs)) if bits >> index & 1} for bits in ancestors(before)]
+    assert lowest(jobs, all_before, limit=0) == lowest(jobs, before, limit=0)
 
 
 @st.composite
@@ -156,6 +158,14 @@ NETWORKS = {
   - {conv: 30, name: d, from: c}
   - {conv: 7, name: e, from: input}
   - {concat: [b, d, e]}""",
+    "a view of what another layer reads": """
+  - {conv: 8, name: a}
+  - {conv: 32, name: b, from: a}
+  - {flatten: [], name: c, from: a}
+  - {linear: 5000}
+  - {linear: 4, name: d}
+  - {flatten: [], name: e, from: b}
+  - {concat: [d, e]}""",
     "two outputs of a module": """
   - {conv: 12, name: a}
   - {conv: 6, name: b, from: a}

@@ -63,6 +63,7 @@ def test_what_the_json_says(analyze: Callable[..., Report]) -> None:
         ("[relu, {conv: 2, kernel: 1}, relu]", ["--", "--", "o-", "oi"]),
         ("[bn, {conv: 2, kernel: 1}]", ["--", "o-", "oi"]),
         ("[{conv: 2, kernel: 1}, {parameter: [2, 1, 1]}, {conv: 2, kernel: 1}]", ["--", "--", "o-", "oi"]),
+        ("[{conv: 2, kernel: 1}, relu, {parameter: [2, 1, 1]}, {conv: 2, kernel: 1}]", ["--", "--", "--", "o-", "oi"]),
         ("[{add: {a: [relu], b: [{conv: 3, kernel: 1}]}}]", ["--", "--", "o-", "oi"]),
         ("[flatten, {linear: 4}, {rbf: 2}]", ["--", "--", "o-", "oi"]),
     ],

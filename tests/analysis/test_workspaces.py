@@ -158,6 +158,29 @@ def test_a_segment_of_which_a_part_is_taken_stays() -> None:
     assert (allocator.allocated, allocator.reserved) == (5 * MIB, 20 * MIB)
 
 
+def test_tensors_that_fit_where_no_segment_does() -> None:
+    graph = cnncalc.load("lenet5").graph
+    room = Runs(graph, Settings()).peak(2).bytes
+    assert room < MIB
+    runs = ReservedRuns(graph, Settings(), Libraries(CUBLAS), room)
+    assert runs.largest_batch(room) == 0
+    assert runs.tried[1] is False
+
+
+def test_where_no_tensors_fit_one_sample_alone_is_tried() -> None:
+    runs = ReservedRuns(cnncalc.load("lenet5").graph, Settings(), Libraries(CUBLAS), 1000)
+    assert runs.largest_batch(1000) == 0
+    assert runs.tried == {1: False}
+
+
+def test_parts_are_those_that_take_something(tmp_path: Path) -> None:
+    """Two segments of 20 MiB, both taken whole: nothing is rounded or cached."""
+    path = tmp_path / "relu.yaml"
+    path.write_text("{cnncalc: 1, name: relu, input: [5, 1024, 1024], layers: [{relu: [], inplace: false}]}", "utf-8")
+    runs = ReservedRuns(cnncalc.load(str(path)).graph, Settings(), Libraries(CUBLAS), 40 * MIB)
+    assert runs.peak(1).parts == {"input": 20 * MIB, "activations": 20 * MIB}
+
+
 @pytest.mark.parametrize("training", [False, True])
 @pytest.mark.parametrize("name", ["resnet18", "googlenet", "vit_b_16"])
 def test_the_largest_batch_is_the_last_that_fits(name: str, training: bool) -> None:

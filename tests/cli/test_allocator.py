@@ -9,8 +9,13 @@ from typing import Any
 import jsonschema
 import pytest
 
+from cnncalc import load
+from cnncalc.analysis.reserved import ReservedRuns
+from cnncalc.analysis.step import Settings
+from cnncalc.analysis.workspaces import Libraries
 from cnncalc.cli.main import run
 from cnncalc.report import schemas, workspaces
+from cnncalc.report.reserved import Fitted, Given, assumed
 
 MIB = 2**20
 SPEC = """\
@@ -113,6 +118,13 @@ def test_what_a_table_does_not_have_is_named(capsys: Any) -> None:
     assert f"{words}table does not have them: a\n" in capsys.readouterr().out
 
 
+def test_of_many_that_a_table_does_not_have_three_are_named() -> None:
+    table = workspaces.parse(json.dumps(TABLE), "table.json")
+    given = Given(None, "table.json", table, Libraries(table.cublas, table.rows))
+    assert assumed(given, list("abc"))[1].endswith(": a, b, c")
+    assert assumed(given, list("abcde"))[1].endswith(": a, b, c and 2 more")
+
+
 def test_fit(capsys: Any) -> None:
     """24 MiB hold the 20 of cuBLAS's segment, and 4 for tensors; the tensors alone of many more samples would fit."""
     arguments = ["fit", "small.yaml", "--memory", "24MiB"]
@@ -132,6 +144,32 @@ def test_fit(capsys: Any) -> None:
     shown = capsys.readouterr().out
     assert f"{len(tried)} batches were replayed through PyTorch's allocator\n" in shown
     assert "nothing was tried" not in shown
+
+
+@pytest.mark.parametrize(
+    ("tried", "words"),
+    [
+        ({1: False}, "1 batch was replayed through PyTorch's allocator"),
+        ({3: False, 2: True}, "2 batches were replayed through PyTorch's allocator"),
+        (
+            {1: True, 2: False, 3: True},
+            "3 batches were replayed through PyTorch's allocator, and a larger may fit: what it reserves does not "
+            "always grow",
+        ),
+    ],
+)
+def test_how_the_largest_batch_was_found(tried: dict[int, bool], words: str) -> None:
+    runs = ReservedRuns(load("small.yaml").graph, Settings(), Libraries(0), 0)
+    runs.tried = tried
+    assert Fitted(Given(None, None, None, Libraries(0)), [], runs).how == words
+
+
+def test_a_table_says_nothing_of_other_gpus_and_data_types(capsys: Any) -> None:
+    arguments = ["fit", "small.yaml", "--memory", "1MiB", "--allocator", "cuda"]
+    found = data_of(capsys, *arguments)
+    assert found["larger_devices"]
+    found = data_of(capsys, *arguments, "--workspaces", "table.json")
+    assert (found["options"], found["larger_devices"]) == ({}, [])
 
 
 def test_fit_of_other_inputs_has_no_workspaces(capsys: Any) -> None:

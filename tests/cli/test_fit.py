@@ -221,6 +221,15 @@ def test_a_smaller_input_than_its_own(cnncalc):
     assert [row["what"] for row in data["rows"]] == ["next"]
 
 
+def test_no_input_is_small_enough(cnncalc):
+    """One pixel takes 4 bytes of weights, and for each sample 4 in and 4 out."""
+    arguments = ("image.yaml", "--largest", "input", "--batch", "2", "--memory")
+    result = cnncalc("fit", *arguments, "19")
+    assert result.code == 1
+    assert "\nno input that the network accepts fits at batch 2\n" in result.out
+    assert cnncalc("fit", *arguments, "20").code == 0
+
+
 def test_an_input_that_is_no_square(cnncalc, tmp_path):
     (tmp_path / "wide.yaml").write_text(IMAGE.replace("8, 8", "4, 8"), "utf-8")
     assert answer(cnncalc, "wide.yaml", "--memory", "100", "--largest", "input")["rows"][0]["input"] == [1, 3, 3]
@@ -302,6 +311,7 @@ SIZE = "is no size like 24GB, 24GiB, 512MB or 16000000000 (hint: cnncalc fit --h
         (["--memory", "nan"], f"invalid value for '--memory': 'nan' {SIZE}"),
         (["--memory", "0.5"], "invalid value for '--memory': '0.5' is no whole number of bytes (hint: cnncalc fit --help)"),
         (["--memory", "1e99"], "invalid value for '--memory': '1e99' is more than a petabyte (hint: cnncalc fit --help)"),
+        (["--memory", "1000001GB"], "invalid value for '--memory': '1000001GB' is more than a petabyte (hint: cnncalc fit --help)"),
         (["--memory", "0"], "--memory must be more than 0 bytes"),
         (["--memory", "1GB", "--reserve", "1GB"], "--reserve leaves nothing: 1,000,000,000 of 1,000,000,000 bytes"),
         (["--memory", "1GB", "--batch", "0"], "invalid value for '--batch': 0 is not in the range 1<=x<=1000000000 (hint: cnncalc fit --help)"),

@@ -262,7 +262,8 @@ def test_the_chart(cnncalc: Run, small: str) -> None:
         for at, height in enumerate(heights.values()):
             middle = int(starts[at] + 8)
             assert cells[middle] == ("#" if footprint.HEIGHT - row <= height else " "), (row, at)
-    assert lines[-2].strip().startswith("+-") and lines[-2].count("^") == 1
+    assert lines[-2].index("+-") == lines[2].index("|")
+    assert lines[-2].count("^") == 1
     assert 17 <= lines[-2].index("^") - 10 <= 35
     assert lines[-1].split() == ["|forward"]
 

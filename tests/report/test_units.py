@@ -53,6 +53,22 @@ def test_percent(part, whole, shown):
 
 
 @pytest.mark.parametrize(
+    ("part", "limit", "shown"),
+    [
+        (999_999, 1_000_000, "100.0%"),  # it fits
+        (1_000_000, 1_000_000, "100.0%"),
+        (1_000_500, 1_000_000, "100.05%"),
+        (1_000_001, 1_000_000, "100.0001%"),
+        (10**15 + 1, 10**15, "100.0000000000001%"),
+        (3, 2, "150.0%"),
+        (1, 0, ""),
+    ],
+)
+def test_what_is_above_a_limit_reads_above_100_percent(part, limit, shown):
+    assert units.of_limit(part, limit) == shown
+
+
+@pytest.mark.parametrize(
     ("value", "shown"),
     [
         (None, ""),

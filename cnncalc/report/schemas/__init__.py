@@ -1,5 +1,5 @@
-"""The JSON Schemas of what the commands print, shipped as files: summary (and params, macs, shapes), memory, compare,
-list, check and error.
+"""The JSON Schemas of what the commands print and of the files that they write, shipped as files. That of params, macs
+and shapes is summary.
 """
 
 from __future__ import annotations
