@@ -200,7 +200,7 @@ def choices(request):
 
 def test_no_choice_of_fewer_checkpoints_fits(choices):
     """Against every choice there is."""
-    graph, runs = choices
+    _, runs = choices
     peaks = {part: one.peak(64).bytes for part, one in runs.items()}
     plain = peaks[()]
     assert len(peaks) > 15
