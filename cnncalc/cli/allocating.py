@@ -32,8 +32,8 @@ def allocator_options(command: Command) -> Command:
     )  # fmt: skip
 
 
-def take_allocator(ctx: click.Context, given: dict[str, Any], gpu: str | None) -> Given | None:
-    """Takes what :func:`allocator_options` gave out of a command's keyword arguments, and sets its device to cuda.
+def take_allocator(given: dict[str, Any], gpu: str | None) -> Given | None:
+    """Takes what :func:`allocator_options` gave out of a command's keyword arguments.
 
     Raises:
         SpecNotFoundError: the table can't be read.
@@ -49,9 +49,7 @@ def take_allocator(ctx: click.Context, given: dict[str, Any], gpu: str | None) -
         if file is not None:
             raise UsageError("--workspaces is about the allocator of a GPU", hint="add --allocator cuda")
         return None
-    if ctx.get_parameter_source("device") is not click.core.ParameterSource.COMMANDLINE:
-        given["device"] = "cuda"
-    elif given["device"] != "cuda":
+    if given["device"] != "cuda":
         raise UsageError(f"--allocator cuda is no allocator of {given['device']}", hint="--device cuda")
     device = devices.find(gpu) if gpu is not None else None
     table = parse(read_text(file, "table of workspaces"), file) if file is not None else None

@@ -66,8 +66,7 @@ class Bytes(_ParamType):
 @running_options
 @allocator_options
 @output_options
-@click.pass_context
-def command(ctx: click.Context, /, network: str, **given: Any) -> int:
+def command(network: str, **given: Any) -> int:
     """The largest batch, or the largest input, that a memory holds.
 
     The exit code is 1 where nothing fits, or not the batch that was asked for.
@@ -79,12 +78,10 @@ def command(ctx: click.Context, /, network: str, **given: Any) -> int:
 
     output = take_output(given)
     device, memory = _memory(given["gpu"], given["memory"])
-    allocator = take_allocator(ctx, given, given["gpu"])
+    allocator = take_allocator(given, given["gpu"])
     reserve = given["reserve"]
     if reserve >= memory:
         raise UsageError(f"--reserve leaves nothing: {reserve:,} of {memory:,} bytes")
-    if device is not None and ctx.get_parameter_source("device") is not click.core.ParameterSource.COMMANDLINE:
-        given["device"] = "cuda"
     options = NetworkOptions(given["set_"], given["input_"], 1, given["dtype"], "macs", given["with_side"], "forward")
     loaded = load(network, options.set, options.input)
     settings = take_settings(dict(given), options, loaded.graph)  # it is taken again for every other input

@@ -33,8 +33,7 @@ COLUMNS = ("out", "activations", "activation_bytes")
 @click.option("--timeline", is_flag=True, help="A chart of the bytes alive, layer by layer.")
 @rows_options
 @output_options
-@click.pass_context
-def command(ctx: click.Context, /, network: str, **given: Any) -> None:
+def command(network: str, **given: Any) -> None:
     """Memory: activations, inference_memory, and with --train training_memory.
 
     Activations are a sum over the layers, values and bytes. The other two are the most bytes alive at once: with the
@@ -52,7 +51,7 @@ def command(ctx: click.Context, /, network: str, **given: Any) -> None:
     gpu = given.pop("gpu")
     if gpu is not None and given["allocator"] is None:
         raise UsageError("--gpu is about the allocator of a GPU", hint="add --allocator cuda")
-    allocator = take_allocator(ctx, given, gpu)
+    allocator = take_allocator(given, gpu)
     settings = take_settings(given, options, loaded.graph)
     timeline, best_order = given.pop("timeline"), given.pop("best_order")
     report = report_of(loaded, options)

@@ -28,11 +28,11 @@ VECTOR = "cnncalc: 1\nname: one\ninput: [3]\nlayers:\n  - {linear: 4, norm: NORM
 def test_regions_are_samples_of_their_own(tmp_path: Path) -> None:
     """PyTorch has them as its batch: two of one image are normalized, a single one is refused."""
     path = tmp_path / "regions.yaml"
-    for regions, at in ((1, "norm"), (2, None)):
+    for batch, regions, at in ((1, 1, "norm"), (1, 2, None), (2, 2, None)):
         layers = f"[{{roi_align: {regions}, size: 1}}, {{bn: [], name: norm}}]"
         path.write_text(f"{{cnncalc: 1, name: regions, input: [3, 8, 8], layers: {layers}}}", "utf-8")
         graph = cnncalc.load(str(path)).graph
-        found = refused(graph, 1, Settings(training=True))
+        found = refused(graph, batch, Settings(training=True))
         assert (None if found is None else graph.nodes[found].path) == at
 
 
