@@ -6,6 +6,8 @@ import json
 
 import pytest
 
+from cnncalc.spec import zoo
+
 #: what shows work, and where its JSON has the assumptions
 COMMANDS = {
     "summary": (["summary", "resnet18"], ["assumptions"]),
@@ -17,6 +19,15 @@ COMMANDS = {
 }
 
 
+@pytest.fixture
+def three_networks(monkeypatch):
+    """The zoo of the list is three networks: the header is that of any."""
+    known = zoo.names()
+    few = {name: known[name] for name in ("resnet18", "resnet34", "mobilenet_v2")}
+    monkeypatch.setattr("cnncalc.spec.zoo.names", lambda: few)
+
+
+@pytest.mark.usefixtures("three_networks")
 @pytest.mark.parametrize("name", COMMANDS)
 @pytest.mark.parametrize("convention", ["macs", "paper", "torch"])
 @pytest.mark.parametrize("form", ["plain", "markdown"])
