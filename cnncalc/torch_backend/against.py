@@ -7,7 +7,7 @@ import sys
 import warnings
 from collections import defaultdict, deque
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from functools import cache
 from importlib import import_module
 from importlib.util import module_from_spec, spec_from_file_location
@@ -270,6 +270,15 @@ def _arranged(one: _Used) -> Tensor:
     return by_pixel[..., list(one.pixels), :].transpose(-1, -2)
 
 
+@contextmanager
+def _made(peer: str, input: Shape) -> Iterator[None]:
+    """Another project's constructor refuses a size in any way it likes: by an assertion, a RuntimeError, a KeyError."""
+    try:
+        yield
+    except Exception as error:
+        raise UsageError(f"{peer} can't be made for {format_shape(input)}: {first_line(error)}") from None
+
+
 def _torchvision_model(name: str, input: Shape) -> Peer:
     models = _torchvision().models
     if name not in models.list_models():
@@ -278,12 +287,8 @@ def _torchvision_model(name: str, input: Shape) -> Peer:
     given = next((take(input[1:]) for start, take in _TORCHVISION.items() if name.startswith(start)), {})
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        try:
+        with _made(f"torchvision:{name}", input):
             module = models.get_model(name, weights=None, **given)
-        except Exception as error:  # a size that does not fit
-            raise UsageError(
-                f"torchvision:{name} can't be made for {format_shape(input)}: {first_line(error)}"
-            ) from None
     return Peer(module, f"torchvision:{name}", _torchvision().__version__)
 
 
@@ -295,13 +300,11 @@ def _timm_model(name: str, input: Shape) -> Peer:
         hint = suggest(name, timm.list_models(f"{name[:3]}*")) or "timm.list_models() names them"
         raise UsageError(f"timm has no model {quote(name)}", None, hint)
     given: dict[str, Any] = {"in_chans": input[0]} if input[0] != 3 else {}
-    try:
+    with _made(f"timm:{name}", input):
         try:
             module = timm.create_model(name, pretrained=False, img_size=tuple(input[1:]), **given)
         except TypeError:  # one that takes any size
             module = timm.create_model(name, pretrained=False, **given)
-    except Exception as error:  # a size that does not fit
-        raise UsageError(f"timm:{name} can't be made for {format_shape(input)}: {first_line(error)}") from None
     return Peer(module, f"timm:{name}", timm.__version__)
 
 

@@ -71,7 +71,7 @@ def build(
             if first is not None:  # it goes before the others, and is overwritten
                 inputs.remove(first)
                 inputs.insert(0, first)
-                module.inplace = True  # type: ignore[assignment]  # nn.Module declares attributes as tensors or modules
+                run_in_place(module)
             if node.shared is not None:
                 _tie(module, built[node.shared])
             built[node.index] = module
@@ -144,6 +144,11 @@ def _check_memory(network: Network, device: torch.device, dtype: str, with_side:
     if need > room:
         message = f"weights and activations of {network.name} take {need:,} bytes, but {room:,} are free"
         raise EnvironmentFailure(message, hint="--max-memory overrides, --device meta needs none")
+
+
+def run_in_place(module: nn.Module) -> None:
+    """Has a module of an operator that can do so overwrite its first input."""
+    module.inplace = True  # type: ignore[assignment]  # nn.Module declares attributes as tensors or modules
 
 
 def resolve(value: Any) -> Any:

@@ -25,7 +25,7 @@ def count_with_fvcore(module: nn.Module, *inputs: torch.Tensor) -> Mapping[str, 
     """What fvcore counts by module name, in one trace: ``macs`` and ``activations`` of convolutions, linear layers and
     matrix products. The name of the whole is empty.
     """
-    from fvcore.nn import FlopCountAnalysis, jit_handles  # type: ignore[import-untyped]
+    from fvcore.nn import FlopCountAnalysis, jit_handles  # type: ignore[import-untyped]  # fvcore has no types
 
     def both(macs: Callable[..., Any]) -> Callable[..., Any]:
         def handle(inputs: list[Any], outputs: list[Any]) -> Counter[str]:

@@ -7,7 +7,7 @@ from torch import Tensor, nn
 from torch.autograd.graph import saved_tensors_hooks
 
 from cnncalc.ops import OPS
-from cnncalc.torch_backend.build import resolve
+from cnncalc.torch_backend.build import resolve, run_in_place
 
 #: activations that need their input for the gradient, and can overwrite it
 OVERWRITING = ("relu6", "hardswish", "hardsigmoid", "silu", "mish")
@@ -18,7 +18,7 @@ def copies_overwritten(name: str) -> bool:
     writes: :attr:`cnncalc.tape.versions.Rules.copies_overwritten`.
     """
     module: nn.Module = resolve(OPS[name]().lowering((8,)))
-    module.inplace = True  # type: ignore[assignment]  # nn.Module declares attributes as tensors or modules
+    run_in_place(module)
     x = torch.zeros(2, 8, requires_grad=True).clone()
     kept: list[int] = []
 

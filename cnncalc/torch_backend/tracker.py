@@ -29,13 +29,13 @@ Module = TypeVar("Module", bound=nn.Module)
 COPYING = frozenset({torch.ops.aten.channel_shuffle.default})
 
 
-class Tracker(TorchDispatchMode):  # type: ignore[no-untyped-call]
+class Tracker(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch has no types there
     """Sees each operator that runs while it is active. ``live`` and ``peak`` are bytes, ``events`` (bytes taken, or
     minus those given back; the operator).
     """
 
     def __init__(self) -> None:
-        super().__init__()  # type: ignore[no-untyped-call]
+        super().__init__()  # type: ignore[no-untyped-call]  # torch has no types there
         self.live = 0
         self.peak = 0
         self.events: list[tuple[int, str]] = []
@@ -148,7 +148,7 @@ class Faked:
                 loss = losses.pop(0)
                 while losses:
                     loss = loss + losses.pop(0)
-                loss.backward()  # type: ignore[no-untyped-call]
+                loss.backward()  # type: ignore[no-untyped-call]  # torch has no types there
         self._held = [*targets, *results, loss]
         return tracker
 

@@ -33,7 +33,7 @@ def machine(device: torch.device, dtype: str, channels_last: bool) -> dict[str, 
     return {
         "gpu": properties.name,
         "sm": [properties.major, properties.minor],
-        "cudnn": str(torch.backends.cudnn.version()),  # type: ignore[no-untyped-call]
+        "cudnn": str(torch.backends.cudnn.version()),  # type: ignore[no-untyped-call]  # torch has no types there
         "torch": torch.__version__,
         "dtype": dtype,
         "layout": "channels_last" if channels_last else "contiguous",
@@ -73,7 +73,8 @@ def calls(
 
     def forward() -> torch.Tensor:
         with torch.no_grad():
-            return torch.ops.aten.convolution(x, weight, None, *geometry)  # type: ignore[no-any-return]
+            y: torch.Tensor = torch.ops.aten.convolution(x, weight, None, *geometry)
+            return y
 
     gradient = torch.zeros_like(forward())
 

@@ -17,7 +17,7 @@ from cnncalc.ops.norm import BatchNorm
 from cnncalc.ops.rearrange import ChannelShuffle
 from cnncalc.tape.tape import Tape
 from cnncalc.tape.values import Edge, Leaf, Value
-from cnncalc.torch_backend.build import resolve
+from cnncalc.torch_backend.build import resolve, run_in_place
 from cnncalc.torch_backend.tracker import Tracker, fake
 from cnncalc.values import Shape
 
@@ -78,7 +78,7 @@ def theirs(
         module: nn.Module = resolve(op.lowering(*shapes))
     module.train(training).to(dtype)
     if in_place:
-        module.inplace = True  # type: ignore[assignment]  # nn.Module declares attributes as tensors or modules
+        run_in_place(module)
     mode = nullcontext() if isinstance(op, REAL) else FakeTensorMode()
     with mode, torch.set_grad_enabled(training):
         fake(module)
