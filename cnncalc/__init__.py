@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
+    from cnncalc.analysis.report import Report, Row
     from cnncalc.check.session import check_specs
     from cnncalc.errors import (
         CnncalcError,
@@ -30,15 +31,14 @@ if TYPE_CHECKING:
         UsageError,
     )
     from cnncalc.network import Network, list_specs, load
-    from cnncalc.report.model import Report, Row
 
 _HOMES = {
     "load": "network",
     "list_specs": "network",
     "check_specs": "check.session",
     "Network": "network",
-    "Report": "report.model",
-    "Row": "report.model",
+    "Report": "analysis.report",
+    "Row": "analysis.report",
     "CnncalcError": "errors",
     "EnvironmentFailure": "errors",
     "ExpressionError": "errors",

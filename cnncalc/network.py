@@ -6,17 +6,16 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from cnncalc import analysis
-from cnncalc.analysis import passes
-from cnncalc.analysis.columns import Assumptions
-from cnncalc.analysis.compute import not_reproducible, raw
-from cnncalc.analysis.conventions import CONVENTIONS
+from cnncalc.analysis.report import Report
+from cnncalc.counting import backward
+from cnncalc.counting.conventions import CONVENTIONS
+from cnncalc.counting.price import not_reproducible, raw
 from cnncalc.errors import SpecError, UsageError, suggest
-from cnncalc.graph import Graph
-from cnncalc.report.model import Report
+from cnncalc.graph.graph import Graph
 from cnncalc.spec import document, zoo
 from cnncalc.spec.document import SpecDocument
 from cnncalc.spec.expand import expand
-from cnncalc.values import dtype_bytes, format_shape
+from cnncalc.values import Assumptions, dtype_bytes, format_shape
 
 BATCH_LIMIT = 10**9
 DIMENSION_LIMIT = 2**31 - 1
@@ -49,7 +48,7 @@ class Network:
         Args:
             batch: samples at once; work and activations multiply by it.
             dtype: the data type of activations: float64, float32, float16, bfloat16 or int8.
-            convention: the counting rule of ``work``, a name of :data:`cnncalc.analysis.conventions.CONVENTIONS`.
+            convention: the counting rule of ``work``, a name of :data:`cnncalc.counting.conventions.CONVENTIONS`.
             with_side: whether side outputs (auxiliary heads) are counted.
             pass_: whose work is counted: ``forward``; ``backward``, the gradients of weights and of the values that
                 they depend on; or ``step``, both.
@@ -113,7 +112,7 @@ class Network:
         check_counted(convention, pass_)
         reason = not_reproducible(self.graph, CONVENTIONS[convention])
         if reason is None and pass_ != "forward":
-            reason = passes.refusal(self.graph, convention)
+            reason = backward.refusal(self.graph, convention)
         return reason
 
     def _side(self, side: Any, columns: Mapping[str, Sequence[Any]]) -> dict[str, Any]:
@@ -134,11 +133,11 @@ def check_counted(convention: str, pass_: str) -> None:
     Raises:
         UsageError: an unknown convention or pass, with a suggestion, or a convention that counts no backward pass.
     """
-    for what, name, known in (("convention", convention, CONVENTIONS), ("pass", pass_, passes.PASSES)):
+    for what, name, known in (("convention", convention, CONVENTIONS), ("pass", pass_, backward.PASSES)):
         if name not in known:
             raise UsageError(f"unknown {what} '{name}'", hint=suggest(name, known) or f"one of: {', '.join(known)}")
-    if pass_ != "forward" and convention not in passes.BACKWARD:
-        hint = f"conventions that do: {', '.join(passes.BACKWARD)}"
+    if pass_ != "forward" and convention not in backward.BACKWARD:
+        hint = f"conventions that do: {', '.join(backward.BACKWARD)}"
         raise UsageError(f"{convention} counts no backward pass", hint=hint)
 
 

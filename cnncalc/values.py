@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from math import prod
-from typing import Final
+from typing import Any, Final, NamedTuple
 
 from cnncalc.errors import UsageError, suggest
 
@@ -71,3 +71,19 @@ def dtype_bytes(name: str) -> int:
         hint = suggest(name, DTYPES) or f"one of: {', '.join(DTYPES)}"
         raise UsageError(f"unknown data type '{name}'", hint=hint)
     return DTYPES[name]
+
+
+class Assumptions(NamedTuple):
+    """What a figure depends on besides the network: samples at once, data type, counting rule, side outputs, and the
+    pass whose work is counted (:data:`cnncalc.counting.backward.PASSES`).
+    """
+
+    batch: int = 1
+    dtype: str = "float32"
+    convention: str = "macs"
+    with_side: bool = False
+    pass_: str = "forward"
+
+    def to_dict(self) -> dict[str, Any]:
+        """By the names of the JSON; ``pass`` is a word of Python, so the field has an underscore."""
+        return {name.rstrip("_"): value for name, value in self._asdict().items()}

@@ -3,10 +3,19 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable, Iterator
 from types import ModuleType
 from typing import Any
 
 import pytest
+
+from cnncalc.analysis.report import Report
+from cnncalc.graph.graph import Graph
+from cnncalc.network import Network
+from cnncalc.spec import document
+from cnncalc.spec.expand import expand
+from cnncalc.spec.zoo import Found
+from cnncalc.values import Assumptions
 
 _KEPT_ALIVE: list[Any] = []  # a torch Library undoes its definitions when it is collected
 
@@ -35,3 +44,57 @@ def small_zoo(monkeypatch: pytest.MonkeyPatch) -> None:
     """Suggestions come from a few names, so that messages do not change with every new spec."""
     few = ("alexnet", "blocks_se", "densenet121", "resnet50", "unet_small", "vgg16", "vgg19")
     monkeypatch.setattr("cnncalc.spec.zoo.names", lambda: dict.fromkeys(few, ""))
+
+
+def network(text: str) -> Network:
+    spec = document.load(Found("<test>", f"cnncalc: 1\n{text}".encode(), None))
+    return Network(spec, *expand(spec))
+
+
+@pytest.fixture
+def graph() -> Callable[[str], Graph]:
+    """The graph of a spec, written without its first line."""
+    return lambda text: network(text).graph
+
+
+@pytest.fixture
+def analyze() -> Callable[..., Report]:
+    """The report of a spec, written without its first line; further arguments are those of Network.analyze."""
+    return lambda text, **assumptions: network(text).analyze(**assumptions)
+
+
+@pytest.fixture
+def column(graph: Callable[[str], Graph]) -> Callable[..., dict[str, Any]]:
+    """One column of a metric, by path."""
+
+    def measure(metric: Any, name: str, text: str, **assumptions: Any) -> dict[str, Any]:
+        built = graph(text)
+        values = metric.measure(built, Assumptions(**assumptions))[name]
+        return {node.path: value for node, value in zip(built.nodes, values, strict=True)}
+
+    return measure
+
+
+@pytest.fixture
+def run() -> Iterator[Callable[[Graph, Any], Any]]:
+    """The graph run in PyTorch in double precision, with positive weights and the last node's value returned."""
+    import torch
+
+    from cnncalc.torch_backend.build import resolve
+
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)  # the tensors are tiny
+
+    def forward(graph: Graph, x: Any) -> Any:
+        generator = torch.Generator().manual_seed(0)
+        values = [x]
+        for node in graph.nodes[1:]:
+            inputs = [values[index] for index in node.inputs]
+            module = resolve(node.op.lowering(*[tuple(value.shape[1:]) for value in inputs])).double().eval()
+            for parameter in module.parameters():
+                parameter.data = torch.rand(parameter.shape, generator=generator, dtype=torch.float64) / 8 + 0.01
+            values.append(module(*inputs))
+        return values[-1]
+
+    yield forward
+    torch.set_num_threads(threads)

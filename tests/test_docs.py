@@ -13,9 +13,9 @@ import click
 import pytest
 
 import cnncalc
-from cnncalc.analysis.conventions import CONVENTIONS
-from cnncalc.analysis.passes import BACKWARD
 from cnncalc.cli.main import COMMANDS, cli, run
+from cnncalc.counting.backward import BACKWARD
+from cnncalc.counting.conventions import CONVENTIONS
 from cnncalc.ops import OPS
 from cnncalc.ops.base import Field, show
 from cnncalc.spec import document, expressions, layers, zoo

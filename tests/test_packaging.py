@@ -46,7 +46,7 @@ def test_specs_and_schemas_are_in_the_wheel(wheel):
     names = zipfile.ZipFile(wheel).namelist()
     for path in (ROOT / "specs").rglob("*.yaml"):
         assert f"cnncalc/specs/{path.relative_to(ROOT / 'specs')}" in names
-    assert "cnncalc/report/schemas/summary.json" in names
+    assert "cnncalc/render/schemas/summary.json" in names
     assert not [name for name in names if name.startswith(("tests/", "specs/"))]
 
 

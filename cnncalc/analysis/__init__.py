@@ -10,11 +10,13 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any
 
-from cnncalc.analysis import compute, depth, expected, memory, params, receptive_field
-from cnncalc.analysis.columns import Assumptions, Column
-from cnncalc.graph import Graph
+from cnncalc.analysis import activations, depth, params, receptive_field, stochastic_depth
+from cnncalc.analysis.columns import Column
+from cnncalc.counting import price
+from cnncalc.graph.graph import Graph
+from cnncalc.values import Assumptions
 
-METRICS = (params, compute, expected, memory, receptive_field, depth)
+METRICS = (params, price, stochastic_depth, activations, receptive_field, depth)
 COLUMNS: tuple[Column, ...] = tuple(column for metric in METRICS for column in metric.COLUMNS)
 _METRIC_OF = MappingProxyType({column.name: metric for metric in METRICS for column in metric.COLUMNS})
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from cnncalc.analysis.columns import Assumptions, Column
-from cnncalc.graph import Graph, Kind
+from cnncalc.analysis.columns import Column
+from cnncalc.graph.graph import Graph, Kind
+from cnncalc.values import Assumptions
 
 COLUMNS = (
     Column("depth", "depth", "count", "max", "layers with weights (convolutions, linear) on the longest path here"),

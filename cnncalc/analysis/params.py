@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from cnncalc.analysis.columns import Assumptions, Column
-from cnncalc.graph import Graph, Kind
+from cnncalc.analysis.columns import Column
+from cnncalc.graph.graph import Graph, Kind
 from cnncalc.ops.base import Op
-from cnncalc.values import elements
+from cnncalc.values import Assumptions, elements
 
 COLUMNS = (
     Column("params", "params", "count", "sum", "weights + biases + norm_params + other_params"),

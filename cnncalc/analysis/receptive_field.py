@@ -11,10 +11,10 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-from cnncalc.analysis.columns import Assumptions, Column
-from cnncalc.graph import Graph, Kind, Node
+from cnncalc.analysis.columns import Column
+from cnncalc.graph.graph import Graph, Kind, Node
 from cnncalc.ops.base import Tap
-from cnncalc.values import Shape
+from cnncalc.values import Assumptions, Shape
 
 COLUMNS = (
     Column(

@@ -8,15 +8,15 @@ from fnmatch import fnmatchcase
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from cnncalc import units
 from cnncalc.analysis import COLUMNS
-from cnncalc.analysis.columns import Assumptions
+from cnncalc.analysis.report import Report, plain
 from cnncalc.check.claims import figure_text
 from cnncalc.check.model import Finding, JudgedBudget
 from cnncalc.errors import CnncalcError
-from cnncalc.report import units
-from cnncalc.report.model import Report, plain
 from cnncalc.spec.claims import BYTES, MEMORY, Budget, read_figure
 from cnncalc.spec.document import SpecDocument
+from cnncalc.values import Assumptions
 
 if TYPE_CHECKING:
     from cnncalc.check.session import Subject

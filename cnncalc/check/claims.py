@@ -6,11 +6,11 @@ from collections.abc import Sequence
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
+from cnncalc import units
 from cnncalc.analysis import COLUMNS
+from cnncalc.analysis.report import plain
 from cnncalc.check.model import Finding, JudgedClaim
 from cnncalc.errors import CnncalcError, UsageError, quote, suggest
-from cnncalc.report import units
-from cnncalc.report.model import plain
 from cnncalc.spec.claims import BYTES, MEMORY, Claim, Figure
 
 if TYPE_CHECKING:

@@ -8,13 +8,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from fractions import Fraction
 from typing import Any, NamedTuple
 
+from cnncalc import units
+from cnncalc.analysis.report import Report, plain
 from cnncalc.check.model import Finding, spec_findings
 from cnncalc.check.session import specs_in
 from cnncalc.errors import CnncalcError, Location, SpecError, UsageError
 from cnncalc.network import Network
-from cnncalc.report import units
-from cnncalc.report.model import Report, plain
-from cnncalc.report.view import counted_by
+from cnncalc.render.table import counted_by
 from cnncalc.spec import document, zoo
 from cnncalc.spec.expand import expand
 from cnncalc.spec.zoo import HERE, Found, Root

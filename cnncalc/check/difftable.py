@@ -7,12 +7,13 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import groupby
 from typing import Any, NamedTuple
 
+from cnncalc import units
+from cnncalc.analysis.report import Report
 from cnncalc.check.diff import FIGURES, QUANTITIES, STATUSES, Change, LayerChange, Version
 from cnncalc.errors import escape, listing
 from cnncalc.ops.base import show
-from cnncalc.report import markdown, units
-from cnncalc.report.model import Report
-from cnncalc.report.view import Heading, Table, check_column
+from cnncalc.render import markdown
+from cnncalc.render.table import Heading, Table, check_column
 
 #: more lines about layers than this are folded away in a pull request
 FOLDED = 8

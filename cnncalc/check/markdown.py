@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
+from cnncalc import units
 from cnncalc.check import wording
 from cnncalc.check.claims import difference_text, figure_text
 from cnncalc.check.model import BUDGET_VERDICTS, CLAIM_VERDICTS, SEVERITIES, Checked, JudgedClaim, count, ranked
-from cnncalc.report import markdown, units
+from cnncalc.render import markdown
 
 #: characters of a cell: no text of a spec can drown the rest of a report
 CELL_LIMIT = 1_000

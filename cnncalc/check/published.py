@@ -9,15 +9,15 @@ from fractions import Fraction
 from typing import NamedTuple
 
 from cnncalc.analysis import params
-from cnncalc.analysis.columns import Assumptions
-from cnncalc.analysis.compute import groups, not_reproducible, terms
-from cnncalc.analysis.conventions import CONVENTIONS
-from cnncalc.analysis.explained import parameters
+from cnncalc.counting.conventions import CONVENTIONS
+from cnncalc.counting.differences import parameters
+from cnncalc.counting.price import groups, not_reproducible, terms
 from cnncalc.errors import CnncalcError, UsageError, quote
 from cnncalc.network import Network
 from cnncalc.spec import document, zoo
 from cnncalc.spec.claims import read_figure
 from cnncalc.spec.expand import expand
+from cnncalc.values import Assumptions
 
 #: sides of square inputs that networks are commonly published at
 SIDES = (224, 256, 299, 320, 331, 384, 448)

@@ -9,13 +9,13 @@ from contextlib import suppress
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from cnncalc.analysis import footprint
-from cnncalc.analysis.step import Settings
+from cnncalc.analysis.report import Report
 from cnncalc.check import budgets, claims, lint
 from cnncalc.check.model import Checked, Finding, spec_findings
 from cnncalc.errors import CnncalcError, UsageError
+from cnncalc.memory import peaks
+from cnncalc.memory.simulate import Settings
 from cnncalc.network import Network
-from cnncalc.report.model import Report
 from cnncalc.spec import document, zoo
 from cnncalc.spec.claims import Budget
 from cnncalc.spec.document import SpecDocument
@@ -38,7 +38,7 @@ class Subject:
         self.files = list(spec.files)
         self._networks: dict[tuple[int, ...] | None, Network] = {}
         self._reports: dict[tuple[Any, ...], Report] = {}
-        self._peaks: dict[tuple[Any, ...], footprint.Peak] = {}
+        self._peaks: dict[tuple[Any, ...], peaks.Peak] = {}
 
     def network(self, input: Sequence[int] | None = None) -> Network:
         """The network on its own input, or on another.
@@ -59,7 +59,7 @@ class Subject:
             self._reports[key] = self.network(options.get("input")).analyze(**given)
         return self._reports[key]
 
-    def peak(self, quantity: str, options: Mapping[str, Any]) -> footprint.Peak:
+    def peak(self, quantity: str, options: Mapping[str, Any]) -> peaks.Peak:
         """What ``inference_memory`` or ``training_memory`` is, under ``input``, ``batch``, ``dtype``, ``with_side`` and
         ``optimizer`` of a claim or budget.
 
@@ -70,7 +70,7 @@ class Subject:
         key = (quantity, tuple(options.get("input") or ()), options.get("batch"), *sorted(given.items()))
         if key not in self._peaks:
             graph, batch = self.network(options.get("input")).graph, options.get("batch", 1)
-            run = footprint.training if quantity == "training_memory" else footprint.inference
+            run = peaks.training if quantity == "training_memory" else peaks.inference
             self._peaks[key] = run(graph, batch, Settings(**given)).peak
         return self._peaks[key]
 

@@ -10,9 +10,9 @@ from cnncalc.cli.options import Command, with_options
 from cnncalc.errors import UsageError
 
 if TYPE_CHECKING:
-    from cnncalc.analysis.step import Settings
-    from cnncalc.report.reserved import Given
-    from cnncalc.report.workspaces import Table
+    from cnncalc.memory.simulate import Settings
+    from cnncalc.render.cuda_memory import Given
+    from cnncalc.render.workspaces import Table
 
 
 def allocator_options(command: Command) -> Command:
@@ -39,10 +39,11 @@ def take_allocator(given: dict[str, Any], gpu: str | None) -> Given | None:
         SpecNotFoundError: the table can't be read.
         UsageError: options that mean nothing without ``--allocator``; a table of another GPU.
     """
-    from cnncalc.analysis import devices, workspaces
+    from cnncalc import devices
     from cnncalc.cli.profile import read_text
-    from cnncalc.report import reserved
-    from cnncalc.report.workspaces import parse
+    from cnncalc.memory.cuda import workspaces
+    from cnncalc.render import cuda_memory
+    from cnncalc.render.workspaces import parse
 
     allocator, file = given.pop("allocator"), given.pop("workspaces")
     if allocator is None:
@@ -59,7 +60,7 @@ def take_allocator(given: dict[str, Any], gpu: str | None) -> Given | None:
         libraries = workspaces.Libraries(table.cublas, table.rows)
     else:
         libraries = workspaces.Libraries(workspaces.cublas(device.capability if device else None))
-    return reserved.Given(device, file, table, libraries)
+    return cuda_memory.Given(device, file, table, libraries)
 
 
 def check_table(table: Table | None, settings: Settings) -> None:

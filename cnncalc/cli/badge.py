@@ -6,15 +6,7 @@ from typing import Any
 
 import click
 
-from cnncalc.cli.options import (
-    NetworkOptions,
-    SpecName,
-    debug_option,
-    load,
-    network_options,
-    report_of,
-    take_network,
-)
+from cnncalc.cli.options import NetworkOptions, SpecName, debug_option, load, network_options, report_of, take_network
 from cnncalc.errors import UsageError, quote
 
 FORMATS = ("svg", "json")
@@ -39,12 +31,12 @@ def command(network: str, quantity: str, **given: Any) -> None:
     where there is none.
     """
     from cnncalc.cli.output import target, write_file, write_stdout
-    from cnncalc.report import badge, json, view
+    from cnncalc.render import badge, json, table
 
     options = take_network(given)
     loaded = load(network, options.set, options.input)
     report = report_of(loaded, options)
-    view.check_column(quantity, report.totals, "quantity")
+    table.check_column(quantity, report.totals, "quantity")
     path = given["output"]
     if path == "":
         raise UsageError("--output takes the name of a file")
@@ -67,7 +59,7 @@ def command(network: str, quantity: str, **given: Any) -> None:
 
 def _label(quantity: str, options: NetworkOptions, given: str | None) -> str:
     """What stands before the figure: the words that were given, or those of the quantity."""
-    from cnncalc.report.view import WORKED
+    from cnncalc.render.table import WORKED
 
     if given is None:
         said = [options.convention] if quantity == "work" else []
@@ -81,7 +73,7 @@ def _label(quantity: str, options: NetworkOptions, given: str | None) -> str:
 
 def _message(quantity: str, value: Any) -> str:
     """``25.56M``; of bytes the decimal multiple alone, ``44.40 MB``."""
-    from cnncalc.report import units
+    from cnncalc import units
     from cnncalc.spec.claims import BYTES
 
     if quantity in BYTES:

@@ -155,7 +155,7 @@ class Outputs:
 
 
 def _json(payload: dict[str, Any]) -> str:
-    from cnncalc.report import json
+    from cnncalc.render import json
 
     return json.write(payload)
 
@@ -189,7 +189,7 @@ def _progress(checked: Iterable[Checked], total: int) -> Iterable[Checked]:
     """The same, with a bar on a terminal that shows no other output until the end."""
     if total < 2 or sys.stderr is None or not sys.stderr.isatty():
         return checked
-    from cnncalc.report import progress
+    from cnncalc.render import progress
 
     return progress.track(checked, total, "checking")
 

@@ -47,7 +47,7 @@ def command(networks: tuple[str, ...], **given: Any) -> int:
 def _table(checked: Sequence[Checked], data: bool) -> Any:
     from cnncalc.check import wording
     from cnncalc.check.claims import difference_text, figure_text
-    from cnncalc.report.view import Heading, Table
+    from cnncalc.render.table import Heading, Table
 
     several = len(checked) > 1
     headings = [Heading("network", "network", False)] if several or data else []

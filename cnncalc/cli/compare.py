@@ -37,7 +37,7 @@ def command(ctx: click.Context, /, networks: tuple[str, ...], **given: Any) -> N
     """
     from cnncalc import analysis
     from cnncalc.cli.output import emit
-    from cnncalc.report import comparison
+    from cnncalc.render import comparison
 
     if len(networks) < 2:
         raise UsageError("compare takes at least two networks", hint="cnncalc compare resnet50 densenet121")
@@ -60,7 +60,7 @@ def _measured(ctx: click.Context, files: tuple[str, ...], given: dict[str, Any])
     """Saved measurements side by side."""
     from cnncalc.cli import profile
     from cnncalc.cli.output import emit
-    from cnncalc.report import measured_sides
+    from cnncalc.render import measured_sides
 
     profile.refuse_others(ctx, "--measured", ("measured", "top"))
     sides = [profile.read(file) for file in files]

@@ -9,15 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from cnncalc.cli.options import (
-    Columns,
-    Output,
-    network_options,
-    output_options,
-    take_network,
-    take_output,
-    with_work,
-)
+from cnncalc.cli.options import Columns, Output, network_options, output_options, take_network, take_output, with_work
 from cnncalc.errors import SpecNotFoundError, UsageError, escape, quote
 
 if TYPE_CHECKING:

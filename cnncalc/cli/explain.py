@@ -11,8 +11,8 @@ from cnncalc.cli.options import SpecName, debug_option, load, network_options, r
 from cnncalc.errors import UsageError, listing, quote, suggest
 
 if TYPE_CHECKING:
-    from cnncalc.graph import Graph
-    from cnncalc.report.formula import Page
+    from cnncalc.graph.graph import Graph
+    from cnncalc.render.formula import Page
 
 SHOWN_PATHS = 5
 LISTS = "cnncalc shapes NETWORK --full lists them"
@@ -48,7 +48,7 @@ def command(ctx: click.Context, /, network: str, layer: str | None, **given: Any
     a stage is the sum of its layers.
     """
     from cnncalc.cli.output import write_stdout
-    from cnncalc.report import formula, json
+    from cnncalc.render import formula, json
 
     options = take_network(given)
     loaded = load(network, options.set, options.input)
@@ -82,10 +82,10 @@ def _room(ctx: click.Context) -> int | None:
 
 def _network(loaded: Any, options: Any, chosen: str | None, given: dict[str, Any]) -> int:
     """The network under every convention, or the chosen one; or who counts as a published figure says."""
-    from cnncalc.analysis.conventions import CONVENTIONS
-    from cnncalc.analysis.explained import by_convention
     from cnncalc.cli.output import write_stdout
-    from cnncalc.report import explained, json, waterfall
+    from cnncalc.counting.conventions import CONVENTIONS
+    from cnncalc.counting.differences import by_convention
+    from cnncalc.render import explained, json, waterfall
 
     if given["published"] is not None:
         return _published(loaded, options, chosen, given)
@@ -118,7 +118,7 @@ def _published(loaded: Any, options: Any, chosen: str | None, given: dict[str, A
     """Who counts like that."""
     from cnncalc.check import published
     from cnncalc.cli.output import write_stdout
-    from cnncalc.report import explained, json, markdown, plain
+    from cnncalc.render import explained, json, markdown, plain
 
     if chosen is not None:
         raise UsageError("--published asks about every convention and takes no --convention")
@@ -133,7 +133,7 @@ def _published(loaded: Any, options: Any, chosen: str | None, given: dict[str, A
     else:
         table = explained.published(report, given["published"], matches, agree)
         if given["room"] is not None:
-            from cnncalc.report import terminal
+            from cnncalc.render import terminal
 
             write_stdout(terminal.write(table, sys.stdout, color=False))
         else:
@@ -143,9 +143,9 @@ def _published(loaded: Any, options: Any, chosen: str | None, given: dict[str, A
 
 def _page(graph: Graph, report: Any, path: str, options: Any) -> Page:
     """What is to be said of a path."""
-    from cnncalc.analysis.columns import Assumptions
-    from cnncalc.analysis.formulas import Formulas, sums
-    from cnncalc.report.formula import Page, Part
+    from cnncalc.derivation import Formulas, sums
+    from cnncalc.render.formula import Page, Part
+    from cnncalc.values import Assumptions
 
     assumed = Assumptions(options.batch, options.dtype, options.convention, options.with_side, options.pass_)
     formulas = Formulas(graph, assumed)
@@ -178,7 +178,7 @@ def _page(graph: Graph, report: Any, path: str, options: Any) -> Page:
 
 def _work(report: Any, nodes: list[Any]) -> list[str]:
     """The figure under a convention, or of a pass, that isn't one of the lines."""
-    from cnncalc.analysis.passes import TITLES
+    from cnncalc.counting.backward import TITLES
 
     convention, pass_ = report.assumptions["convention"], report.assumptions["pass"]
     if convention in ("macs", "flops") and pass_ == "forward":

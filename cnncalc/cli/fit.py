@@ -15,9 +15,9 @@ from cnncalc.errors import UsageError
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from cnncalc.analysis.fit import Runs
-    from cnncalc.analysis.step import Settings
-    from cnncalc.graph import Graph
+    from cnncalc.graph.graph import Graph
+    from cnncalc.memory.fit import Runs
+    from cnncalc.memory.simulate import Settings
     from cnncalc.values import Shape
 
     _ParamType = click.ParamType[Any]
@@ -71,10 +71,11 @@ def command(network: str, **given: Any) -> int:
 
     The exit code is 1 where nothing fits, or not the batch that was asked for.
     """
-    from cnncalc.analysis import devices, fit
-    from cnncalc.analysis.fewest import fewest
+    from cnncalc import devices
     from cnncalc.cli.output import emit
-    from cnncalc.report import fit as shown
+    from cnncalc.memory import fit
+    from cnncalc.memory.checkpoint_search import fewest
+    from cnncalc.render import fit as shown
 
     output = take_output(given)
     device, memory = _memory(given["gpu"], given["memory"])
@@ -126,7 +127,7 @@ def command(network: str, **given: Any) -> int:
 
 def _memory(gpu: str | None, memory: int | None) -> tuple[Any, int]:
     """The device, if one is named, and its bytes or those that are given."""
-    from cnncalc.analysis import devices
+    from cnncalc import devices
 
     if (gpu is None) == (memory is None):
         raise UsageError("fit takes either --memory or --gpu", hint="--memory 24GB or --gpu t4")

@@ -10,7 +10,7 @@ from cnncalc.cli.options import Columns, output_options, take_output, with_work,
 from cnncalc.errors import CnncalcError, ExpressionError, UsageError, format_errors
 
 if TYPE_CHECKING:
-    from cnncalc.analysis.columns import Assumptions
+    from cnncalc.values import Assumptions
 
 
 @click.command("list")
@@ -29,12 +29,12 @@ def command(**given: Any) -> int:
     A spec with mistakes is named on standard error; the others are listed, and the exit code is 2.
     """
     from cnncalc import analysis
-    from cnncalc.analysis.columns import Assumptions
     from cnncalc.cli.output import emit
     from cnncalc.network import check_counted
-    from cnncalc.report import catalog
-    from cnncalc.report.view import check_column
+    from cnncalc.render import catalog
+    from cnncalc.render.table import check_column
     from cnncalc.spec import expressions
+    from cnncalc.values import Assumptions
 
     output = take_output(given)
     figures = [column for column in analysis.COLUMNS if column.total != "none"]
@@ -76,7 +76,7 @@ def _entries(counted: Assumptions) -> tuple[list[dict[str, Any]], dict[str, str]
     Libraries of blocks are no networks.
     """
     from cnncalc.network import Network
-    from cnncalc.report import catalog
+    from cnncalc.render import catalog
     from cnncalc.spec import document, zoo
     from cnncalc.spec.expand import expand
 

@@ -40,11 +40,11 @@ def command(network: str, **given: Any) -> None:
     weights, and in training with what the backward pass keeps, the gradients and the optimizer's state. With
     --allocator cuda, what PyTorch's allocator takes of a GPU for that stands beside it.
     """
-    from cnncalc.analysis import footprint as analysis
     from cnncalc.cli.output import emit
     from cnncalc.cli.tables import table_of
-    from cnncalc.report import footprint as written
-    from cnncalc.report.reserved import Allocated
+    from cnncalc.memory import peaks as analysis
+    from cnncalc.render import memory as written
+    from cnncalc.render.cuda_memory import Allocated
 
     options, output = take_network(given), take_output(given)
     loaded = load(network, options.set, options.input)

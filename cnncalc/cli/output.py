@@ -22,7 +22,7 @@ def emit(
 
     Args:
         output: formats and files.
-        table: makes the :class:`~cnncalc.report.view.Table`; its argument says whether data (CSV) is wanted.
+        table: makes the :class:`~cnncalc.render.table.Table`; its argument says whether data (CSV) is wanted.
         payload: makes the JSON data.
         inputs: paths that were read and must not be overwritten.
         own: texts of formats that the command writes in its own way.
@@ -41,7 +41,7 @@ def emit(
     if output.format != "table":
         write_stdout(text(output.format))
     elif sys.stdout is not None and sys.stdout.isatty():
-        from cnncalc.report import terminal
+        from cnncalc.render import terminal
 
         color = not (output.no_color or os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb")
         write_stdout(terminal.write(table(False), sys.stdout, color))
@@ -51,14 +51,14 @@ def emit(
 
 def _text(kind: str, table: Callable[[bool], Any], payload: Callable[[], Any]) -> str:
     if kind == "json":
-        from cnncalc.report import json
+        from cnncalc.render import json
 
         return json.write(payload())
     if kind in ("csv", "tsv"):
-        from cnncalc.report import delimited
+        from cnncalc.render import delimited
 
         return delimited.write(table(True), "," if kind == "csv" else "\t")
-    from cnncalc.report import markdown, plain
+    from cnncalc.render import markdown, plain
 
     return plain.write(table(False)) if kind == "plain" else markdown.write(table(False))
 

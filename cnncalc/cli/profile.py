@@ -12,7 +12,7 @@ from cnncalc.cli.options import EXPORTS, SpecName, load, output_options, spec_op
 from cnncalc.errors import SpecNotFoundError, UsageError, escape, quote
 
 if TYPE_CHECKING:
-    from cnncalc.report.workspaces import Table
+    from cnncalc.render.workspaces import Table
 
     _ParamType = click.ParamType[Any]
 else:
@@ -93,7 +93,7 @@ def command(ctx: click.Context, /, network: str | None, **given: Any) -> None:
     The whole network is timed first, then every layer in runs of its own. What is predicted stands beside it.
     """
     from cnncalc.cli.output import emit, target, write_file
-    from cnncalc.report import json, measured
+    from cnncalc.render import json, measured
 
     output = take_output(given)
     sort, top, shown = given["sort"], given["top"], given["show"]
@@ -125,7 +125,7 @@ def command(ctx: click.Context, /, network: str | None, **given: Any) -> None:
 
 def _measure(network: Any, given: dict[str, Any]) -> dict[str, Any]:
     """The measurement of a network under the command's options."""
-    backend = torch_backend("profile", "profile")
+    backend = torch_backend("measure.profile", "profile")
     device = backend.default_device() if given["device"] is None else given["device"]
     names = ("dtype", "with_side", "channels_last", "compile", "cuda_graph", "seconds", "repeat", "threads")
     settings = backend.Settings(
@@ -147,7 +147,7 @@ def _known(path: str, inputs: Sequence[str | None]) -> Table | None:
     import os
 
     from cnncalc.cli.output import target
-    from cnncalc.report import workspaces
+    from cnncalc.render import workspaces
 
     if not path:
         raise UsageError("--workspaces takes the name of a file")
@@ -161,7 +161,7 @@ def _table(data: dict[str, Any], known: Table | None, path: str) -> dict[str, An
     Raises:
         UsageError: those are of another GPU, version or data type.
     """
-    from cnncalc.report import workspaces
+    from cnncalc.render import workspaces
 
     found = [workspaces.of_run(run["workspaces"]) for run in data["runs"]]
     return workspaces.payload(workspaces.joined([*([known] if known is not None else []), *found], path))
@@ -197,7 +197,7 @@ def read(path: str) -> dict[str, Any]:
         SpecNotFoundError: the file can't be read.
         UsageError: it holds something else; with the position.
     """
-    from cnncalc.report import measured
+    from cnncalc.render import measured
 
     return measured.parse(read_text(path, "measurement"), path)
 

@@ -31,7 +31,7 @@ def command(code: str | None, format_: str) -> None:
         raise UsageError(message, hint=suggest(code, RULES) or "cnncalc rule lists them")
     chosen = {code: RULES[code]} if code else RULES
     if format_ == "json":
-        from cnncalc.report import json
+        from cnncalc.render import json
 
         write_stdout(json.write({"schema": "cnncalc.rules/1", "rules": list(map(_data, chosen.values()))}))
     else:
@@ -49,8 +49,8 @@ def _data(rule: Rule) -> dict[str, str]:
 
 
 def _list(rules: Mapping[str, Rule]) -> str:
-    from cnncalc.report import plain
-    from cnncalc.report.view import Heading, Table
+    from cnncalc.render import plain
+    from cnncalc.render.table import Heading, Table
 
     headings = [Heading(key, key, False) for key in ("code", "severity", "name", "summary")]
     rows = [[rule.code, rule.severity, rule.name, rule.summary] for rule in rules.values()]

@@ -10,9 +10,9 @@ import click
 from cnncalc.errors import UsageError, quote, suggest
 
 if TYPE_CHECKING:
-    from cnncalc.analysis.step import Settings
     from cnncalc.cli.options import NetworkOptions
-    from cnncalc.graph import Graph
+    from cnncalc.graph.graph import Graph
+    from cnncalc.memory.simulate import Settings
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -68,10 +68,10 @@ def take_settings(given: dict[str, Any], options: NetworkOptions, graph: Graph) 
         UsageError: an unknown word, with a suggestion; options that exclude each other, or that are of training alone
             where none is asked for.
     """
-    from cnncalc.analysis import checkpoint
-    from cnncalc.analysis.step import Settings
-    from cnncalc.tape.optimizers import OPTIMIZERS
-    from cnncalc.tape.versions import TESTED, VERSIONS, is_known
+    from cnncalc.autograd.optimizers import OPTIMIZERS
+    from cnncalc.autograd.torch_versions import TESTED, VERSIONS, is_known
+    from cnncalc.memory import checkpointing
+    from cnncalc.memory.simulate import Settings
     from cnncalc.values import dtype_bytes
 
     dtype_bytes(options.dtype)
@@ -111,7 +111,7 @@ def take_settings(given: dict[str, Any], options: NetworkOptions, graph: Graph) 
         optimizer=optimizer,
         implementation="fused" if fused else "foreach" if foreach else "for-loop",
         weight_decay=of_training["weight_decay"],
-        checkpoint=checkpoint.resolve(graph, of_training["checkpoint"], options.with_side),
+        checkpoint=checkpointing.resolve(graph, of_training["checkpoint"], options.with_side),
         amp=amp or "",
         torch=torch,
     )

@@ -29,6 +29,6 @@ def command(what: str) -> None:
 
         write_stdout(dumps(schema.schema(), indent=2) + "\n")
     else:
-        from cnncalc.report import schemas
+        from cnncalc.render import schemas
 
         write_stdout(schemas.read(what))

@@ -28,8 +28,8 @@ def command(network: str, **given: Any) -> None:
     The file needs PyTorch alone. Blocks are classes, repeats are loops, and modules have the names of the spec: a
     state dict has the same keys as that of the network that build makes.
     """
+    from cnncalc import source
     from cnncalc.cli.output import write_file, write_stdout
-    from cnncalc.torch_backend import source
 
     loaded = load(network, given["set_"], given["input_"])
     path = _path("--output", given["output"], loaded.document.files)

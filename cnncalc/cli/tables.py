@@ -56,11 +56,11 @@ def table_of(
 
     def table(data: bool) -> Any:
         from cnncalc import analysis
-        from cnncalc.report import view
+        from cnncalc.render import table
 
         described = (*analysis.COLUMNS, *more)
         summed = [column.name for column in described if column.total == "sum" and column.name in wanted]
-        shown = view.Options(
+        shown = table.Options(
             wanted,
             main if main in wanted else next(iter(summed), None),
             given["depth"],
@@ -68,6 +68,6 @@ def table_of(
             given["sort"],
             given["top"],
         )
-        return view.table(report, shown, described)
+        return table.table(report, shown, described)
 
     return table

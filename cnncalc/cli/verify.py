@@ -49,11 +49,11 @@ def command(networks: tuple[str, ...], **given: Any) -> int:
     Exits with 1 where a figure differs; what is a known limit of a tool is named, and does not count.
     """  # fmt: skip
     from cnncalc.cli.output import emit, target
-    from cnncalc.report import agreement
+    from cnncalc.render import agreement
 
     output = take_output(given)
     _refuse(networks, given)
-    backend = torch_backend("verify", "verify")
+    backend = torch_backend("verify.checks", "verify")
     options = {name: given[name] for name in ("with_side", "fvcore", "values", "memory", "batch", "dtype")}
     broken: list[CnncalcError] = []
     inputs: list[str | None] = []
@@ -68,7 +68,7 @@ def command(networks: tuple[str, ...], **given: Any) -> int:
             target(export, EXPORTS, inputs)
         peer = None
         if given["against"]:
-            against = torch_backend("against", "verify")
+            against = torch_backend("verify.against", "verify")
             peer = against.find_peer(given["against"], network.input)
         verified = backend.verify(network, **options)
         if peer:
@@ -117,6 +117,6 @@ def _progress(networks: Sequence[Any]) -> Iterable[Any]:
     """The same, with a bar on a terminal."""
     if sys.stderr is None or not sys.stderr.isatty():
         return networks
-    from cnncalc.report import progress
+    from cnncalc.render import progress
 
     return progress.track(networks, len(networks), "verifying")

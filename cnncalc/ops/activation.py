@@ -8,14 +8,14 @@ from cnncalc.ops.base import POINTWISE, Lowering, Op, Tap, op
 from cnncalc.values import Shape, Work, elements
 
 if TYPE_CHECKING:
-    from cnncalc.tape.tape import Keeps, Tape
-    from cnncalc.tape.values import Value
+    from cnncalc.autograd.functional import Keeps, Tape
+    from cnncalc.autograd.tensors import Value
 
 
 class _Activation(Op):
     """Shape stays; ``unit`` is the work for one value; ``module`` is PyTorch's name for it.
 
-    ``keeps`` is what the backward pass needs, as in :meth:`cnncalc.tape.tape.Tape.pointwise`.
+    ``keeps`` is what the backward pass needs, as in :meth:`cnncalc.autograd.functional.Tape.pointwise`.
     """
 
     role = "activation"

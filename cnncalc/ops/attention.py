@@ -10,8 +10,8 @@ from cnncalc.ops.base import Lowering, Op, op
 from cnncalc.values import Shape, Work, elements, format_shape
 
 if TYPE_CHECKING:
-    from cnncalc.tape.tape import Tape
-    from cnncalc.tape.values import Value
+    from cnncalc.autograd.functional import Tape
+    from cnncalc.autograd.tensors import Value
 
 #: Width of the network that makes continuous position biases (Liu et al. 2021, "Swin Transformer V2").
 _POSITION_WIDTH = 512

@@ -13,8 +13,8 @@ from cnncalc.values import Shape, Work
 if TYPE_CHECKING:
     from fractions import Fraction
 
-    from cnncalc.tape.tape import Tape
-    from cnncalc.tape.values import Value
+    from cnncalc.autograd.functional import Tape
+    from cnncalc.autograd.tensors import Value
 
 #: Argument types. The annotation of an operator's field, as written, is the kind of its argument.
 Window = int | tuple[int, ...]

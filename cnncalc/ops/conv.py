@@ -12,8 +12,8 @@ from cnncalc.ops.base import Lowering, Margin, Op, Pad, Table, Tap, Window, op
 from cnncalc.values import Shape, Work, elements
 
 if TYPE_CHECKING:
-    from cnncalc.tape.tape import Tape
-    from cnncalc.tape.values import Value
+    from cnncalc.autograd.functional import Tape
+    from cnncalc.autograd.tensors import Value
 
 
 def _check_groups(groups: int, inputs: int, outputs: int) -> None:

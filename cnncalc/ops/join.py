@@ -11,8 +11,8 @@ from cnncalc.ops.base import Lowering, Op, op
 from cnncalc.values import NO_WORK, Shape, Work, elements, format_shape
 
 if TYPE_CHECKING:
-    from cnncalc.tape.tape import Tape
-    from cnncalc.tape.values import Value
+    from cnncalc.autograd.functional import Tape
+    from cnncalc.autograd.tensors import Value
 
 _SAME_CHANNELS = "a convolution with kernel 1 in the shortcut gives it the other's channels, its stride the size"
 _SAME_SIZE = "pad: same with stride: 1 keeps the size (a pool's stride is its window unless said)"

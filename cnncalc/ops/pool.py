@@ -12,8 +12,8 @@ from cnncalc.ops.base import Lowering, Op, Pad, Tap, Window, op
 from cnncalc.values import NO_WORK, Shape, Work, elements
 
 if TYPE_CHECKING:
-    from cnncalc.tape.tape import Tape
-    from cnncalc.tape.values import Value
+    from cnncalc.autograd.functional import Tape
+    from cnncalc.autograd.tensors import Value
 
 
 class _WindowPool(Op):

@@ -11,8 +11,8 @@ from cnncalc.ops.base import POINTWISE, Index, Lowering, Margin, Op, Tap, Window
 from cnncalc.values import NO_WORK, Shape, Work, format_shape
 
 if TYPE_CHECKING:
-    from cnncalc.tape.tape import Tape
-    from cnncalc.tape.values import Value
+    from cnncalc.autograd.functional import Tape
+    from cnncalc.autograd.tensors import Value
 
 
 class _Rearrangement(Op):

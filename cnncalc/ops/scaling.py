@@ -10,8 +10,8 @@ from cnncalc.ops.base import Lowering, Op, op
 from cnncalc.values import NO_WORK, Shape, Work, elements
 
 if TYPE_CHECKING:
-    from cnncalc.tape.tape import Tape
-    from cnncalc.tape.values import Value
+    from cnncalc.autograd.functional import Tape
+    from cnncalc.autograd.tensors import Value
 
 
 def _features(x: Shape) -> int:

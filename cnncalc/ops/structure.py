@@ -12,9 +12,9 @@ from cnncalc.values import NO_WORK, Shape, Work
 if TYPE_CHECKING:
     from fractions import Fraction
 
+    from cnncalc.autograd.functional import Tape
+    from cnncalc.autograd.tensors import Value
     from cnncalc.ops.base import Rational
-    from cnncalc.tape.tape import Tape
-    from cnncalc.tape.values import Value
 
 
 class _Dropped(Op):

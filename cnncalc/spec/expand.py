@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from cnncalc.errors import ExpressionError, LimitError, SpecError, listing, quote, suggest
-from cnncalc.graph import Graph, GraphBuilder, Side
+from cnncalc.graph.builder import GraphBuilder
+from cnncalc.graph.graph import Graph, Side
 from cnncalc.ops.base import ArgumentError, Op
 from cnncalc.spec.compiler import Compiler, counted
 from cnncalc.spec.document import SpecDocument

@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 
 from cnncalc.errors import SpecError
-from cnncalc.graph import Graph, Node
+from cnncalc.graph.graph import Graph, Node
 from cnncalc.ops.base import Op, show
 from cnncalc.spec.document import LANGUAGE_VERSION
 

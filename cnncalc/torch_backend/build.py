@@ -9,9 +9,9 @@ from typing import Any
 import torch
 from torch import fx, nn
 
-from cnncalc.analysis.memory import overwritten
 from cnncalc.errors import EnvironmentFailure, UsageError, suggest
-from cnncalc.graph import Node
+from cnncalc.graph.graph import Node
+from cnncalc.graph.walk import overwritten
 from cnncalc.network import Network
 from cnncalc.ops.base import Lowering
 

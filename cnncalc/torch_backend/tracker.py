@@ -1,7 +1,7 @@
 """Bytes of tensors alive, as PyTorch itself takes and gives them back: every storage that an operator returns counts
 until it is freed. What a kernel takes inside itself is not seen.
 
-This is the side that measures: it knows no rule of :mod:`cnncalc.tape`. The tensors of a whole network are fake, so
+This is the side that measures: it knows no rule of :mod:`cnncalc.autograd`. The tensors of a whole network are fake, so
 that no memory is needed, but every operator runs through PyTorch's dispatcher and its autograd.
 """
 

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
-from cnncalc.report.model import Report
+from cnncalc.analysis.report import Report
 
 NAMES = ("params", "weights", "biases", "norm_params", "other_params", "buffers", "running_stats")
 

@@ -11,8 +11,8 @@ import torch
 
 from cnncalc import network
 from cnncalc.analysis import receptive_field
-from cnncalc.analysis.columns import Assumptions
-from cnncalc.graph import Graph
+from cnncalc.graph.graph import Graph
+from cnncalc.values import Assumptions
 
 NAMES = tuple(column.name for column in receptive_field.COLUMNS)
 

@@ -8,7 +8,7 @@ from itertools import pairwise
 import pytest
 
 from cnncalc import network
-from cnncalc.report.model import Report
+from cnncalc.analysis.report import Report
 
 Analyze = Callable[..., Report]
 

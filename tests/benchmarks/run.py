@@ -127,7 +127,7 @@ def main() -> None:
         show(f"{arguments} / the same imports", found, f"<= {goal} s")
 
     import cnncalc
-    from cnncalc.analysis.step import Settings, trace
+    from cnncalc.memory.simulate import Settings, trace
     from cnncalc.spec import zoo
 
     check = [CNNCALC, "check", zoo.packaged()]

@@ -15,7 +15,7 @@ from markdown_it.token import Token
 from cnncalc.check import sarif
 from cnncalc.check.model import Checked, Finding
 from cnncalc.errors import Location
-from cnncalc.report import schemas
+from cnncalc.render import schemas
 
 SARIF_SCHEMA = Path(__file__).parents[1] / "reference" / "sarif-schema-2.1.0.json"
 

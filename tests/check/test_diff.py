@@ -17,7 +17,7 @@ from cnncalc.check import diff, git
 from cnncalc.check.diff import Assumed
 from cnncalc.cli.main import run
 from cnncalc.errors import EnvironmentFailure, UsageError
-from cnncalc.report import schemas
+from cnncalc.render import schemas
 
 NET = """cnncalc: 1
 input: [3, 8, 8]

@@ -10,12 +10,12 @@ import jsonschema
 import pytest
 
 from cnncalc import load
-from cnncalc.analysis.reserved import ReservedRuns
-from cnncalc.analysis.step import Settings
-from cnncalc.analysis.workspaces import Libraries
 from cnncalc.cli.main import run
-from cnncalc.report import schemas, workspaces
-from cnncalc.report.reserved import Fitted, Given, assumed
+from cnncalc.memory.cuda.cuda_fit import ReservedRuns
+from cnncalc.memory.cuda.workspaces import Libraries
+from cnncalc.memory.simulate import Settings
+from cnncalc.render import schemas, workspaces
+from cnncalc.render.cuda_memory import Fitted, Given, assumed
 
 MIB = 2**20
 SPEC = """\

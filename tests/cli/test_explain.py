@@ -8,7 +8,7 @@ import re
 import jsonschema
 import pytest
 
-from cnncalc.report import schemas
+from cnncalc.render import schemas
 
 from .test_process import terminal
 
@@ -186,7 +186,7 @@ def test_options_and_reasons(cnncalc, arguments, line):
 
 
 def test_a_convention_of_which_no_line_speaks_is_a_note(cnncalc):
-    from cnncalc.analysis.conventions import CONVENTIONS
+    from cnncalc.counting.conventions import CONVENTIONS
 
     for convention in ("macs", "flops"):
         assert "under the convention" not in found(cnncalc, "fc", "--convention", convention)

@@ -11,7 +11,7 @@ from pathlib import Path
 import jsonschema
 import pytest
 
-from cnncalc.analysis.devices import DEVICES
+from cnncalc.devices import DEVICES
 from tests.cli.conftest import process
 
 # one layer, whose peak by hand is: weights 10*8*4 + 10*4 bytes; of each sample 8*4 in and 10*4 out

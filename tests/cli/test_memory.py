@@ -11,10 +11,10 @@ from typing import Any
 import pytest
 
 import cnncalc as package
-from cnncalc.analysis.footprint import measure
-from cnncalc.analysis.step import Settings
-from cnncalc.report import footprint, terminal
-from cnncalc.report.view import Heading, Table
+from cnncalc.memory.peaks import measure
+from cnncalc.memory.simulate import Settings
+from cnncalc.render import memory, terminal
+from cnncalc.render.table import Heading, Table
 
 Run = Callable[..., Any]
 
@@ -252,16 +252,16 @@ def test_the_chart(cnncalc: Run, small: str) -> None:
     assert out.startswith(INFERENCE)
     lines = out[len(INFERENCE) :].splitlines()
     assert lines[:2] == ["", "inference: bytes alive, layer by layer"]
-    assert len(lines) == 2 + footprint.HEIGHT + 2
+    assert len(lines) == 2 + memory.HEIGHT + 2
     assert out.isascii() and max(map(len, lines)) <= 80
     # four layers share 70 columns; a twelfth of 7,152 is 596: 6,640 fills 11 rows, 7,152 12, the rest 10
     starts = [0, 17.5, 35, 52.5, 70]
     heights = {"a": 11, "b": 12, "flatten1": 10, "fc": 10}
-    for row, line in enumerate(lines[2 : 2 + footprint.HEIGHT]):
+    for row, line in enumerate(lines[2 : 2 + memory.HEIGHT]):
         cells = line[10:].ljust(70)
         for at, height in enumerate(heights.values()):
             middle = int(starts[at] + 8)
-            assert cells[middle] == ("#" if footprint.HEIGHT - row <= height else " "), (row, at)
+            assert cells[middle] == ("#" if memory.HEIGHT - row <= height else " "), (row, at)
     assert lines[-2].index("+-") == lines[2].index("|")
     assert lines[-2].count("^") == 1
     assert 17 <= lines[-2].index("^") - 10 <= 35
@@ -274,8 +274,8 @@ def test_charts_fit(name: str, width: int) -> None:
     found = measure(package.load(name).graph, 4, Settings(training=True, optimizer="adam", implementation="foreach"))
     assert found.training is not None
     for unicode in (False, True):
-        lines = footprint.drawing(found)(width, unicode)
-        assert len(lines) == 2 * (footprint.HEIGHT + 3) + 1
+        lines = memory.drawing(found)(width, unicode)
+        assert len(lines) == 2 * (memory.HEIGHT + 3) + 1
         assert max(map(len, lines)) <= width
         assert "\n".join(lines).isascii() is not unicode
         assert sum(line.count("^") for line in lines) == 2

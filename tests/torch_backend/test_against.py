@@ -18,9 +18,9 @@ from cnncalc.cli.main import run as run_command
 from cnncalc.errors import EnvironmentFailure, UsageError
 from cnncalc.spec import document, zoo
 from cnncalc.spec.expand import expand
-from cnncalc.torch_backend import against as room
-from cnncalc.torch_backend.against import Peer, compare, find_peer, randomize, tensors_of, used
-from cnncalc.torch_backend.verify import DIFFERS, EQUAL, LIMIT, Check
+from cnncalc.torch_backend.verify import against as room
+from cnncalc.torch_backend.verify.against import Peer, compare, find_peer, randomize, tensors_of, used
+from cnncalc.torch_backend.verify.checks import DIFFERS, EQUAL, LIMIT, Check
 
 #: of every family, the smaller ones
 _NAMES = """

@@ -10,13 +10,13 @@ from torch import nn
 from torch.nn import functional
 
 import cnncalc
-from cnncalc.analysis.step import Settings, trace
+from cnncalc.autograd.tensors import Edge, Leaf
+from cnncalc.memory.simulate import Settings, trace
 from cnncalc.ops.base import Op
-from cnncalc.tape.values import Edge, Leaf
 from cnncalc.torch_backend.build import DTYPES, build, outputs, resolve
 from cnncalc.torch_backend.tracker import Tracker
 from cnncalc.values import Shape
-from tests.torch_backend.test_tape import IDS, SAMPLES, running, tape_of
+from tests.torch_backend.test_autograd import IDS, SAMPLES, running, tape_of
 
 NETWORKS = ("mobilenet_v3_small", "resnet18", "shufflenet_v2_x0_5", "squeezenet1_1")
 

@@ -15,10 +15,10 @@ from cnncalc.ops.rearrange import ChannelShuffle
 from cnncalc.torch_backend.build import DTYPES, resolve
 from cnncalc.torch_backend.tracker import Tracker, fake
 from cnncalc.values import Shape
-from tests.torch_backend.test_tape import SAMPLES, running, tape_of
+from tests.torch_backend.test_autograd import SAMPLES, running, tape_of
 
 #: without what fake tensors can't tell: a fake GPU has a batch normalization take statistics in evaluation too, and
-#: whether a fake shuffle is a view depends on what ran before; test_tape has both, on tensors that can
+#: whether a fake shuffle is a view depends on what ran before; test_autograd has both, on tensors that can
 TOLD = [(op, shapes) for op, shapes in SAMPLES if not isinstance(op, (BatchNorm, ChannelShuffle))]
 #: what PyTorch says where it is built for a CPU alone and an operator asks for the GPU itself
 NO_GPU = "not linked with support for cuda"

@@ -16,22 +16,15 @@ from torch.utils.checkpoint import checkpoint, checkpoint_sequential
 from torch.utils.flop_counter import FlopCounterMode
 
 import cnncalc
-from cnncalc.analysis.checkpoint import (
-    Segment,
-    candidates,
-    outermost,
-    protect,
-    recomputed_macs,
-    resolve,
-)
-from cnncalc.analysis.memory import overwritten
-from cnncalc.analysis.step import Settings, Trace, trace
 from cnncalc.errors import UsageError
-from cnncalc.graph import Graph
+from cnncalc.graph.graph import Graph
+from cnncalc.graph.walk import overwritten
+from cnncalc.memory.checkpointing import Segment, candidates, outermost, protect, recomputed_macs, resolve
+from cnncalc.memory.simulate import Settings, Trace, trace
 from cnncalc.network import Network
 from cnncalc.torch_backend.build import build
 from cnncalc.torch_backend.tracker import Tracker, fake
-from tests.analysis.conftest import network
+from tests.conftest import network
 
 TRAINING = Settings(training=True, adds_in_place=False, device="cpu")
 

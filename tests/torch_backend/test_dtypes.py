@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 
 import cnncalc
-from cnncalc.analysis.step import Settings, trace
+from cnncalc.memory.simulate import Settings, trace
 from cnncalc.torch_backend.tracker import measure
-from tests.torch_backend.test_tape import running
+from tests.torch_backend.test_autograd import running
 
 
 @pytest.mark.parametrize("training", [False, True], ids=["inference", "training"])

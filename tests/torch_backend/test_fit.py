@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 import cnncalc
-from cnncalc.analysis.fit import Runs, by_input
-from cnncalc.analysis.step import Settings
+from cnncalc.memory.fit import Runs, by_input
+from cnncalc.memory.simulate import Settings
 from cnncalc.torch_backend.tracker import measure
 from cnncalc.values import Shape
 

@@ -12,13 +12,13 @@ from torch.nn import functional
 from torch.optim import SGD, Adam, AdamW, Optimizer
 
 import cnncalc
-from cnncalc.analysis.step import Settings, Trace, trace
+from cnncalc.autograd.optimizers import IMPLEMENTATIONS, OPTIMIZERS
+from cnncalc.memory.simulate import Settings, Trace, trace
 from cnncalc.spec.claims import WORDS
-from cnncalc.tape.optimizers import IMPLEMENTATIONS, OPTIMIZERS
 from cnncalc.torch_backend.build import build
 from cnncalc.torch_backend.tracker import Tracker, fake
+from tests.torch_backend.test_autograd import running
 from tests.torch_backend.test_build import network
-from tests.torch_backend.test_tape import running
 
 #: two layers have the same weights; one of them, and a third, has no bias
 SHARED = (

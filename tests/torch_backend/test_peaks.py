@@ -11,10 +11,10 @@ from collections.abc import Iterator
 import pytest
 
 import cnncalc
-from cnncalc.analysis.footprint import training
-from cnncalc.analysis.step import Settings, trace
+from cnncalc.autograd.optimizers import OPTIMIZERS
 from cnncalc.errors import CnncalcError
-from cnncalc.tape.optimizers import OPTIMIZERS
+from cnncalc.memory.peaks import training
+from cnncalc.memory.simulate import Settings, trace
 from cnncalc.torch_backend.tracker import Faked
 from tests.torch_backend.test_optimizers import OURS
 

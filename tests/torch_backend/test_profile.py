@@ -12,16 +12,16 @@ import pytest
 torch = pytest.importorskip("torch")
 
 import cnncalc  # noqa: E402
-from cnncalc.analysis.reserved import reserve  # noqa: E402
-from cnncalc.analysis.step import Settings as Run  # noqa: E402
-from cnncalc.analysis.step import trace  # noqa: E402
-from cnncalc.analysis.workspaces import Libraries, Row, convolutions  # noqa: E402
 from cnncalc.cli.main import run  # noqa: E402
 from cnncalc.errors import EnvironmentFailure, UsageError  # noqa: E402
-from cnncalc.report import measured, schemas  # noqa: E402
-from cnncalc.torch_backend import machine, measure, per_layer, predicted, profile, timing, workspaces  # noqa: E402
+from cnncalc.memory.cuda.cuda_fit import reserve  # noqa: E402
+from cnncalc.memory.cuda.workspaces import Libraries, Row, convolutions  # noqa: E402
+from cnncalc.memory.simulate import Settings as Run  # noqa: E402
+from cnncalc.memory.simulate import trace  # noqa: E402
+from cnncalc.render import measured, schemas  # noqa: E402
 from cnncalc.torch_backend.build import build  # noqa: E402
-from cnncalc.torch_backend.measure import Settings, Subject, Taken  # noqa: E402
+from cnncalc.torch_backend.measure import cudnn_workspaces, machine, passes, per_layer, predicted, profile, timing  # noqa: E402
+from cnncalc.torch_backend.measure.passes import Settings, Subject, Taken  # noqa: E402
 
 ROOT = Path(__file__).resolve().parents[2]
 CPU = torch.device("cpu")
@@ -80,7 +80,7 @@ def test_a_measurement_adds_up(tiny, given):
 def test_a_measurement_fits_its_schema_and_is_read_back(tiny, given):
     import jsonschema
 
-    from cnncalc.report import json as writer
+    from cnncalc.render import json as writer
 
     data = measured_of(tiny, **given)
     jsonschema.Draft7Validator(json.loads(schemas.read("profile"))).validate(data)
@@ -239,7 +239,7 @@ def test_out_of_memory_at_once_is_followed_by_smaller_batches(tiny, room_for_fiv
     ],
 )
 def test_what_counts_as_out_of_memory(error, is_one):
-    assert measure.out_of_memory(error) is is_one
+    assert passes.out_of_memory(error) is is_one
 
 
 @pytest.mark.parametrize(
@@ -341,7 +341,7 @@ def test_peaks_of_a_device(name, arithmetic, peak):
 
 
 def test_every_peak_has_its_source():
-    rows = json.loads((ROOT / "cnncalc" / "torch_backend" / "peaks.json").read_text("utf-8"))
+    rows = json.loads((ROOT / "cnncalc" / "torch_backend" / "measure" / "peaks.json").read_text("utf-8"))
     names = [name for row in rows for name in row["names"]]
     assert len(names) == len(set(names))
     assert all(row["source"].startswith("https://") for row in rows)
@@ -357,9 +357,9 @@ def of_gpu(monkeypatch):
         "gpu": "GPU", "sm": [9, 0], "cudnn": "9", "torch": "2", "dtype": "float32", "layout": "contiguous",
         "benchmark": False, "cublas": 32 * MIB,
     }  # fmt: skip
-    taken = Taken(36 * MIB, measure.BY_ALLOCATOR, 35 * MIB, 40 * MIB)
+    taken = Taken(36 * MIB, passes.BY_ALLOCATOR, 35 * MIB, 40 * MIB)
     monkeypatch.setattr(Subject, "memory", lambda self: taken)
-    monkeypatch.setattr(workspaces, "needs_gpu", lambda device: None)
+    monkeypatch.setattr(cudnn_workspaces, "needs_gpu", lambda device: None)
 
     def table(network, subject, given, batch):
         rows = [{"signature": signature, **row._asdict()} for signature, row in rows_of(network, batch).items()]
@@ -393,7 +393,7 @@ def test_three_peaks_of_a_gpu(tiny, of_gpu, training):
 
 
 def test_the_command_writes_and_adds_to_a_table(tiny, of_gpu, tmp_path, capsys):
-    from cnncalc.report import workspaces as tables
+    from cnncalc.render import workspaces as tables
 
     spec, file = str(tmp_path / "tiny.yaml"), tmp_path / "table.json"
     arguments = ["profile", spec, "--repeat", "1", "--device", "cpu", "--workspaces", str(file)]

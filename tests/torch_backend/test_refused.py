@@ -9,8 +9,8 @@ import pytest
 import torch
 
 import cnncalc
-from cnncalc.analysis.footprint import refused
-from cnncalc.analysis.step import Settings
+from cnncalc.memory.peaks import refused
+from cnncalc.memory.simulate import Settings
 from cnncalc.torch_backend.build import build
 
 SPEC = """\

@@ -23,11 +23,11 @@ from cnncalc.ops import OPS, attention, conv, linear, norm
 from cnncalc.ops.base import Lowering
 from cnncalc.spec import document, zoo
 from cnncalc.spec.expand import expand
-from cnncalc.torch_backend import verify as room
 from cnncalc.torch_backend.build import resolve
-from cnncalc.torch_backend.fvcore_counts import count_with_fvcore
-from cnncalc.torch_backend.limits import LIMITS
-from cnncalc.torch_backend.verify import DIFFERS, EQUAL, LIMIT, NOT_RUN, Check, verify
+from cnncalc.torch_backend.verify import checks as room
+from cnncalc.torch_backend.verify.checks import DIFFERS, EQUAL, LIMIT, NOT_RUN, Check, verify
+from cnncalc.torch_backend.verify.fvcore_counts import count_with_fvcore
+from cnncalc.torch_backend.verify.limits import LIMITS
 from cnncalc.values import Work, elements
 
 HEAD = "cnncalc: 1\nname: small\ninput: [4, 8, 8]\n"
@@ -564,7 +564,7 @@ def test_a_wrong_call(call: Callable[..., Result], arguments: list[str], message
 
 
 def test_without_pytorch(call: Callable[..., Result], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delitem(sys.modules, "cnncalc.torch_backend.verify")
+    monkeypatch.delitem(sys.modules, "cnncalc.torch_backend.verify.checks")
     monkeypatch.setitem(sys.modules, "torch", None)
     result = call("lenet5")
     message = "error: verify needs PyTorch, which is not installed (hint: pip install 'cnncalc[torch]')\n"
@@ -574,7 +574,7 @@ def test_without_pytorch(call: Callable[..., Result], monkeypatch: pytest.Monkey
 def test_with_a_broken_pytorch(call: Callable[..., Result], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "torch.py").write_text("raise ImportError('libcudart.so.13: cannot open shared object file')\n")
     monkeypatch.syspath_prepend(str(tmp_path))
-    monkeypatch.delitem(sys.modules, "cnncalc.torch_backend.verify")
+    monkeypatch.delitem(sys.modules, "cnncalc.torch_backend.verify.checks")
     monkeypatch.delitem(sys.modules, "torch")
     result = call("lenet5")
     message = "PyTorch can't be imported: libcudart.so.13: cannot open shared object file"
@@ -585,7 +585,7 @@ def test_with_a_broken_pytorch(call: Callable[..., Result], tmp_path: Path, monk
 def test_a_bar_on_a_terminal_alone(call: Callable[..., Result], small: str, monkeypatch: pytest.MonkeyPatch) -> None:
     assert call(small, small).err == ""
     seen: list[Any] = []
-    monkeypatch.setattr("cnncalc.report.progress.track", lambda items, total, label: seen.append(label) or items)
+    monkeypatch.setattr("cnncalc.render.progress.track", lambda items, total, label: seen.append(label) or items)
     monkeypatch.setattr(sys.stderr, "isatty", lambda: True, raising=False)
     call(small, small)
     assert seen == ["verifying"]

@@ -10,26 +10,26 @@ from torch import Tensor, nn
 from torch._subclasses.fake_tensor import FakeTensorMode
 
 import cnncalc
-from cnncalc.analysis.footprint import training
-from cnncalc.analysis.step import Settings
+from cnncalc.autograd.functional import Tape
+from cnncalc.autograd.torch_versions import VERSIONS, Rules
 from cnncalc.cli.main import run
 from cnncalc.errors import UsageError
-from cnncalc.tape.tape import Tape
-from cnncalc.tape.versions import VERSIONS, Rules
-from cnncalc.torch_backend import verify as room
-from cnncalc.torch_backend import verify_memory
+from cnncalc.memory.peaks import training
+from cnncalc.memory.simulate import Settings
 from cnncalc.torch_backend.tracker import Faked, Tracker
-from cnncalc.torch_backend.verify import DIFFERS, EQUAL, NOT_RUN, Check, verify
+from cnncalc.torch_backend.verify import checks as room
+from cnncalc.torch_backend.verify import memory_checks
+from cnncalc.torch_backend.verify.checks import DIFFERS, EQUAL, NOT_RUN, Check, verify
 from tests.torch_backend.test_verify import HEAD, SMALL, network
 
-NAMES = list(verify_memory.QUANTITIES)
+NAMES = list(memory_checks.QUANTITIES)
 COPYING = HEAD + "layers: [{conv: 4, kernel: 1, act: relu6}, {conv: 4, kernel: 1, act: hardswish}]\n"
 
 
 def memory(given: cnncalc.Network, **options: Any) -> dict[str, Check]:
     """The checks of memory alone, by quantity."""
     found = verify(given, fvcore=False, values=False, **options)
-    return {check.quantity: check for check in found.checks if check.quantity in (*NAMES, verify_memory.COPIES)}
+    return {check.quantity: check for check in found.checks if check.quantity in (*NAMES, memory_checks.COPIES)}
 
 
 @pytest.mark.parametrize(
@@ -67,7 +67,7 @@ def test_a_wrong_rule_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_a_rule_that_keeps_too_little_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("cnncalc.analysis.step.rules", lambda _: Rules(copies_overwritten=False))
+    monkeypatch.setattr("cnncalc.memory.simulate.rules", lambda _: Rules(copies_overwritten=False))
     found = memory(network(COPYING))
     # without copies, relu6 would keep what the next convolution keeps too
     assert found["saved_bytes"].theirs - found["saved_bytes"].ours == 4 * 4 * 64
@@ -122,15 +122,15 @@ def test_a_data_type_that_pytorch_has_no_networks_in() -> None:
 
 
 def test_copies_of_what_is_overwritten_are_tried_where_the_network_has_such() -> None:
-    found = memory(network(COPYING))[verify_memory.COPIES]
-    assert found[:5] == (verify_memory.COPIES, None, 2, 2, "torch")
+    found = memory(network(COPYING))[memory_checks.COPIES]
+    assert found[:5] == (memory_checks.COPIES, None, 2, 2, "torch")
     assert (found.verdict, found.version, found.note) == (EQUAL, torch.__version__, None)
-    assert verify_memory.COPIES not in memory(network(SMALL))
+    assert memory_checks.COPIES not in memory(network(SMALL))
 
 
 def test_a_version_that_behaves_otherwise_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(verify_memory, "copies_overwritten", lambda name: name == "relu6")
-    found = memory(network(COPYING))[verify_memory.COPIES]
+    monkeypatch.setattr(memory_checks, "copies_overwritten", lambda name: name == "relu6")
+    found = memory(network(COPYING))[memory_checks.COPIES]
     assert found[2:4] == (2, 1)
     assert found.verdict == DIFFERS
     assert found.note == f"in PyTorch {torch.__version__}, hardswish in place keeps no copy"
@@ -147,7 +147,7 @@ def test_the_row_is_that_of_the_installed_version(monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr(torch, "__version__", "1.9.0")
     assert not VERSIONS["1.0"].copies_overwritten
     found = memory(network(COPYING))
-    assert found[verify_memory.COPIES][2:4] == (0, 2)
+    assert found[memory_checks.COPIES][2:4] == (0, 2)
     assert found["saved_bytes"].verdict == DIFFERS
 
 
@@ -212,8 +212,8 @@ def test_several_networks_count_no_memory_unless_asked(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     seen = []
-    figures = verify_memory.figures
-    monkeypatch.setattr(verify_memory, "figures", lambda *given: seen.append(given[0].name) or figures(*given))
+    figures = memory_checks.figures
+    monkeypatch.setattr(memory_checks, "figures", lambda *given: seen.append(given[0].name) or figures(*given))
     assert run(["verify", "lenet5", "mnist_mlp"]) == 0
     assert seen == []
     assert run(["verify", "lenet5", "mnist_mlp", "--memory"]) == 0

@@ -11,12 +11,12 @@ import pytest
 import torch
 from torch._subclasses.fake_tensor import FakeTensorMode
 
-from cnncalc.tape.strides import computed, is_channels_last, is_contiguous, is_dense, viewed
-from cnncalc.tape.tape import Tape
-from cnncalc.tape.values import Edge, Leaf, Value
+from cnncalc.autograd.functional import Tape
+from cnncalc.autograd.strides import computed, is_channels_last, is_contiguous, is_dense, viewed
+from cnncalc.autograd.tensors import Edge, Leaf, Value
 from cnncalc.torch_backend.tracker import Tracker
 from cnncalc.values import Shape
-from tests.torch_backend.test_tape import running
+from tests.torch_backend.test_autograd import running
 
 SHAPES: list[Shape] = [(2, 3), (1, 4, 5), (2, 3, 4), (2, 3, 4, 5), (3, 1, 4, 1), (1, 5, 1, 1), (2, 1, 6, 6)]
 

@@ -7,10 +7,10 @@ import pytest
 torch = pytest.importorskip("torch")
 
 import cnncalc  # noqa: E402
-from cnncalc.analysis.workspaces import Convolution, Row, convolutions  # noqa: E402
 from cnncalc.errors import EnvironmentFailure  # noqa: E402
-from cnncalc.torch_backend import workspaces  # noqa: E402
+from cnncalc.memory.cuda.workspaces import Convolution, Row, convolutions  # noqa: E402
 from cnncalc.torch_backend.build import build  # noqa: E402
+from cnncalc.torch_backend.measure import cudnn_workspaces  # noqa: E402
 
 META = torch.device("meta")
 needs_cuda = pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
@@ -48,7 +48,7 @@ def test_calls_make_the_result_and_each_gradient(name):
     found = convolutions(network.graph, 2, False)
     assert found
     for index, one in found.items():
-        forward, of_input, of_weight = workspaces.calls(one, META, "bfloat16", channels_last=True)
+        forward, of_input, of_weight = cudnn_workspaces.calls(one, META, "bfloat16", channels_last=True)
         result = forward()
         assert (tuple(result.shape), result.dtype) == ((2, *nodes[index].shape), torch.bfloat16)
         assert [None if made is None else tuple(made.shape) for made in of_input()] == [one.input, None, None]
@@ -61,7 +61,7 @@ def test_a_workspace_is_the_peak_less_what_is_there_afterwards(monkeypatch):
     for name in ("synchronize", "reset_peak_memory_stats"):
         monkeypatch.setattr(torch.cuda, name, lambda name=name: log.append(name))
     monkeypatch.setattr(torch.cuda, "memory_stats", lambda: log.append("stats") or stats)
-    assert workspaces.taken(lambda: log.append("call")) == 400
+    assert cudnn_workspaces.taken(lambda: log.append("call")) == 400
     assert log == ["call", "call", "synchronize", "reset_peak_memory_stats", "call", "synchronize", "stats"]
 
 
@@ -74,7 +74,7 @@ def test_the_workspace_of_cublas_is_what_pytorch_says(monkeypatch, stated, size)
     monkeypatch.setattr(torch.backends.cudnn, "version", lambda: 91002)
     says = None if stated is None else lambda: stated
     monkeypatch.setattr(torch.backends.cuda, "cublas_workspace_size", says, raising=False)
-    found = workspaces.machine(torch.device("cuda"), "bfloat16", True)
+    found = cudnn_workspaces.machine(torch.device("cuda"), "bfloat16", True)
     assert found == {
         "gpu": "NVIDIA H100 80GB HBM3", "sm": [9, 0], "cudnn": "91002", "torch": torch.__version__,
         "dtype": "bfloat16", "layout": "channels_last", "benchmark": False, "cublas": size,
@@ -83,9 +83,9 @@ def test_the_workspace_of_cublas_is_what_pytorch_says(monkeypatch, stated, size)
 
 def test_each_distinct_convolution_is_measured_once(monkeypatch):
     sizes = iter(range(100))
-    monkeypatch.setattr(workspaces, "taken", lambda call: next(sizes))
+    monkeypatch.setattr(cudnn_workspaces, "taken", lambda call: next(sizes))
     found = convolutions(cnncalc.load("vgg16").graph, 1, False).values()
-    rows = workspaces.measure(found, META, "float32")
+    rows = cudnn_workspaces.measure(found, META, "float32")
     assert len(found) == 13
     assert list(rows) == list(dict.fromkeys(one.signature for one in found))
     assert list(rows.values()) == [Row(at, at + 1, at + 2) for at in range(0, 3 * len(rows), 3)]
@@ -94,7 +94,7 @@ def test_each_distinct_convolution_is_measured_once(monkeypatch):
 def test_without_a_gpu_nothing_is_measured(monkeypatch):
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     with pytest.raises(EnvironmentFailure) as caught:
-        workspaces.needs_gpu(torch.device("cpu"))
+        cudnn_workspaces.needs_gpu(torch.device("cpu"))
     assert caught.value.message == "workspaces of cuDNN are measured on a CUDA device, not on 'cpu'"
     assert caught.value.hint == "this PyTorch finds no CUDA device"
 
@@ -107,8 +107,8 @@ def test_what_is_measured_is_within_what_the_allocator_has_seen():
     """A whole pass of convolutions alone takes as much as its tensors and the largest workspace at that moment."""
     one = Convolution((8, 16, 32, 32), (16, 16, 3, 3), (1, 1), (1, 1), (1, 1), False, (0, 0), 1)
     device = torch.device("cuda")
-    forward = workspaces.calls(one, device, "float32")[0]
-    size = workspaces.taken(forward)
+    forward = cudnn_workspaces.calls(one, device, "float32")[0]
+    size = cudnn_workspaces.taken(forward)
     torch.cuda.synchronize()
     before = torch.cuda.memory_stats()["requested_bytes.all.current"]
     torch.cuda.reset_peak_memory_stats()
@@ -121,8 +121,8 @@ def test_what_is_measured_is_within_what_the_allocator_has_seen():
 @needs_cuda
 @pytest.mark.parametrize("training", [False, True])
 def test_a_step_takes_what_is_predicted(training):
-    from cnncalc.torch_backend import profile
-    from cnncalc.torch_backend.measure import Settings
+    from cnncalc.torch_backend.measure import profile
+    from cnncalc.torch_backend.measure.passes import Settings
 
     given = Settings("cuda", (8,), training=training, repeat=2, seconds=0.0)
     data = profile.profile(cnncalc.load("resnet18"), given, "cnncalc profile resnet18")

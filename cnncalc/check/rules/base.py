@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 from cnncalc.errors import Location
-from cnncalc.graph import Graph, Kind, Node
+from cnncalc.graph.graph import Graph, Kind, Node
 from cnncalc.values import elements
 
 if TYPE_CHECKING:

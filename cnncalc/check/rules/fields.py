@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from cnncalc.check.rules.base import Hit, Rule, named
 from cnncalc.check.rules.windows import WINDOWS
-from cnncalc.graph import Node
+from cnncalc.graph.graph import Node
 from cnncalc.values import format_shape
 
 if TYPE_CHECKING:

@@ -6,10 +6,10 @@ from collections import Counter
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+from cnncalc import units
 from cnncalc.check.rules.base import Hit, Rule, by_kind, named, outputs, parameters
 from cnncalc.errors import listing
-from cnncalc.graph import Graph, Kind, Node
-from cnncalc.report import units
+from cnncalc.graph.graph import Graph, Kind, Node
 from cnncalc.values import elements, format_shape
 
 if TYPE_CHECKING:

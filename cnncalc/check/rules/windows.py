@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from cnncalc.check.rules.base import Hit, Rule, by_kind, named
 from cnncalc.errors import listing
-from cnncalc.graph import Graph, Kind, Node
+from cnncalc.graph.graph import Graph, Kind, Node
 from cnncalc.ops import OPS
 from cnncalc.ops.base import Window
 from cnncalc.ops.window import per_axis

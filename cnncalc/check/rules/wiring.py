@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+from cnncalc import units
 from cnncalc.check.rules.base import Hit, Rule, named, outputs, parameters
-from cnncalc.graph import Graph, Node
-from cnncalc.report import units
+from cnncalc.graph.graph import Graph, Node
 
 if TYPE_CHECKING:
     from cnncalc.check.session import Subject

@@ -1,0 +1,27 @@
+"""The activations of one forward pass: the input and every output once, as the lectures' memory column counts.
+
+Views, dropout in evaluation and results written in place occupy nothing of their own.
+"""
+
+from __future__ import annotations
+
+from cnncalc.analysis.columns import Column
+from cnncalc.graph.graph import Graph
+from cnncalc.graph.walk import overwritten
+from cnncalc.values import Assumptions, dtype_bytes, elements
+
+COLUMNS = (
+    Column("activations", "activations", "count", "sum", "values of the output, 0 for a view or an in-place result"),
+    Column("activation_bytes", "memory", "bytes", "sum", "bytes of those values"),
+)
+
+
+def measure(graph: Graph, assumptions: Assumptions) -> dict[str, list[int]]:
+    """The columns, a value for every node, for the whole batch."""
+    size = dtype_bytes(assumptions.dtype)
+    replaced = overwritten(graph, assumptions.with_side)
+    values = [
+        0 if index is not None or node.op.result == "view" else elements(node.shape) * node.count * assumptions.batch
+        for node, index in zip(graph.nodes, replaced, strict=True)
+    ]
+    return {"activations": values, "activation_bytes": [value * size for value in values]}

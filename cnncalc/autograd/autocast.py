@@ -1,0 +1,91 @@
+"""Mixed precision as ``torch.autocast`` does it: some operators run in 16 bits, some in 32, most as they are given.
+
+Lists of operators: https://docs.pytorch.org/docs/2.13/amp.html, "Autocast Op Reference", and ATen/autocast_mode.h.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Literal
+
+from cnncalc.autograd.engine import Recorder
+from cnncalc.autograd.strides import computed
+from cnncalc.autograd.tensors import Leaf, Node, Storage, Value
+
+#: bytes of float16 and bfloat16, and of float32
+HALF, FULL = 2, 4
+
+
+class Casts(Recorder):
+    """Casts of values to the data type in which an operator runs, where ``autocast`` is on.
+
+    ``autocast`` is float16 or bfloat16. :attr:`itemsize`, bytes of the values that are made where nothing else is said,
+    then follows the operators.
+    """
+
+    device: str = "cpu"
+    autocast: str = ""
+
+    def __init__(self, batch: int, itemsize: int, adds_in_place: bool = True) -> None:
+        super().__init__(batch, itemsize, adds_in_place)
+        self._copies: dict[int, Value] = {}
+
+    def begin(self, xs: Iterable[Value]) -> None:
+        """Begins an operator that takes ``xs``: what it makes is in the widest of their data types."""
+        if self.autocast:
+            self.itemsize = max(x.itemsize for x in xs)
+
+    def lowered(self, *xs: Value) -> list[Value]:
+        """The values as an operator of the 16-bit list takes them. The last is cast first."""
+        if not self.autocast:
+            return list(xs)
+        self.itemsize = HALF
+        return [self._lower(x) for x in reversed(xs)][::-1]
+
+    def raised(self, x: Value, on: Literal["cpu", "cuda"] | None = None) -> Value:
+        """A value as an operator of the 32-bit list takes it: of every device's, or of one's."""
+        if not self.autocast or on not in (None, self.device):
+            return x
+        self.itemsize = FULL
+        return self._cast(x, FULL)
+
+    def pooled(self, x: Value) -> Value:
+        """A value as a pool takes it: a CPU has those over three axes in its 32-bit list."""
+        return self.raised(x, on="cpu") if len(x.shape) > 4 else x
+
+    def promoted(self, *xs: Value) -> list[Value]:
+        """The values as an operator takes them that needs all in one data type, the widest."""
+        if not self.autocast:
+            return list(xs)
+        self.itemsize = max(x.itemsize for x in xs)
+        return [self._cast(x, self.itemsize) for x in xs]
+
+    def end_autocast(self) -> None:
+        """Forgets the casts of parameters: each is kept until here, so that it is made once."""
+        self._copies.clear()
+
+    def _lower(self, x: Value) -> Value:
+        if x.edge is None or not isinstance(x.edge.node, Leaf):
+            return self._cast(x, HALF)
+        if x.storage.number not in self._copies:
+            self._copies[x.storage.number] = self._cast(x, HALF)
+        return self._copies[x.storage.number]
+
+    def _cast(self, x: Value, itemsize: int) -> Value:
+        if x.itemsize == itemsize:
+            return x
+        before = x.itemsize
+        out = self.new(x.shape, x.scales, itemsize, computed(x.shape, [(x.shape, x.strides)]))
+        return self.record(out, [x], lambda grad, needs: [self._cast(grad, before)])
+
+    def _unpack(self, node: Node) -> list[Storage]:
+        itemsize = self.itemsize
+        saved = super()._unpack(node)
+        self.itemsize = itemsize
+        self.end_autocast()  # a part that ran again did so in an autocast of its own
+        return saved
+
+    def _run(self, node: Node) -> list[Value | None]:
+        if self.autocast:
+            self.itemsize = max((grad.itemsize for grad in node.grads if grad is not None), default=self.itemsize)
+        return super()._run(node)

@@ -1,0 +1,200 @@
+"""The layers of PyTorch, as far as memory goes: what each takes, keeps for the backward pass, delivers there."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from math import prod
+from types import MappingProxyType
+from typing import Literal
+
+from cnncalc.autograd.engine import CONVOLUTION, PRODUCT
+from cnncalc.autograd.strides import is_contiguous
+from cnncalc.autograd.tensor_ops import WHOLE, Tensors, factors
+from cnncalc.autograd.tensors import Backward, Value
+from cnncalc.autograd.torch_versions import Rules, rules
+from cnncalc.autograd.view_ops import layout
+from cnncalc.values import Shape
+
+#: the buffers that a mean and a variance are averaged in
+RUNNING = ("running_mean", "running_var")
+#: what an activation keeps: see :meth:`Tape.pointwise`
+Keeps = Literal["input", "output", "input, or output in place"]
+
+
+class Tape(Tensors):
+    """What an operator's rule ``run`` calls, in the order in which its module calls PyTorch.
+
+    ``training`` is the module's mode; ``weights`` and ``buffers`` are those of the layer that runs; ``in_place`` says
+    that it is to overwrite its first input. ``device`` is "cpu" or "cuda", ``rules`` those of a version of PyTorch.
+    """
+
+    training: bool = False
+    weights: Mapping[str, Value] = MappingProxyType({})
+    buffers: Mapping[str, Value] = MappingProxyType({})
+    rules: Rules = rules()
+
+    def pointwise(self, x: Value, keeps: Keeps) -> Value:
+        """An activation. In place, one that needs its input keeps a copy of it, or by older rules its result."""
+        before = layout(x)
+
+        def backward(grad: Value, needs: Sequence[bool]) -> list[Value | None]:
+            return [self.combined(grad, before, itemsize=grad.itemsize)]
+
+        if not self.in_place:
+            out = self.like(x)
+            return self.record(out, [x], backward, [out if keeps == "output" else x])
+        kept = x
+        if keeps == "input" and self.rules.copies_overwritten and self.needs(x):
+            kept = self.like(x)
+        return self.overwritten([x], backward, [kept])
+
+    def prelu(self, x: Value) -> Value:
+        """x, or the layer's slope times x; both gradients are as large as x, until the slope's is summed."""
+        given, weight = self.lowered(x, self.weights["weight"])
+        weight = self.reshape(weight, (1, *weight.shape, *(1 for _ in x.shape[2:])))
+        shape, scales = x.shape, x.scales
+
+        def backward(grad: Value, needs: Sequence[bool]) -> list[Value | None]:
+            both = [self.new(shape, scales) for _ in needs]
+            return [value if need else None for value, need in zip(both, needs, strict=True)]
+
+        return self.record(self.like(given), [given, weight], backward, [given, weight])
+
+    def conv(self, x: Value, weight: Value, bias: Value | None, shape: Shape) -> Value:
+        """A convolution of any kind; ``shape`` is the output's, with the batch. It keeps x and the weight always."""
+        inputs = self.lowered(x, weight, *([bias] if bias is not None else []))
+        out = self.alike(shape, inputs[0])
+        self.call(CONVOLUTION[0])
+        return self.record(out, inputs, self.gradients(*inputs, calls=CONVOLUTION[1:]), inputs[:2])
+
+    def linear(self, x: Value, weight: Value, bias: Value | None) -> Value:
+        """x @ weight.T + bias over the last axis.
+
+        The bias is part of the product where the rows of x lie one after the other, and added afterwards where they
+        must be copied for it. Without a bias the weight's gradient comes before that of x.
+        """
+        given, weight, *biases = self.lowered(x, weight, *([bias] if bias is not None else []))
+        shape = (*x.shape[:-1], weight.shape[0])
+        rows = given if len(shape) == 2 else self.reshape(given, (prod(shape[:-1]), x.shape[-1]))
+        if biases and (len(shape) == 2 or is_contiguous(given.shape, given.strides)):
+            products = self.gradients(rows, weight, calls=(PRODUCT, PRODUCT))
+
+            def backward(grad: Value, needs: Sequence[bool]) -> list[Value | None]:
+                return [*products(grad, needs[:2]), grad if needs[2] else None]  # the bias was broadcast
+
+            out = self.new((rows.shape[0], shape[-1]), x.scales)
+            self.call(PRODUCT)
+            self.record(out, [rows, weight, *biases], backward, factors(rows, weight))
+            return out if len(shape) == 2 else self.view(out, shape)
+        out = self.product(rows, weight, (rows.shape[0], shape[-1]))
+        del rows
+        if len(shape) != 2:
+            out = self.unsafe_view(out, shape)
+        for added in biases:
+            out = self.add_into(out, added) if self.adds_in_place else self.add(out, added)
+        return out
+
+    def batch_norm(self, x: Value) -> Value:
+        """Batch normalization with the layer's weights; in training it keeps mean and variance."""
+        return self._batch_norm(x, list(self.weights.values()), self.training)
+
+    def _batch_norm(self, x: Value, weights: Sequence[Value], own_statistics: bool, scales: bool = False) -> Value:
+        out = self.like(x)
+        shape = (x.shape[1],)
+        size = self._statistics_bytes(x, *weights, *(self.buffers[name] for name in RUNNING if name in self.buffers))
+        statistics = [self.new(shape, scales, size) for _ in range(2)] if own_statistics else []
+        return self.record(out, [x, *weights], self._norm_gradients(x, *weights), [x, *weights[:1], *statistics])
+
+    def _norm_gradients(self, *values: Value) -> Backward:
+        """Gradients of which the first is made whether it is needed or not."""
+        backward = self.gradients(*values)
+
+        def always_first(grad: Value, needs: Sequence[bool]) -> list[Value | None]:
+            first, *others = backward(grad, [True, *needs[1:]])
+            return [first if needs[0] else None, *others]
+
+        return always_first
+
+    def _statistics_bytes(self, *read: Value) -> int:
+        """Bytes of a mean: of the widest of the values that are read; on a GPU those of float32 at least."""
+        return max([value.itemsize for value in read] + [4] * (self.device == "cuda"))
+
+    def instance_norm(self, x: Value) -> Value:
+        """Batch normalization of a single sample that has the channels of all of them; weights are repeated for it."""
+        batch, channels = x.shape[:2]
+        weights = [self._for_each_sample(weight) for weight in self.weights.values()]
+        joined = self.reshape(x, (1, batch * channels, *x.shape[2:]))
+        return self.reshape(self._batch_norm(joined, weights, True, scales=True), x.shape)
+
+    def _for_each_sample(self, weight: Value) -> Value:
+        """A weight of channels, repeated; gradients of several samples are summed."""
+        shape = weight.shape
+        out = self.new((self.batch * shape[0],), itemsize=weight.itemsize)
+
+        def backward(grad: Value, needs: Sequence[bool]) -> list[Value | None]:
+            return [self.new(shape, scales=False) if self.batch > 1 else self.view(grad, shape)]
+
+        return self.record(out, [weight], backward)
+
+    def layer_norm(self, x: Value) -> Value:
+        """Normalization along the last axis; mean and deviation are made, and kept where a gradient is needed."""
+        inputs = [self.raised(x, on="cuda"), *self.weights.values()]
+        out = self.new(x.shape, x.scales, inputs[0].itemsize)
+        size = self._statistics_bytes(*inputs)
+        statistics = [self.new((*x.shape[:-1], 1), x.scales, size) for _ in range(2)]
+        return self.record(out, inputs, self.gradients(*inputs), [inputs[0], *statistics])
+
+    def group_norm(self, x: Value, groups: int) -> Value:
+        """Normalization over the channels of a group, and over space; a GPU makes no wider statistics than a CPU."""
+        inputs = [self.contiguous(self.raised(x, on="cuda")), *self.weights.values()]
+        out = self.like(inputs[0])
+        size = max(value.itemsize for value in inputs)
+        statistics = [self.new((x.shape[0], groups), x.scales, size) for _ in range(2)]
+        return self.record(out, inputs, self.gradients(*inputs), [inputs[0], *statistics])
+
+    def local_response_norm(self, x: Value, size: int) -> Value:
+        """x over a power of the mean of squares of neighbouring channels, as ``functional.local_response_norm``."""
+        shape = x.shape
+        below = self.unsqueeze(self.mul(x, x), 1)  # the channels become an axis of the map
+        below = self.pad(below, (0,) * (2 * len(shape) - 4) + (size // 2, (size - 1) // 2))
+        below = self.pool(below, (shape[0], 1, *shape[1:]))
+        below = self.view(below, shape)
+        below = self.pow(self.shifted(self.scaled(below)))
+        return self.div(x, below)
+
+    def max_pool(self, x: Value, shape: Shape) -> Value:
+        """Maxima, and where each was found."""
+        given = self.pooled(x)
+        out = self.alike(shape, given)
+        found = self.new(shape, itemsize=WHOLE)
+        return self.record(out, [given], self.gradients(given), [given, found])
+
+    def pool(self, x: Value, shape: Shape) -> Value:
+        """A mean, or a sum, of the values in each window."""
+        given = self.pooled(x)
+        return self.record(self.alike(shape, given), [given], self.gradients(given), [given])
+
+    def resize(self, x: Value, shape: Shape) -> Value:
+        """A map in another size (``functional.interpolate``); nothing is kept."""
+        given = self.raised(x, on="cuda")
+        return self.record(self.alike(shape, given), [given], self.gradients(given))
+
+    def dropout(self, x: Value) -> Value:
+        """Values times noise; a CPU makes the noise first and keeps it, a GPU a mask of a byte for each."""
+        if self.device == "cuda":
+            out = self.like(x)
+            return self.record(out, [x], self.gradients(x), [self.new(x.shape, x.scales, 1)])
+        noise = self.like(x)
+        return self.record(self.like(x), [x], self.gradients(x), [noise])
+
+    def cross_entropy(self, x: Value, target: Value) -> Value:
+        """Mean cross entropy over axis 1; log-probabilities, and the number of targets, are kept.
+
+        With autocast a CPU takes 32 bits for all of it, a GPU for the mean.
+        """
+        given = self.raised(x, on="cpu")
+        logs = self.like(given)
+        self.record(logs, [given], self.gradients(given), [logs])
+        logs = self.raised(logs)
+        out, weight = self.new((), scales=False), self.new((), scales=False)
+        return self.record(out, [logs], self.gradients(logs), [logs, target, weight])

@@ -1,0 +1,216 @@
+"""The passes of training: which values need a gradient, and what their gradients cost.
+
+A product of a layer (a convolution, a product of matrices) has two operands. The gradient of each is a product again,
+of as many multiply-accumulates as the forward one. It is made where training needs it: for weights, and for values
+that weights lie before and that lead to an output. The network's input, buffers and constants need none.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+from typing import Final, NamedTuple
+
+from cnncalc.graph.graph import Graph, Kind
+from cnncalc.values import Assumptions, elements
+
+#: what is counted: the forward pass, the gradients, or both
+PASSES: Final = ("forward", "backward", "step")
+#: how a pass is called in captions
+TITLES: Final[Mapping[str, str]] = MappingProxyType(
+    {"forward": "forward pass", "backward": "backward pass", "step": "training step (forward and backward)"}
+)
+#: operators whose output has nothing of their input
+TAKES_NOTHING: Final = frozenset(("parameter",))
+
+
+class Backward(NamedTuple):
+    """How a convention counts the backward pass: ``weight`` for each multiply-accumulate.
+
+    ``weightless`` says whether products of two values count, ``grouped`` whether the gradient of a grouped kernel
+    costs what it takes; else it counts as that of all channels with all, as many times too high as there are groups.
+    ``unsettled`` has operators for which the figure is not known, and why.
+    """
+
+    weight: int
+    rule: str
+    weightless: bool = True
+    grouped: bool = True
+    unsettled: Mapping[str, str] = MappingProxyType({})
+
+
+#: the conventions that count a backward pass
+BACKWARD: Final[Mapping[str, Backward]] = MappingProxyType(
+    {
+        "macs": Backward(1, "1 per multiply-accumulate of the gradients of inputs and weights; nothing else"),
+        "flops": Backward(
+            2, "2 per multiply-accumulate of the gradients of inputs and weights; other operations not counted"
+        ),
+        "paper": Backward(
+            1,
+            "1 per multiply-accumulate of the gradients of convolutions and linear layers; none of attention's two "
+            "products",
+            weightless=False,
+        ),
+        "torch": Backward(
+            2,
+            "2 per multiply-accumulate of the gradients of inputs and weights; those of a grouped kernel as if it had "
+            "no groups, which FlopCounterMode leaves out there",
+            grouped=False,
+            unsettled=MappingProxyType(
+                {"attention": "training runs a kernel that device and program decide, and some are not counted"}
+            ),
+        ),
+    }
+)
+
+
+class Product(NamedTuple):
+    """A product inside an operator: multiply-accumulates of one sample, and its two operands.
+
+    An operand is ``input``, ``weight``, ``made`` (from weights, inside the operator) or ``buffer``. ``groups`` are
+    those of a convolution.
+    """
+
+    macs: int
+    operands: tuple[str, str]
+    groups: int = 1
+
+
+def _dense(kind: Kind) -> list[Product]:
+    """Operators with one kernel."""
+    macs = kind.op.work(*kind.inputs, kind.output)["mac"]
+    arguments = dict(kind.op.arguments())
+    groups = kind.inputs[0][0] if kind.op.name == "dwconv" else arguments.get("groups", 1)
+    return [Product(macs, ("input", "weight"), groups)]
+
+
+def _attention(kind: Kind) -> list[Product]:
+    tokens, features = kind.inputs[0]
+    return _of_windows(1, tokens, features)
+
+
+def _window_attention(kind: Kind) -> list[Product]:
+    features, height, width = kind.inputs[0]
+    side = dict(kind.op.arguments())["window"]
+    products = _of_windows(-(-height // side) * -(-width // side), side**2, features)
+    offsets = (2 * side - 1) ** 2  # the network that makes position biases runs on each
+    for name, operand in (("cpb_mlp.0.weight", "buffer"), ("cpb_mlp.2.weight", "made")):
+        if name in kind.weights:
+            products.append(Product(offsets * elements(kind.weights[name]), (operand, "weight")))
+    return products
+
+
+def _of_windows(windows: int, tokens: int, features: int) -> list[Product]:
+    """Queries, keys and values; their two products; the output."""
+    return [
+        Product(windows * tokens * 3 * features**2, ("input", "weight")),
+        Product(windows * tokens**2 * features, ("made", "made")),
+        Product(windows * tokens**2 * features, ("made", "made")),
+        Product(windows * tokens * features**2, ("made", "weight")),
+    ]
+
+
+#: the products of every operator that multiplies and accumulates
+PRODUCTS: Final[Mapping[str, Callable[[Kind], list[Product]]]] = MappingProxyType(
+    {
+        **dict.fromkeys(("conv", "dwconv", "conv_transpose", "channel_conv", "linear"), _dense),
+        "attention": _attention,
+        "window_attention": _window_attention,
+    }
+)
+
+
+class Needs(NamedTuple):
+    """What training computes at a node: whether the gradient of its output, and whether that of its input."""
+
+    output: bool
+    input: bool
+
+
+def needs(graph: Graph, with_side: bool = False) -> list[Needs]:
+    """For every node, which gradients training computes.
+
+    A value needs one if weights lie before it, and if it leads to an output, or to a side output that is counted.
+    """
+    learned: list[bool] = []
+    for node in graph.nodes:
+        before = node.op.name not in TAKES_NOTHING and any(learned[index] for index in node.inputs)
+        learned.append(bool(graph.kinds[node.kind].weights) or before)
+    leads = [False] * len(graph.nodes)
+    for index in graph.ends(with_side=True):
+        leads[index] = True
+    for node in reversed(graph.nodes):
+        if leads[node.index] and node.op.name not in TAKES_NOTHING:
+            for index in node.inputs:
+                # a side output that is not counted is not run, but its own rows say what it would cost
+                leads[index] = leads[index] or with_side or node.side is None or graph.nodes[index].side is not None
+    found = []
+    for node in graph.nodes:
+        output = learned[node.index] and leads[node.index]
+        passed = output and node.op.name not in TAKES_NOTHING and any(learned[index] for index in node.inputs)
+        found.append(Needs(output, passed))
+    return found
+
+
+def gradients(kind: Kind, needed: Needs, convention: Backward) -> tuple[int, int]:
+    """Multiply-accumulates of one sample that the convention sees in the gradients of a layer's weights, and in those
+    of its values.
+    """
+    weight = value = 0
+    multiplies = needed.output and kind.op.work(*kind.inputs, kind.output)["mac"]
+    for product in PRODUCTS[kind.op.name](kind) if multiplies else ():
+        if not convention.weightless and "weight" not in product.operands:
+            continue
+        for operand in product.operands:
+            if operand == "weight":
+                weight += product.macs * (1 if convention.grouped else product.groups)
+            elif operand == "made" or (operand == "input" and needed.input):
+                value += product.macs
+    return weight, value
+
+
+def measure(graph: Graph, assumptions: Assumptions) -> dict[str, list[int]]:
+    """The columns ``macs``, ``flops`` and ``work`` of the backward pass, a value for every node, for the whole batch.
+
+    Raises:
+        KeyError: the convention counts no backward pass.
+    """
+    rules = {"macs": BACKWARD["macs"], "flops": BACKWARD["flops"], "work": BACKWARD[assumptions.convention]}
+    needed = needs(graph, assumptions.with_side)
+    known: dict[tuple[int, Needs], list[int]] = {}
+    columns: dict[str, list[int]] = {name: [] for name in rules}
+    for node in graph.nodes:
+        key = (node.kind, needed[node.index])
+        if key not in known:
+            kind = graph.kinds[node.kind]
+            known[key] = [one.weight * sum(gradients(kind, key[1], one)) for one in rules.values()]
+        for column, value in zip(columns.values(), known[key], strict=True):
+            column.append(value * node.count * assumptions.batch)
+    return columns
+
+
+def rule(convention: str, pass_: str, forward: str) -> str:
+    """How a convention counts a pass; ``forward`` is its rule for the forward pass."""
+    if pass_ == "forward":
+        return forward
+    backward = BACKWARD[convention].rule
+    return backward if pass_ == "backward" else f"forward {forward}; backward {backward}"
+
+
+def refusal(graph: Graph, convention: str) -> str | None:
+    """Why the convention has no figure of the network's backward pass; None where it has."""
+    for kind in graph.kinds:
+        if kind.op.name in BACKWARD[convention].unsettled:
+            return f"{kind.op.name}: {BACKWARD[convention].unsettled[kind.op.name]}"
+    return None
+
+
+def through(graph: Graph, assumptions: Assumptions, forward: dict[str, list[int]]) -> dict[str, list[int]]:
+    """The columns of the pass that the assumptions name, from those of the forward pass."""
+    if assumptions.pass_ == "forward":
+        return forward
+    backward = measure(graph, assumptions)
+    if assumptions.pass_ == "backward":
+        return backward
+    return {name: list(map(sum, zip(forward[name], backward[name], strict=True))) for name in forward}

@@ -1,0 +1,132 @@
+"""Graph: typed nodes in call order, plain data."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, ClassVar, NamedTuple, Protocol, TypeVar
+
+from cnncalc.errors import Location, ShapeError
+from cnncalc.ops.base import Field, Lowering, Op
+from cnncalc.values import NO_WORK, Shape, Work, format_shape
+
+if TYPE_CHECKING:
+    from cnncalc.autograd.functional import Tape
+    from cnncalc.autograd.tensors import Value
+
+Result = TypeVar("Result")
+
+
+class Place(Protocol):
+    """Anything that knows where it was written."""
+
+    @property
+    def location(self) -> Location: ...
+
+
+class Input(Op):
+    """The network's input; not a keyword of the language."""
+
+    name = "input"
+    fields: ClassVar[Mapping[str, Field]] = {}
+
+    def shape(self) -> Shape:
+        raise ShapeError("the input has the shape that the spec gives")
+
+    def work(self, y: Shape) -> Work:
+        return NO_WORK
+
+    def lowering(self) -> Lowering:
+        return Lowering("torch.nn.Identity")
+
+    def run(self, tape: Tape, *xs: Value) -> Value:
+        raise ShapeError("the input is given")
+
+    @classmethod
+    def samples(cls) -> list[tuple[Op, tuple[Shape, ...]]]:
+        return []
+
+
+class Node:
+    """One operator in the network: its path, inputs (indices of earlier nodes) and output shape.
+
+    ``count`` is how many values of that shape it makes, ``shared`` the index of the node whose weights it uses,
+    ``side`` the name of the side output it belongs to, ``inplace`` what the spec says of it (None: nothing).
+    Nodes of one ``kind`` have equal operators on equal shapes.
+    """
+
+    __slots__ = ("count", "index", "inplace", "inputs", "kind", "op", "path", "place", "shape", "shared", "side")
+
+    def __init__(
+        self, index: int, path: str, op: Op, inputs: tuple[int, ...], shape: Shape, count: int, place: Place,
+        shared: int | None, side: str | None, inplace: bool | None, kind: int,
+    ) -> None:  # fmt: skip
+        self.index = index
+        self.path = path
+        self.op = op
+        self.inputs = inputs
+        self.shape = shape
+        self.count = count
+        self.place = place
+        self.shared = shared
+        self.side = side
+        self.inplace = inplace
+        self.kind = kind
+
+    def __repr__(self) -> str:
+        return f"Node({self.index}, {self.path!r}, {self.op!r}, {format_shape(self.shape)})"
+
+
+class Side(NamedTuple):
+    """An output off the main path: its name, the node it leaves from and the node it ends in."""
+
+    name: str
+    source: int
+    output: int
+
+
+class Kind(NamedTuple):
+    """An operator on input shapes, with the output and the weights that follow: what every rule depends on."""
+
+    op: Op
+    inputs: tuple[Shape, ...]
+    output: Shape
+    weights: Mapping[str, Shape]
+
+
+class Graph:
+    """Nodes in call order (the first is the input), the outputs, the value that each path of the spec stands for,
+    the names of the blocks by their paths, and the network's name.
+    """
+
+    __slots__ = ("blocks", "kinds", "name", "nodes", "outputs", "paths", "sides")
+
+    def __init__(
+        self,
+        nodes: Sequence[Node],
+        kinds: Sequence[Kind],
+        outputs: Sequence[int],
+        sides: Sequence[Side],
+        paths: Mapping[str, int],
+        blocks: Mapping[str, str],
+        name: str = "",
+    ) -> None:
+        self.nodes = tuple(nodes)
+        self.kinds = tuple(kinds)
+        self.outputs = tuple(outputs)
+        self.sides = tuple(sides)
+        self.paths = paths
+        self.blocks = blocks
+        self.name = name
+
+    def counted(self, with_side: bool) -> list[Node]:
+        """The nodes that are run and counted: those of side outputs only where they are wanted too."""
+        return [node for node in self.nodes if with_side or node.side is None]
+
+    def ends(self, with_side: bool) -> list[int]:
+        """The nodes that the outputs come from, by index, and where they are wanted too those of the side outputs."""
+        return [*self.outputs, *(side.output for side in self.sides if with_side)]
+
+    def per_node(self, rule: Callable[[Kind], Result]) -> list[Result]:
+        """What ``rule`` says of every node; it is asked once for each kind."""
+        answers = [rule(kind) for kind in self.kinds]
+        return [answers[node.kind] for node in self.nodes]

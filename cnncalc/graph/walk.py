@@ -1,0 +1,39 @@
+"""Walks over a Graph that several rooms need."""
+
+from __future__ import annotations
+
+from cnncalc.graph.graph import Graph, Node
+
+
+def overwritten(graph: Graph, with_side: bool) -> list[int | None]:
+    """For every node, the input that its result overwrites, None where it has a place of its own.
+
+    By default an operator that PyTorch can run in place does so where the value it overwrites is not needed again:
+    nothing else reads it, it is not the network's input or output, and its own operator does not keep it for the
+    backward pass. ``inplace:`` in the spec decides otherwise.
+    """
+    uses = [0] * len(graph.nodes)
+    for node in graph.counted(with_side):
+        for index in node.inputs:
+            uses[index] += 1
+    for index in graph.ends(with_side):
+        uses[index] += 1
+    return [_overwritten(graph, node, uses) for node in graph.nodes]
+
+
+def _overwritten(graph: Graph, node: Node, uses: list[int]) -> int | None:
+    if not node.op.can_run_in_place or node.inplace is False:
+        return None
+    same = [index for index in node.inputs if graph.nodes[index].shape == node.shape]
+    free = [index for index in same if _free(graph, index, uses)]
+    return next(iter(free or (same if node.inplace else ())), None)
+
+
+def _free(graph: Graph, index: int, uses: list[int]) -> bool:
+    """Whether one reader may overwrite the value; a view is as free as what it shows."""
+    node = graph.nodes[index]
+    if uses[index] != 1 or not node.inputs:
+        return False
+    if node.op.result == "view":
+        return _free(graph, node.inputs[0], uses)
+    return not node.op.saves_output

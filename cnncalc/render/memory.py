@@ -1,0 +1,203 @@
+"""The memory of inference and of a training step: in words, as a chart over time, and as data."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType
+from typing import Any
+
+from cnncalc import units
+from cnncalc.analysis.report import Report
+from cnncalc.autograd.torch_versions import TESTED
+from cnncalc.memory.peaks import Footprint, Held, Peak, Run
+from cnncalc.memory.simulate import Settings
+
+#: a phase within a sentence
+PHASES: Mapping[str, str] = MappingProxyType(
+    {
+        "start": "before the pass",
+        "forward": "in the forward pass",
+        "loss": "in the loss",
+        "backward": "in the backward pass",
+        "optimizer": "in the optimizer's step",
+    }
+)
+#: rows of a chart
+HEIGHT = 12
+_EIGHTHS = " ▁▂▃▄▅▆▇█"
+_SCALE = 10  # characters of "579.7 MB |"
+
+
+def notes(footprint: Footprint, settings: Settings, paths: Sequence[str]) -> list[str]:
+    """The figures that are no column: each with its parts at the peak, its moment, and the largest values there."""
+    found = _figure("inference_memory", footprint.inference.peak, paths)
+    if footprint.best is not None:
+        own = units.both_bytes(footprint.best.given)
+        found.append(f"order of the layers: {footprint.best.verdict}; in the network's own it is {own}")
+    if footprint.training is not None:
+        found += _figure("training_memory", footprint.training.peak, paths)
+    return [*found, *refusal(footprint.refused, footprint.inference.batch, settings, paths), assumed(settings)]
+
+
+def refusal(layer: int | None, batch: int, settings: Settings, paths: Sequence[str]) -> list[str]:
+    """That PyTorch refuses what was computed, where it does so at a layer."""
+    if layer is None:
+        return []
+    refused = f"PyTorch refuses to {'train' if settings.training else 'run'} this at batch {batch:,}"
+    return [f"{refused}: {paths[layer]} would normalize a single value of each channel"]
+
+
+def _figure(name: str, peak: Peak, paths: Sequence[str]) -> list[str]:
+    parts = " + ".join(f"{units.both_bytes(size)} {kind}" for kind, size in peak.parts.items())
+    largest = ", ".join(f"{_named(held, paths)} {units.decimal_bytes(held.bytes)}" for held in peak.largest)
+    return [
+        f"{name}: {units.both_bytes(peak.bytes)}, most alive at once, {PHASES[peak.phase]} at {paths[peak.layer]}",
+        f"{name} = {parts}",
+        f"largest there: {largest}",
+    ]
+
+
+def _named(held: Held, paths: Sequence[str]) -> str:
+    """``gradients of fc6``; the network's input is a layer itself, and the targets of the loss are an input too."""
+    if not held.layer:
+        return paths[0]
+    return f"{'targets' if held.kind == 'input' else held.kind} of {paths[held.layer]}"
+
+
+def assumed(settings: Settings, alone: bool = True) -> str:
+    """What is run, and by whose rules; ``alone`` says that tensors are all that is counted."""
+    said = [f"tensors as PyTorch {TESTED} has them on {settings.device}"]
+    if settings.torch != TESTED:
+        said[0] += f", apart from what is known to differ in {settings.torch}"
+    if not settings.in_place:
+        said.append("nothing is written in place")
+    if settings.amp:
+        said.append(f"mixed precision, {settings.amp}")
+    if settings.training:
+        again = [segment.path for segment in settings.checkpoint]
+        said += [f"run again in the backward pass: {_few(again)}"] if again else []
+        said += [*_optimizer(settings), "gradients of values with several readers are summed in place"]
+    return "; ".join([*said, *(["memory inside its libraries is not counted"] if alone else [])])
+
+
+def _few(paths: Sequence[str]) -> str:
+    """The first and the number of the rest."""
+    return paths[0] if len(paths) == 1 else f"{paths[0]} and {len(paths) - 1} more"
+
+
+def _optimizer(settings: Settings) -> list[str]:
+    if settings.optimizer == "none":
+        return ["forward pass, cross entropy and backward pass, without an optimizer"]
+    decay = ", weight decay" if settings.weight_decay else ""
+    return [f"a step from the second on, optimizer {settings.optimizer} ({settings.implementation}{decay})"]
+
+
+def drawing(footprint: Footprint) -> Callable[[int, bool], list[str]]:
+    """The charts of inference and training, from a width and whether blocks of an eighth can be shown."""
+
+    def draw(width: int, unicode: bool) -> list[str]:
+        lines = chart("inference", footprint.inference, width, unicode)
+        if footprint.training is not None:
+            lines += ["", *chart("training", footprint.training, width, unicode)]
+        return lines
+
+    return draw
+
+
+def chart(name: str, run: Run, width: int, unicode: bool) -> list[str]:
+    """Bytes alive over the layers of a run, :data:`HEIGHT` rows high: the phases below, ``^`` under the peak.
+
+    ``unicode`` says whether blocks of an eighth can be shown.
+    """
+    moments = [moment for moment in run.timeline if moment.phase != "start"]
+    room = max(width - _SCALE, 10)
+    places = [range(at * len(moments) // room, max((at + 1) * len(moments) // room, at * len(moments) // room + 1))
+              for at in range(room)]  # fmt: skip
+    bytes_ = [max(moments[index].bytes for index in place) for place in places]
+    phases = [moments[place[0]].phase for place in places]
+    most = max(run.peak.bytes, 1)
+    lines = [f"{name}: bytes alive, layer by layer"]
+    for row in range(HEIGHT - 1, -1, -1):
+        label = units.decimal_bytes(most * (row + 1) // HEIGHT) if row % 3 == 2 else ""
+        cells = [_cell(value * HEIGHT * 8 // most - 8 * row, unicode) for value in bytes_]
+        lines.append(f"{label:>{_SCALE - 2}} |{''.join(cells)}".rstrip())
+    peak = bytes_.index(max(bytes_))
+    lines.append(" " * (_SCALE - 1) + "+" + "".join("^" if at == peak else "-" for at in range(room)))
+    return [*lines, " " * _SCALE + _phases(phases)]
+
+
+def _cell(eighths: int, unicode: bool) -> str:
+    """A character of a column of which so many eighths are filled from its bottom on."""
+    if unicode:
+        return _EIGHTHS[min(max(eighths, 0), 8)]
+    return "#" if eighths >= 4 else " "
+
+
+def _phases(phases: Sequence[str]) -> str:
+    """The name of each phase where it begins, as far as there is room."""
+    text = ""
+    for at, phase in enumerate(phases):
+        if not at or phases[at - 1] != phase:
+            length = next((end for end in range(at, len(phases)) if phases[end] != phase), len(phases)) - at
+            text += f"|{phase}".ljust(length)[:length] if len(phase) < length else "|".ljust(length)
+    return text.rstrip()
+
+
+def payload(report: Report, footprint: Footprint, settings: Settings) -> dict[str, Any]:
+    """``cnncalc.memory/1``: the report, with the totals, columns, peaks and timeline of the footprint."""
+    paths = report.columns["path"]
+    data = report.to_dict("memory")
+    data["totals"].update(footprint.totals)
+    columns: dict[str, Sequence[int | None]] = {"saved_bytes": [None] * len(paths), **footprint.columns}
+    for layer, index in zip(data["layers"], report.counted, strict=True):
+        layer.update({name: column[index] for name, column in columns.items()})
+    run = footprint.training or footprint.inference
+    own = {
+        "settings": run_as(settings),
+        "peaks": {
+            "inference": _peak(footprint.inference.peak, paths),
+            "training": _peak(footprint.training.peak, paths) if footprint.training else None,
+        },
+        "timeline": [
+            {"phase": moment.phase, "layer": paths[moment.layer], "bytes": moment.bytes} for moment in run.timeline
+        ],
+    }
+    return {**data, **own, "best_order": _best(footprint, paths)}
+
+
+def _best(footprint: Footprint, paths: Sequence[str]) -> dict[str, Any] | None:
+    best = footprint.best
+    if best is None:
+        return None
+    own = {"own_order_bytes": best.given, "bound_bytes": best.bound, "proved": best.proved}
+    return {**own, "layers": [paths[index] for index in best.order]}
+
+
+def run_as(settings: Settings) -> dict[str, Any]:
+    """What is run, as data."""
+    return {
+        "torch": settings.torch,
+        "device": settings.device,
+        "training": settings.training,
+        "optimizer": settings.optimizer if settings.training else None,
+        "implementation": settings.implementation if settings.training else None,
+        "weight_decay": settings.training and settings.weight_decay,
+        "checkpoint": [segment.path for segment in settings.checkpoint],
+        "amp": settings.amp or None,
+        "in_place": settings.in_place,
+        "gradients_summed_in_place": settings.adds_in_place,
+    }
+
+
+def _peak(peak: Peak, paths: Sequence[str]) -> dict[str, Any]:
+    return {
+        "bytes": peak.bytes,
+        "phase": peak.phase,
+        "layer": paths[peak.layer],
+        "parts": peak.parts,
+        "largest": [_held(held, paths) for held in peak.largest],
+    }
+
+
+def _held(held: Held, paths: Sequence[str]) -> dict[str, Any]:
+    return {"kind": held.kind, "phase": held.phase, "layer": paths[held.layer], "bytes": held.bytes}

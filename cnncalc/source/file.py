@@ -1,0 +1,110 @@
+"""The file around the classes: what it says of the network, what it imports and carries, and how it is tried."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Sequence
+
+import cnncalc
+from cnncalc.network import Network
+from cnncalc.source import embedded, layout
+from cnncalc.source.layout import quoted
+
+_STANDARD = (("collections", "OrderedDict"), ("functools", "reduce"), ("math", "log"), ("typing", "Any"))
+
+_CHAIN = '''
+class Chain(nn.Sequential):
+    """Named layers, one after the other."""
+
+    def __init__(self, /, **layers: nn.Module) -> None:
+        super().__init__(OrderedDict(layers))
+'''
+
+_BRANCHES = '''
+class Branches(nn.Module):
+    """Named layers that the module around them calls."""
+
+    def __init__(self, /, **layers: nn.Module) -> None:
+        super().__init__()
+        for name, layer in layers.items():
+            self.add_module(name, layer)
+'''
+
+_SHARE = '''
+def share(module: nn.Module, other: nn.Module) -> None:
+    """Gives a module the parameters and buffers of another."""
+    parameters = other.named_parameters(remove_duplicate=False)
+    buffers = other.named_buffers(remove_duplicate=False)
+    for name, tensor in [*parameters, *buffers]:
+        home, _, leaf = name.rpartition(".")
+        setattr(module.get_submodule(home), leaf, tensor)
+'''
+
+
+def text(network: Network, with_side: bool, name: str, classes: Sequence[Sequence[str]], many: bool) -> str:
+    """The whole file.
+
+    Args:
+        network: what is written.
+        with_side: whether the side outputs are in it.
+        name: the name of the network's class.
+        classes: the lines of every class.
+        many: whether there are several outputs.
+    """
+    own = "\n\n\n".join("\n".join(lines) for lines in classes)
+    names = _names(own)
+    carried = [
+        part.strip() for word, part in (("share", _SHARE), ("Branches", _BRANCHES), ("Chain", _CHAIN)) if word in names
+    ]
+    carried += ["\n".join(lines) for lines in embedded.text([name for name in embedded.class_names() if name in names])]
+    names |= _names("\n".join(carried))
+    body = "\n\n\n".join([*carried, own])
+    head = "\n".join(_docstring(network, with_side))
+    return f"{head}\n\n{_imports(names)}\n\n\n{body}\n\n\n{_trial(network, name, many)}"
+
+
+def _docstring(network: Network, with_side: bool) -> list[str]:
+    totals = network.analyze(with_side=with_side).totals
+    side = ", with the side outputs" if with_side and network.graph.sides else ""
+    sizes = " x ".join(map(str, network.input))
+    source = network.document.source
+    return layout.docstring(
+        [
+            quoted(network.title or network.name),
+            quoted(f"Source: {source}") if source else "",
+            f"{totals['params']:,} parameters; {totals['macs']:,} MACs for an input of {sizes}{side}.",
+            f"Written by cnncalc {cnncalc.__version__} from the spec {quoted(network.name)}. "
+            "The names of parameters are the paths of the spec.",
+        ],
+        0,
+    )
+
+
+def _trial(network: Network, name: str, many: bool) -> str:
+    """What the file does when it is run."""
+    sizes = ", ".join(map(str, network.input))
+    show = ["    for y in outputs:", "        print(tuple(y.shape))"] if many else ["    print(tuple(output.shape))"]
+    lines = [
+        'if __name__ == "__main__":',
+        f"    model = {name}().eval()",
+        '    print(f"{sum(p.numel() for p in model.parameters()):,} parameters")',
+        "    with torch.no_grad():",
+        f"        {'outputs' if many else 'output'} = model(torch.zeros(1, {sizes}))",
+        *show,
+        "",
+    ]
+    return "\n".join(lines)
+
+
+def _names(text: str) -> set[str]:
+    """The names that a text reads."""
+    return {node.id for node in ast.walk(ast.parse(text)) if isinstance(node, ast.Name)}
+
+
+def _imports(names: set[str]) -> str:
+    """The imports that names need."""
+    standard = [f"from {home} import {name}" for home, name in _STANDARD if name in names]
+    torch = ["import torch", f"from torch import {'Tensor, ' * ('Tensor' in names)}nn"]
+    if "functional" in names:
+        torch.append("from torch.nn import functional")
+    return "\n".join([*standard, *([""] if standard else []), *torch])

@@ -1,0 +1,79 @@
+"""What the graph says before anything runs: work and traffic of every layer in a pass, and the memory of a pass."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from cnncalc.counting import backward
+from cnncalc.graph.graph import Node
+from cnncalc.memory import peaks
+from cnncalc.memory.cuda.allocator import Peaks
+from cnncalc.memory.cuda.cuda_fit import reserve
+from cnncalc.memory.cuda.workspaces import Libraries
+from cnncalc.memory.simulate import Settings, trace
+from cnncalc.network import Network
+from cnncalc.values import dtype_bytes, elements
+
+
+class Layer(NamedTuple):
+    """One operator in a pass: its MACs, and the bytes it has to read and write when each tensor moves once."""
+
+    path: str
+    op: str
+    macs: int
+    bytes: int
+
+
+def counted(network: Network, with_side: bool) -> list[Node]:
+    """The nodes that are run, without the input."""
+    return [node for node in network.graph.nodes[1:] if with_side or node.side is None]
+
+
+def layers(network: Network, batch: int, dtype: str, with_side: bool, training: bool) -> list[Layer]:
+    """Every layer that is run.
+
+    Training adds the backward pass (:mod:`cnncalc.counting.backward`): the gradient of the output, inputs and weights
+    are read, the gradients of inputs and weights written.
+    """
+    size = dtype_bytes(dtype)
+    graph = network.graph
+    macs = network.analyze(batch, dtype, with_side=with_side, pass_="step" if training else "forward").columns["macs"]
+    needs = backward.needs(graph, with_side)
+    found = []
+    for node in counted(network, with_side):
+        weights = sum(map(elements, graph.kinds[node.kind].weights.values()))
+        inputs = sum(_elements(graph.nodes[index]) for index in node.inputs) * batch
+        output = _elements(node) * batch
+        needed = needs[node.index]
+        moved = inputs + weights + output
+        if training and needed.output:
+            moved += output + inputs + weights + weights + (inputs if needed.input else 0)
+        found.append(Layer(node.path, node.op.name, macs[node.index], 0 if node.op.result == "view" else moved * size))
+    return found
+
+
+def weight_bytes(network: Network, dtype: str, with_side: bool) -> int:
+    """Bytes of parameters and buffers."""
+    run = _inference(network, 1, dtype, with_side)
+    return run.kind("parameters") + run.kind("buffers")
+
+
+def live_bytes(network: Network, batch: int, dtype: str, with_side: bool) -> int:
+    """The most bytes of values alive at once in inference, without parameters and buffers, which always are."""
+    run = _inference(network, batch, dtype, with_side)
+    return run.peak.bytes - run.kind("parameters") - run.kind("buffers")
+
+
+def reserved(network: Network, batch: int, dtype: str, with_side: bool, training: bool, libraries: Libraries) -> Peaks:
+    """What PyTorch's allocator takes of a GPU for a pass, or for a step without an optimizer."""
+    settings = Settings(training=training, dtype=dtype, with_side=with_side, device="cuda")
+    run = trace(network.graph, batch, settings)
+    return reserve(run, network.graph, batch, settings, libraries)
+
+
+def _inference(network: Network, batch: int, dtype: str, with_side: bool) -> peaks.Run:
+    return peaks.inference(network.graph, batch, Settings(dtype=dtype, with_side=with_side))
+
+
+def _elements(node: Node) -> int:
+    return elements(node.shape) * node.count

@@ -1,0 +1,1 @@
+"""Predictions held against PyTorch: shapes, parameters, work and memory of the built network."""

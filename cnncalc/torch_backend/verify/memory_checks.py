@@ -1,0 +1,92 @@
+"""A network's memory as the rules predict it, beside what PyTorch takes and keeps under a tracker."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from typing import NamedTuple
+
+import torch
+
+from cnncalc.autograd.torch_versions import TESTED, is_newer, rules
+from cnncalc.graph.walk import overwritten
+from cnncalc.memory import peaks
+from cnncalc.memory.simulate import Settings
+from cnncalc.network import Network
+from cnncalc.torch_backend.tracker import Faked
+from cnncalc.torch_backend.verify.probe import OVERWRITING, copies_overwritten
+
+#: what is compared, by the names of ``cnncalc memory``, and who says it
+QUANTITIES: Mapping[str, str] = {
+    "saved_bytes": "saved_tensors_hooks",
+    "inference_memory_bytes": "FakeTensorMode",
+    "training_memory_bytes": "FakeTensorMode",
+}
+COPIES = "copies of what is overwritten"
+
+
+class Figure(NamedTuple):
+    """A figure, ours and theirs. ``refused`` is why PyTorch has none; ``note`` says what it does not."""
+
+    quantity: str
+    peer: str
+    ours: int
+    theirs: int | None
+    refused: Exception | None = None
+    note: str | None = None
+
+
+def figures(
+    network: Network, batch: int, dtype: str, with_side: bool, refusals: tuple[type[Exception], ...]
+) -> Iterator[Figure]:
+    """What autograd keeps, the peak of inference, and that of training: forward, cross entropy, backward.
+
+    The rules are those of the installed version. Whether it has them is tried where the network depends on it.
+
+    Args:
+        network: what :func:`cnncalc.load` gives.
+        batch: samples at once.
+        dtype: float64, float32, float16 or bfloat16.
+        with_side: whether side outputs are built too.
+        refusals: what PyTorch raises for a network that it cannot run.
+    """
+    version = str(torch.__version__)
+    # under a tracker, PyTorch sums the gradients of a value with several readers into a new tensor
+    settings = Settings(True, dtype, with_side, adds_in_place=False, device="cpu", torch=version)
+    ours = peaks.measure(network.graph, batch, settings).totals
+    usual = peaks.training(network.graph, batch, settings._replace(adds_in_place=True)).peak.bytes
+    faked = Faked(network, batch, dtype, with_side)
+    measured: dict[str, Callable[[], int]] = {
+        "saved_bytes": faked.saved,
+        "inference_memory_bytes": lambda: faked.inference().peak,
+        "training_memory_bytes": lambda: faked.training().peak,
+    }
+    newer = f"PyTorch {version} is newer than the rules, which are of {TESTED}" if is_newer(version) else ""
+    for quantity, peer in QUANTITIES.items():
+        predicted = ours[quantity] or 0
+        try:
+            theirs = measured[quantity]()
+        except refusals as error:
+            yield Figure(quantity, peer, predicted, None, error)
+            continue
+        said = [newer] if newer else []
+        if quantity == "training_memory_bytes" and usual != predicted:
+            said.append(
+                "a tracker has PyTorch sum the gradients of a value with several readers into a new tensor; without "
+                f"one it sums them in place, and the peak is {usual:,}"
+            )
+        yield Figure(quantity, peer, predicted, theirs, note="; ".join(said) or None)
+    yield from _copies(network, with_side, version)
+
+
+def _copies(network: Network, with_side: bool, version: str) -> Iterator[Figure]:
+    """Of the activations that the network runs in place, how many copy their input first: by the row, and tried."""
+    replaced = overwritten(network.graph, with_side)
+    found = {node.op.name for node in network.graph.nodes if replaced[node.index] is not None}
+    used = [name for name in OVERWRITING if name in found]
+    if not used:
+        return
+    expected = rules(version).copies_overwritten
+    other = [name for name in used if copies_overwritten(name) != expected]
+    copying = len(used) - len(other) if expected else len(other)
+    note = f"in PyTorch {version}, {', '.join(other)} in place {'keeps no' if expected else 'keeps a'} copy"
+    yield Figure(COPIES, "torch", len(used) if expected else 0, copying, note=note if other else None)

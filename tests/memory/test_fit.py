@@ -1,0 +1,256 @@
+"""What fits is what the traces say: the solved batch against trying them all, the searched input against every side."""
+
+from __future__ import annotations
+
+import json
+from itertools import chain, combinations
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import cnncalc
+from cnncalc import devices
+from cnncalc.autograd.tensors import Size
+from cnncalc.errors import UsageError
+from cnncalc.memory.checkpoint_search import EVENTS, fewest, freed, in_the_loss
+from cnncalc.memory.checkpointing import candidates, outermost
+from cnncalc.memory.fit import Runs, largest_input, most_samples, total_stride
+from cnncalc.memory.simulate import Settings, Trace
+
+ROOT = Path(__file__).resolve().parents[2]
+NETWORKS = ("lenet5_modern", "vgg11", "resnet18", "densenet121", "googlenet", "squeezenet1_0")
+
+
+@st.composite
+def traces(draw) -> Trace:
+    """Storages that are taken and given back in any order; the first is the input, which grows with the batch."""
+    number = draw(st.integers(1, 12))
+    size = st.integers(0, 1000)
+    sizes = [Size(0, draw(st.integers(1, 1000))), *[Size(draw(size), draw(size)) for _ in range(number - 1)]]
+    events, alive = [], []
+    for storage in range(number):
+        events.append(storage)
+        alive.append(storage)
+        while alive[1:] and draw(st.booleans()):
+            events.append(~alive.pop(draw(st.integers(1, len(alive) - 1))))
+    return Trace(sizes, ["input"] * number, [("forward", 0)] * number, events, len(events), [], {})
+
+
+@given(traces(), st.integers(0, 3000))
+def test_the_solved_batch_is_the_last_that_fits(run, memory):
+    tried = 0
+    while run.peak(tried + 1) <= memory:
+        tried += 1
+    assert most_samples(run, memory) == tried
+
+
+@pytest.mark.parametrize("training", [False, True])
+@pytest.mark.parametrize("name", NETWORKS)
+@settings(deadline=None, max_examples=20)
+@given(factor=st.fractions(0, 40))
+def test_the_solved_batch_of_a_network_brackets_the_memory(name, training, factor):
+    runs = RUNS[name, training]
+    memory = int(runs.peak(1).bytes * factor)
+    largest = runs.largest_batch(memory)
+    assert runs.peak(largest + 1).bytes > memory
+    if largest:
+        assert runs.peak(largest).bytes <= memory
+
+
+RUNS = {
+    (name, training): Runs(cnncalc.load(name).graph, Settings(training))
+    for name in NETWORKS
+    for training in (False, True)
+}
+
+
+@pytest.mark.parametrize("training", [False, True])
+@pytest.mark.parametrize("name", NETWORKS)
+def test_exactly_the_peak_is_enough_and_a_byte_less_is_not(name, training):
+    runs = RUNS[name, training]
+    for batch in (1, 2, 3, 64):
+        size = runs.peak(batch).bytes
+        assert runs.largest_batch(size) == batch
+        assert runs.largest_batch(size - 1) == batch - 1
+
+
+def test_one_sample_has_a_trace_of_its_own():
+    """Some copies of larger batches are views there."""
+    runs = RUNS["lenet5_modern", False]
+    assert runs.of(1) is not runs.of(2)
+    assert runs.of(2) is runs.of(1000)
+
+
+# -- inputs ------------------------------------------------------------------------------------------------------------
+
+
+@given(
+    own=st.integers(1, 300),
+    step=st.sampled_from([1, 2, 8, 32]),
+    fixed=st.integers(0, 10_000),
+    each=st.integers(1, 100),
+    memory=st.integers(0, 10**8),
+    least=st.integers(1, 50),
+)
+def test_the_search_ends_at_the_largest_side(own, step, fixed, each, memory, least):
+    """Against every side; the network takes those that differ by a multiple of the step, from the least on."""
+
+    def size_of(side):
+        return fixed + each * side * side if side >= min(least, own) and (side - own) % step == 0 else None
+
+    found = largest_input(own, step, size_of, memory)
+    sides = [
+        side
+        for side in range(own % step or step, 11_000, step)
+        if (size := size_of(side)) is not None and size <= memory
+    ]
+    assert found.largest == max(sides, default=None)
+    assert found.step == step
+    assert found.monotone
+    assert found.next is not None and (size_of(found.next) or memory + 1) > memory
+    assert (
+        found.next == (own if found.largest is None else found.largest) + (step if found.largest else 0)
+        or found.largest is None
+    )
+    assert len(found.tried) < 60
+
+
+def test_a_network_that_takes_its_own_side_alone():
+    found = largest_input(32, 8, lambda side: 1000 if side == 32 else None, 2000)
+    assert found[:3] == (32, None, 0)
+    assert largest_input(32, 8, lambda side: 1000 if side == 32 else None, 999)[:3] == (None, 32, 0)
+
+
+def test_a_network_of_windows_takes_multiples_of_its_own_side():
+    found = largest_input(224, 32, lambda side: side * side if side % 224 == 0 else None, 10**6)
+    assert found[:3] == (896, 1120, 224)
+
+
+def test_a_fall_is_seen():
+    found = largest_input(10, 1, lambda side: 100 if side == 11 else side, 500)
+    assert not found.monotone
+
+
+def test_total_strides():
+    """A pooled vector is no map: 32 is what the last 7x7 of a residual network stands for."""
+    strides = {"resnet18": 32, "vgg16": 32, "lenet5_modern": 4}
+    assert {name: total_stride(cnncalc.load(name).graph) for name in strides} == strides
+
+
+# -- devices -----------------------------------------------------------------------------------------------------------
+
+
+def test_every_device_with_known_peaks_has_a_memory():
+    rows = json.loads((ROOT / "cnncalc/torch_backend/measure/peaks.json").read_text("utf-8"))
+    names = [name for row in rows for name in row["names"]]
+    assert len(names) > 10
+    for name in names:
+        assert devices.find(f"NVIDIA {name}").memory > 10**10
+
+
+def test_devices_are_found_by_any_of_their_names():
+    assert {devices.find(name).name for name in ("rtx4090", "RTX-4090", "NVIDIA GeForce RTX 4090", "rtx 4090")} == {
+        "rtx4090"
+    }
+    assert len({device.name for device in devices.DEVICES}) == len(devices.DEVICES)
+
+
+@pytest.mark.parametrize("device", devices.DEVICES, ids=lambda device: device.name)
+def test_pytorch_reports_about_what_the_vendor_states(device):
+    """A vendor's gigabyte is 2**30 bytes, of which the driver and error correction keep up to 9%."""
+    assert 0.9 * device.gigabytes * 2**30 < device.memory < device.gigabytes * 2**30
+    assert device.page.startswith("https://") and device.log
+
+
+@pytest.mark.parametrize(
+    ("name", "hint"),
+    [
+        ("a100", "a100-40gb or a100-80gb?"),
+        ("rtx4091", "did you mean rtx4090"),
+        ("", "one of: rtx2080ti, t4"),
+        ("\x1b" * 99, "one of:"),
+    ],
+)
+def test_unknown_devices(name, hint):
+    with pytest.raises(UsageError, match="unknown GPU") as caught:
+        devices.find(name)
+    assert (caught.value.hint or "").startswith(hint)
+
+
+def test_devices_that_are_large_enough():
+    names = [device.name for device in devices.large_enough(40 * 10**9)]
+    assert names[0] == "a100-40gb" and names[-1] == "h200"
+    assert devices.large_enough(10**15) == []
+
+
+# -- checkpoints -------------------------------------------------------------------------------------------------------
+
+SMALL = ("vgg11", "squeezenet1_0")
+
+
+@pytest.fixture(scope="module", params=SMALL)
+def choices(request):
+    """Every set of candidates of a small network, none in another, with its trace."""
+    graph = cnncalc.load(request.param).graph
+    sets = {outermost(part) for part in chain.from_iterable(combinations(candidates(graph), n) for n in range(9))}
+    return graph, {part: Runs(graph, Settings(True, checkpoint=part)) for part in sets}
+
+
+def test_no_choice_of_fewer_checkpoints_fits(choices):
+    """Against every choice there is."""
+    _, runs = choices
+    peaks = {part: one.peak(64).bytes for part, one in runs.items()}
+    plain = peaks[()]
+    assert len(peaks) > 15
+    shown = 0
+    for percent in range(60, 100, 3):
+        memory = plain * percent // 100
+        fitting = [part for part, size in peaks.items() if size <= memory]
+        found = fewest(runs[()], 64, memory)
+        assert found is None or (found.segments in fitting and found.peak.bytes == peaks[found.segments])
+        if found is not None and found.fewest:
+            shown += 1
+            assert len(found.segments) == min(map(len, fitting))
+    assert shown > 1
+
+
+@pytest.mark.parametrize("percent", [85, 60, 50, 35])
+def test_the_work_of_a_search_is_bounded(monkeypatch, percent):
+    """In events of the steps that are run; the last may go beyond the bound."""
+    events = []
+
+    class Counted(Runs):
+        def of(self, batch):
+            if not self._known:
+                events.append(len(super().of(batch).events))
+            return super().of(batch)
+
+    runs = Runs(cnncalc.load("efficientnet_b7").graph, Settings(True, amp="float16"))
+    memory = runs.peak(32).bytes * percent // 100
+    monkeypatch.setattr("cnncalc.memory.checkpoint_search.Runs", Counted)
+    found = fewest(runs, 32, memory)
+    assert found is not None and found.peak.bytes <= memory
+    assert sum(events) <= EVENTS + max(events)
+
+
+def test_exactly_the_peak_of_a_choice_is_enough(choices):
+    _, runs = choices
+    least = min(one.peak(64).bytes for part, one in runs.items() if len(part) == 1)
+    found = fewest(runs[()], 64, least)
+    assert (len(found.segments), found.peak.bytes, found.fewest) == (1, least, True)
+
+
+def test_what_a_choice_frees_is_bounded(choices):
+    graph, runs = choices
+    segments = candidates(graph)
+    bounds = dict(zip(segments, freed(runs[()].of(4), segments, 4), strict=True))
+    before = in_the_loss(runs[()].of(4), 4)
+    for part, one in runs.items():
+        assert before - in_the_loss(one.of(4), 4) <= sum(bounds[segment] for segment in part)
+
+
+def test_checkpoints_that_do_not_help():
+    graph = cnncalc.load("vgg11").graph
+    assert fewest(Runs(graph, Settings(True)), 2, 10**6) is None
