@@ -7,9 +7,9 @@ from typing import Any, NamedTuple
 import pytest
 
 from cnncalc.errors import LimitError, Location, ShapeError, SpecError
-from cnncalc.graph import builder as builder
+from cnncalc.graph import builder as home
 from cnncalc.graph.builder import GraphBuilder
-from cnncalc.graph.graph import Input
+from cnncalc.graph.graph import Input, Side
 from cnncalc.ops import OPS
 from cnncalc.ops.base import ArgumentError
 from cnncalc.values import NO_WORK, Shape
@@ -91,12 +91,12 @@ def test_a_graph_keeps_outputs_paths_blocks_and_sides() -> None:
     build.blocks["block1"] = "Block"
     build.side = "aux"
     b = add(build, "flatten", path="aux.flatten1")
-    build.sides.append(builder.Side("aux", a, b))
+    build.sides.append(Side("aux", a, b))
     graph = build.finish([a])
     assert graph.outputs == (a,)
     assert graph.paths == {"input": 0, "block1.relu1": a, "aux.flatten1": b, "block1": a}
     assert graph.blocks == {"block1": "Block"}
-    assert graph.sides == (builder.Side("aux", a, b),)
+    assert graph.sides == (Side("aux", a, b),)
     assert [node.side for node in graph.nodes] == [None, None, "aux"]
 
 
@@ -214,8 +214,8 @@ def test_an_input_of_more_elements_is_refused() -> None:
 
 
 def test_layers_are_limited(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert builder.LAYER_LIMIT == 100_000
-    monkeypatch.setattr(builder, "LAYER_LIMIT", 3)
+    assert home.LAYER_LIMIT == 100_000
+    monkeypatch.setattr(home, "LAYER_LIMIT", 3)
     build = builder()
     for _ in range(3):
         add(build, "relu")
