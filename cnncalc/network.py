@@ -66,12 +66,12 @@ class Network:
             raise UsageError(message, hint=f"cnncalc explain {self.name} has the conventions that are")
         assumptions = Assumptions(batch, dtype, convention, with_side, pass_)
         nodes = self.graph.nodes
-        kinds = self.graph.kinds
+        kinds = self.graph.signatures
         described: dict[str, Callable[[], Sequence[Any]]] = {
             "path": lambda: [node.path for node in nodes],
             "op": lambda: [node.op.name for node in nodes],
             "inputs": lambda: [[nodes[index].path for index in node.inputs] for node in nodes],
-            "in": lambda: [kinds[node.kind].inputs for node in nodes],
+            "in": lambda: [kinds[node.signature].inputs for node in nodes],
             "out": lambda: [node.shape for node in nodes],
             "count": lambda: [node.count for node in nodes],
             "shared_with": lambda: [None if node.shared is None else nodes[node.shared].path for node in nodes],
@@ -216,7 +216,8 @@ def load(name: str, vars: Mapping[str, Any] | None = None, input: Sequence[int] 
 def _own_input(spec: SpecDocument, given: Mapping[str, Any]) -> str | None:
     """The spec's own input; None if it does not fit either."""
     try:
-        return format_shape(expand(spec, given)[0].nodes[0].shape)
+        graph, _ = expand(spec, given)
+        return format_shape(graph.nodes[graph.inputs[0]].shape)
     except SpecError:
         return None
 

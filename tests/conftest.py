@@ -88,7 +88,7 @@ def run() -> Iterator[Callable[[Graph, Any], Any]]:
     def forward(graph: Graph, x: Any) -> Any:
         generator = torch.Generator().manual_seed(0)
         values = [x]
-        for node in graph.nodes[1:]:
+        for node in graph.operators():
             inputs = [values[index] for index in node.inputs]
             module = resolve(node.op.lowering(*[tuple(value.shape[1:]) for value in inputs])).double().eval()
             for parameter in module.parameters():

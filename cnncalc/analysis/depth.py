@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from cnncalc.analysis.columns import Column
-from cnncalc.graph.graph import Graph, Kind
+from cnncalc.graph.graph import Graph, Signature
 from cnncalc.values import Assumptions
 
 COLUMNS = (
@@ -21,5 +21,5 @@ def measure(graph: Graph, assumptions: Assumptions) -> dict[str, list[int]]:
     return {"depth": depth}
 
 
-def _weighted(kind: Kind) -> bool:
+def _weighted(kind: Signature) -> bool:
     return kind.op.parameter_kind == "weights" and bool(kind.weights)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from cnncalc.analysis.columns import Column
-from cnncalc.graph.graph import Graph, Kind
+from cnncalc.graph.graph import Graph, Signature
 from cnncalc.ops.base import Op
 from cnncalc.values import Assumptions, elements
 
@@ -27,7 +27,7 @@ def measure(graph: Graph, assumptions: Assumptions) -> dict[str, list[int]]:
     return dict(zip(_NAMES, map(list, zip(*rows, strict=True)), strict=True))
 
 
-def _parameters(kind: Kind) -> tuple[int, ...]:
+def _parameters(kind: Signature) -> tuple[int, ...]:
     op = kind.op
     counts = {"weights": 0, "biases": 0, "norm_params": 0, "other_params": 0}
     for name, shape in kind.weights.items():

@@ -12,7 +12,7 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 from cnncalc.analysis.columns import Column
-from cnncalc.graph.graph import Graph, Kind, Node
+from cnncalc.graph.graph import Graph, Node, Signature
 from cnncalc.ops.base import Tap
 from cnncalc.values import Assumptions, Shape
 
@@ -107,12 +107,12 @@ def measure(graph: Graph, assumptions: Assumptions) -> dict[str, list[Any]]:
         if taps is _UNCHANGED:
             fields.append(fields[node.inputs[0]])
         else:
-            fields.append(_field(node, graph.kinds[node.kind].inputs, taps, fields))
+            fields.append(_field(node, graph.signatures[node.signature].inputs, taps, fields))
     rows = [_NO_FIELD if field is None else field.row for field in fields]
     return {column.name: list(values) for column, values in zip(COLUMNS, zip(*rows, strict=True), strict=True)}
 
 
-def _reach(kind: Kind) -> tuple[Tap, ...] | None:
+def _reach(kind: Signature) -> tuple[Tap, ...] | None:
     """The taps of a kind; ``_UNCHANGED`` where each value sees what the same value of the only input sees."""
     taps = kind.op.reach(*kind.inputs)
     if taps is None or len(kind.inputs) != 1 or taps.count(_SAME_PIXEL) < len(taps):

@@ -22,7 +22,7 @@ COLUMNS = (
 def measure(graph: Graph, assumptions: Assumptions) -> dict[str, list[Any]]:
     """The column, a value for every node: a whole number, or a Fraction."""
     macs: list[Any] = price.measure(graph, assumptions)["macs"]
-    if all(kind.op.survival() == 1 for kind in graph.kinds):
+    if all(kind.op.survival() == 1 for kind in graph.signatures):
         return {"expected_macs": macs}
     needed: list[Any] = [0] * len(graph.nodes)
     for index in (*graph.outputs, *(side.output for side in graph.sides)):

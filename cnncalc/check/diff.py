@@ -259,14 +259,14 @@ def _rows(version: Version) -> dict[int, _Row]:
     columns = report.columns
     paths, shared = columns["path"], columns["shared_with"]
     figures = list(zip(*(columns[figure] for figure in FIGURES), strict=True))
-    nodes, kinds = network.graph.nodes, network.graph.kinds
+    nodes, kinds = network.graph.nodes, network.graph.signatures
     arguments = [tuple(kind.op.arguments()) for kind in kinds]
     return {
         index: _Row(
             paths[index],
             nodes[index].op.name,
-            arguments[nodes[index].kind],
-            kinds[nodes[index].kind].inputs,
+            arguments[nodes[index].signature],
+            kinds[nodes[index].signature].inputs,
             nodes[index].shape,
             shared[index],
             figures[index],

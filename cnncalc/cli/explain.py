@@ -152,7 +152,7 @@ def _page(graph: Graph, report: Any, path: str, options: Any) -> Page:
     members = [node for node in graph.nodes if node.path.startswith(f"{path}.")]
     own = next((node for node in graph.nodes if node.path == path), None)
     if own is not None:
-        shapes = graph.kinds[own.kind].inputs
+        shapes = graph.signatures[own.signature].inputs
         notes = [f"under this path too, each with arithmetic of its own: {_listed(members)}"] if members else []
         notes += _work(report, [own])
         lines = formulas.of(own.index)

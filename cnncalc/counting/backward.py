@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import Final, NamedTuple
 
-from cnncalc.graph.graph import Graph, Kind
+from cnncalc.graph.graph import Graph, Signature
 from cnncalc.values import Assumptions, elements
 
 #: what is counted: the forward pass, the gradients, or both
@@ -77,7 +77,7 @@ class Product(NamedTuple):
     groups: int = 1
 
 
-def _dense(kind: Kind) -> list[Product]:
+def _dense(kind: Signature) -> list[Product]:
     """Operators with one kernel."""
     macs = kind.op.work(*kind.inputs, kind.output)["mac"]
     arguments = dict(kind.op.arguments())
@@ -85,12 +85,12 @@ def _dense(kind: Kind) -> list[Product]:
     return [Product(macs, ("input", "weight"), groups)]
 
 
-def _attention(kind: Kind) -> list[Product]:
+def _attention(kind: Signature) -> list[Product]:
     tokens, features = kind.inputs[0]
     return _of_windows(1, tokens, features)
 
 
-def _window_attention(kind: Kind) -> list[Product]:
+def _window_attention(kind: Signature) -> list[Product]:
     features, height, width = kind.inputs[0]
     side = dict(kind.op.arguments())["window"]
     products = _of_windows(-(-height // side) * -(-width // side), side**2, features)
@@ -112,7 +112,7 @@ def _of_windows(windows: int, tokens: int, features: int) -> list[Product]:
 
 
 #: the products of every operator that multiplies and accumulates
-PRODUCTS: Final[Mapping[str, Callable[[Kind], list[Product]]]] = MappingProxyType(
+PRODUCTS: Final[Mapping[str, Callable[[Signature], list[Product]]]] = MappingProxyType(
     {
         **dict.fromkeys(("conv", "dwconv", "conv_transpose", "channel_conv", "linear"), _dense),
         "attention": _attention,
@@ -136,7 +136,7 @@ def needs(graph: Graph, with_side: bool = False) -> list[Needs]:
     learned: list[bool] = []
     for node in graph.nodes:
         before = node.op.name not in TAKES_NOTHING and any(learned[index] for index in node.inputs)
-        learned.append(bool(graph.kinds[node.kind].weights) or before)
+        learned.append(bool(graph.signatures[node.signature].weights) or before)
     leads = [False] * len(graph.nodes)
     for index in graph.ends(with_side=True):
         leads[index] = True
@@ -153,7 +153,7 @@ def needs(graph: Graph, with_side: bool = False) -> list[Needs]:
     return found
 
 
-def gradients(kind: Kind, needed: Needs, convention: Backward) -> tuple[int, int]:
+def gradients(kind: Signature, needed: Needs, convention: Backward) -> tuple[int, int]:
     """Multiply-accumulates of one sample that the convention sees in the gradients of a layer's weights, and in those
     of its values.
     """
@@ -181,9 +181,9 @@ def measure(graph: Graph, assumptions: Assumptions) -> dict[str, list[int]]:
     known: dict[tuple[int, Needs], list[int]] = {}
     columns: dict[str, list[int]] = {name: [] for name in rules}
     for node in graph.nodes:
-        key = (node.kind, needed[node.index])
+        key = (node.signature, needed[node.index])
         if key not in known:
-            kind = graph.kinds[node.kind]
+            kind = graph.signatures[node.signature]
             known[key] = [one.weight * sum(gradients(kind, key[1], one)) for one in rules.values()]
         for column, value in zip(columns.values(), known[key], strict=True):
             column.append(value * node.count * assumptions.batch)
@@ -200,7 +200,7 @@ def rule(convention: str, pass_: str, forward: str) -> str:
 
 def refusal(graph: Graph, convention: str) -> str | None:
     """Why the convention has no figure of the network's backward pass; None where it has."""
-    for kind in graph.kinds:
+    for kind in graph.signatures:
         if kind.op.name in BACKWARD[convention].unsettled:
             return f"{kind.op.name}: {BACKWARD[convention].unsettled[kind.op.name]}"
     return None

@@ -103,7 +103,7 @@ def _pieces(
     """What a convention counts of each group of equal layers; the same groups, in the same order, whatever it is."""
     pieces = [terms([group], convention, batch) for group in forward]
     for (index, needed), (layers, values) in trained.items():
-        rule, kind = backward.BACKWARD[convention.name], graph.kinds[index]
+        rule, kind = backward.BACKWARD[convention.name], graph.signatures[index]
         macs = [count * values * batch for count in backward.gradients(kind, needed, rule)]
         pieces.append(
             [
@@ -120,8 +120,8 @@ def _trained(graph: Graph, with_side: bool) -> _Trainings:
     found: dict[tuple[int, backward.Needs], _Trained] = {}
     for node, needed in zip(graph.nodes, backward.needs(graph, with_side), strict=True):
         if with_side or node.side is None:
-            layers, values = found.get((node.kind, needed), (0, 0))
-            found[node.kind, needed] = _Trained(layers + 1, values + node.count)
+            layers, values = found.get((node.signature, needed), (0, 0))
+            found[node.signature, needed] = _Trained(layers + 1, values + node.count)
     return found
 
 

@@ -12,7 +12,7 @@ from cnncalc.analysis.columns import Column
 from cnncalc.counting import backward
 from cnncalc.counting.conventions import CONVENTIONS, NOT_REPRODUCIBLE, Convention, Weights
 from cnncalc.counting.programs import PROGRAMS
-from cnncalc.graph.graph import Graph, Kind, Node
+from cnncalc.graph.graph import Graph, Node, Signature
 from cnncalc.values import Assumptions, Shape, Work, elements
 
 COLUMNS = (
@@ -27,7 +27,7 @@ class Group(NamedTuple):
     weigh them (the most telling first, the keyword last), how many ``layers``, and the ``values`` that they make.
     """
 
-    kind: Kind
+    kind: Signature
     work: Work
     names: tuple[str, ...]
     layers: int
@@ -49,12 +49,12 @@ class Term(NamedTuple):
     work: int
 
 
-def raw(kind: Kind) -> Work:
+def raw(kind: Signature) -> Work:
     """The raw work of one sample."""
     return kind.op.work(*kind.inputs, kind.output)
 
 
-def price(kind: Kind, work: Work, convention: Convention, variant: str | None = None) -> int:
+def price(kind: Signature, work: Work, convention: Convention, variant: str | None = None) -> int:
     """The work of one sample under a convention; ``work`` is its raw work, ``variant`` how the operator is written."""
     weights = _rule(_names(kind, variant), convention)[1] if convention.kinds else convention.every
     if weights is convention.every:  # raw work alone, and most rows have more kinds of it than a layer does
@@ -67,7 +67,7 @@ def measure(graph: Graph, assumptions: Assumptions) -> dict[str, list[int]]:
     macs, flops, chosen = CONVENTIONS["macs"], CONVENTIONS["flops"], CONVENTIONS[assumptions.convention]
     same = {"macs": 0, "flops": 1}.get(chosen.name)
 
-    def prices(kind: Kind) -> tuple[int, ...]:
+    def prices(kind: Signature) -> tuple[int, ...]:
         work = raw(kind)
         priced = [price(kind, work, macs), price(kind, work, flops)]
         priced.append(price(kind, work, chosen) if same is None else priced[same])
@@ -81,10 +81,10 @@ def measure(graph: Graph, assumptions: Assumptions) -> dict[str, list[int]]:
     known: dict[tuple[int, str], int] = {}
     for index, variant in _variants(graph).items() if chosen.kinds else ():
         node = graph.nodes[index]
-        key = (node.kind, variant)
+        key = (node.signature, variant)
         if variant in chosen.kinds:
             if key not in known:
-                kind = graph.kinds[node.kind]
+                kind = graph.signatures[node.signature]
                 known[key] = price(kind, raw(kind), chosen, variant)
             columns["work"][index] = known[key] * node.count * assumptions.batch
     return backward.through(graph, assumptions, columns)
@@ -96,10 +96,10 @@ def groups(graph: Graph, with_side: bool = False) -> list[Group]:
     found: dict[tuple[int, str | None], list[int]] = {}
     for node in graph.nodes:
         if with_side or node.side is None:
-            sums = found.setdefault((node.kind, variants.get(node.index)), [0, 0])
+            sums = found.setdefault((node.signature, variants.get(node.index)), [0, 0])
             sums[0] += 1
             sums[1] += node.count
-    kinds = graph.kinds
+    kinds = graph.signatures
     return [
         Group(kinds[kind], raw(kinds[kind]), _names(kinds[kind], variant), layers, values)
         for (kind, variant), (layers, values) in found.items()
@@ -144,7 +144,7 @@ def not_reproducible(graph: Graph, convention: Convention) -> str | None:
     listed = NOT_REPRODUCIBLE.get(convention.name, {}).get(graph.name)
     if listed is not None:
         return listed
-    for kind in graph.kinds if convention.unsettled else ():
+    for kind in graph.signatures if convention.unsettled else ():
         for name in reversed(_names(kind)):
             if name in convention.unsettled:
                 return f"{name}: {convention.unsettled[name]}"
@@ -159,7 +159,7 @@ def _rule(names: tuple[str, ...], convention: Convention) -> tuple[str, Weights]
     return names[-1], convention.every
 
 
-def _names(kind: Kind, variant: str | None = None) -> tuple[str, ...]:
+def _names(kind: Signature, variant: str | None = None) -> tuple[str, ...]:
     """What an operator goes by: how it is written, what its arguments make it, its keyword."""
     keyword = kind.op.name
     own = _own_variant(kind)
@@ -182,14 +182,14 @@ _OWN_VARIANTS: Mapping[str, tuple[str, Callable[[Mapping[str, Any]], bool]]] = M
 )
 
 
-def _own_variant(kind: Kind) -> str | None:
+def _own_variant(kind: Signature) -> str | None:
     if kind.op.name not in _OWN_VARIANTS:
         return None
     variant, holds = _OWN_VARIANTS[kind.op.name]
     return variant if holds(dict(kind.op.arguments())) else None
 
 
-def _quantity(kind: Kind, work: Work, name: str) -> int:
+def _quantity(kind: Signature, work: Work, name: str) -> int:
     rule = _QUANTITIES.get(name)
     return work.counts.get(name, 0) if rule is None else rule(kind)
 
@@ -198,12 +198,12 @@ def _in_plane(shape: Shape) -> int:
     return elements(shape) if len(shape) == 3 else 0
 
 
-def _parameters(kind: Kind, prefix: str | tuple[str, ...] = "", suffix: str = "") -> int:
+def _parameters(kind: Signature, prefix: str | tuple[str, ...] = "", suffix: str = "") -> int:
     named = kind.weights.items()
     return sum([elements(tensor) for name, tensor in named if name.startswith(prefix) and name.endswith(suffix)])
 
 
-def _windows(kind: Kind) -> tuple[int, int, int, int]:
+def _windows(kind: Signature) -> tuple[int, int, int, int]:
     """Windows, tokens in each, features and heads of an attention."""
     arguments = dict(kind.op.arguments())
     (x,) = kind.inputs
@@ -213,38 +213,38 @@ def _windows(kind: Kind) -> tuple[int, int, int, int]:
     return -(-x[1] // side) * -(-x[2] // side), side**2, x[0], arguments["heads"]
 
 
-def _scores(kind: Kind) -> int:
+def _scores(kind: Signature) -> int:
     windows, tokens, _, heads = _windows(kind)
     return windows * heads * tokens**2
 
 
-def _mixing(kind: Kind) -> int:
+def _mixing(kind: Signature) -> int:
     windows, tokens, features, _ = _windows(kind)
     return windows * tokens**2 * features
 
 
-def _projection(kind: Kind) -> int:
+def _projection(kind: Signature) -> int:
     windows, tokens, features, _ = _windows(kind)
     return windows * tokens * 4 * features**2
 
 
-def _product_printed(kind: Kind) -> int:
+def _product_printed(kind: Signature) -> int:
     """As fvcore and calflops read einsum's work: numpy prints twice the multiply-accumulates in four digits."""
     return int(float(f"{2 * _mixing(kind):.3e}")) // 2
 
 
-def _offsets(kind: Kind) -> int:
+def _offsets(kind: Signature) -> int:
     """The offsets that a network makes position biases from, 0 without one."""
     return prod(kind.op.buffers(*kind.inputs).get("relative_coords_table", (0,))[:3])
 
 
-def _position_scores(kind: Kind) -> int:
+def _position_scores(kind: Signature) -> int:
     _, tokens, _, heads = _windows(kind)
     return heads * tokens**2 if _offsets(kind) else 0
 
 
 #: the quantities besides raw work, of one sample
-_QUANTITIES: Mapping[str, Callable[[Kind], int]] = MappingProxyType(
+_QUANTITIES: Mapping[str, Callable[[Signature], int]] = MappingProxyType(
     {
         "input": lambda kind: elements(kind.inputs[0]),
         "output": lambda kind: elements(kind.output),
@@ -294,7 +294,9 @@ def _by_neighbours(graph: Graph) -> dict[int, str]:
     through what works value by value, and a sum of two such values; a 1x1 convolution there is a linear layer. What
     feeds a larger convolution or a flattening has channels first, and so has its layer norm.
     """
-    if not any(kind.op.name in ("layernorm", "window_attention") and len(kind.output) == 3 for kind in graph.kinds):
+    if not any(
+        kind.op.name in ("layernorm", "window_attention") and len(kind.output) == 3 for kind in graph.signatures
+    ):
         return {}
     nodes = graph.nodes
     pointwise = graph.per_node(_is_pointwise)
@@ -324,7 +326,7 @@ def _by_neighbours(graph: Graph) -> dict[int, str]:
     return found
 
 
-def _is_pointwise(kind: Kind) -> bool:
+def _is_pointwise(kind: Signature) -> bool:
     """Whether a convolution of a map joins the channels of each pixel alone, all of them."""
     if kind.op.name != "conv" or len(kind.output) != 3:
         return False

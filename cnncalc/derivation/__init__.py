@@ -75,7 +75,14 @@ class Formulas:
     def counts(self, index: int) -> list[Formula]:
         """The lines of one layer that count something: parameters, work, activations. Equal layers share them."""
         node = self._graph.nodes[index]
-        key = (node.kind, self._words(node), node.count, node.shared, self._occupies_nothing(node), self._needs(node))
+        key = (
+            node.signature,
+            self._words(node),
+            node.count,
+            node.shared,
+            self._occupies_nothing(node),
+            self._needs(node),
+        )
         if key not in self._counts:
             self._counts[key] = [*self._params(node), *self._work(node), *self._activations(node)]
         return self._counts[key]
@@ -106,12 +113,12 @@ class Formulas:
 
     def _derived(self, node: Node) -> tuple[Layer, Parts]:
         """The layer in symbols, and its arithmetic: once for equal operators on equal shapes."""
-        op, inputs, output, _ = self._graph.kinds[node.kind]
+        op, inputs, output, _ = self._graph.signatures[node.signature]
         words = self._words(node)
-        if (node.kind, words) not in self._known:
+        if (node.signature, words) not in self._known:
             layer = Layer(op, inputs, output, *words)
-            self._known[node.kind, words] = layer, RULES[op.name](layer)
-        return self._known[node.kind, words]
+            self._known[node.signature, words] = layer, RULES[op.name](layer)
+        return self._known[node.signature, words]
 
     def _words(self, node: Node) -> tuple[bool, bool]:
         if not self._sequences:

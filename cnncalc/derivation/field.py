@@ -42,7 +42,7 @@ class Fields:
 
     def _seen(self, node: Node) -> list[receptive_field.Field] | None:
         """The fields of the inputs as the node takes them; None where one has none."""
-        shapes = self._graph.kinds[node.kind].inputs
+        shapes = self._graph.signatures[node.signature].inputs
         seen = []
         for index, shape in zip(node.inputs, shapes, strict=True):
             field = self._of(index)
@@ -54,10 +54,10 @@ class Fields:
     def _of(self, index: int) -> receptive_field.Field | None:
         graph, traced = self._graph, self._traced
         for node in graph.nodes[len(traced) : index + 1]:
-            kind = graph.kinds[node.kind]
-            if node.kind not in self._taps:
-                self._taps[node.kind] = receptive_field._reach(kind)
-            taps = self._taps[node.kind]
+            kind = graph.signatures[node.signature]
+            if node.signature not in self._taps:
+                self._taps[node.signature] = receptive_field._reach(kind)
+            taps = self._taps[node.signature]
             if taps is receptive_field._UNCHANGED:
                 traced.append(traced[node.inputs[0]])
             else:

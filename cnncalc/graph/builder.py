@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from cnncalc.errors import LimitError, ShapeError, SpecError
-from cnncalc.graph.graph import Graph, Input, Kind, Node, Place, Side
+from cnncalc.graph.graph import Graph, Input, Node, Place, Side, Signature
 from cnncalc.ops.base import Op
 from cnncalc.values import Shape, elements, format_shape
 
@@ -18,8 +18,8 @@ LAYER_LIMIT = 100_000
 ELEMENT_LIMIT = 2**63 - 1
 
 
-def _named(kind: Kind) -> str:
-    return ", ".join(f"{name} {format_shape(tensor)}" for name, tensor in kind.weights.items()) or "none"
+def _named(signature: Signature) -> str:
+    return ", ".join(f"{name} {format_shape(tensor)}" for name, tensor in signature.weights.items()) or "none"
 
 
 def _list(numbers: list[int]) -> str:
@@ -32,19 +32,13 @@ def _check_elements(tensor: Shape) -> None:
 
 
 class GraphBuilder:
-    """Builds a Graph node by node; equal operators are one object, a rule runs once for each kind.
-
-    Raises SpecError for an input of more than 2**63 - 1 values.
+    """Builds a Graph node by node; equal operators are one object, a rule runs once for each signature.
 
     ``positions`` has the index of every node by its path; ``paths`` the value of every path that stands for more than
     a node (blocks, stages, branches, operators with ``norm`` or ``act``).
     """
 
-    def __init__(self, shape: Shape, place: Place) -> None:
-        try:
-            _check_elements(shape)
-        except ShapeError as error:
-            raise SpecError(f"input: {error.message}", place.location) from None
+    def __init__(self) -> None:
         self.nodes: list[Node] = []
         self.paths: dict[str, int] = {}
         self.sides: list[Side] = []
@@ -52,9 +46,21 @@ class GraphBuilder:
         self.positions: dict[str, int] = {}
         self.blocks: dict[str, str] = {}
         self._ops: dict[tuple[type[Op], str], Op] = {}
-        self._kinds: dict[tuple[object, ...], int] = {}
-        self._kind_list: list[Kind] = [Kind(Input(), (), shape, {})]
-        self._append("input", (), 1, place, None, None, 0)
+        self._known: dict[tuple[object, ...], int] = {}
+        self._signatures: list[Signature] = []
+
+    def input(self, path: str, shape: Shape, place: Place) -> int:
+        """Adds an input of the network; its index. Inputs come before operators.
+
+        Raises:
+            SpecError: more than 2**63 - 1 values.
+        """
+        try:
+            _check_elements(shape)
+        except ShapeError as error:
+            raise SpecError(f"{path}: {error.message}", place.location) from None
+        self._signatures.append(Signature(Input(), (), shape, {}))
+        return self._append(path, (), 1, place, None, None, len(self._signatures) - 1)
 
     def op(self, cls: type[Op], arguments: dict[str, Any]) -> Op:
         """The operator with these arguments; the same object for the same arguments.
@@ -82,20 +88,20 @@ class GraphBuilder:
         nodes = self.nodes
         shapes = tuple([nodes[index].shape for index in inputs])
         key = (id(op), shapes)
-        kind = self._kinds.get(key)
+        signature = self._known.get(key)
         try:
-            if kind is None:
+            if signature is None:
                 typed = self._typed(op, shapes)
-                kind = self._kinds[key] = len(self._kind_list)
-                self._kind_list.append(typed)
-            count = self._count(op, inputs, self._kind_list[kind].output)
+                signature = self._known[key] = len(self._signatures)
+                self._signatures.append(typed)
+            count = self._count(op, inputs, self._signatures[signature].output)
         except ShapeError as error:
             raise SpecError(f"{op.name} '{path}': {error.message}", place.location, error.hint) from None
         if len(nodes) > LAYER_LIMIT:
             raise LimitError(f"more than {LAYER_LIMIT:,} layers", place.location)
         if shared is not None:
-            self._check_shared(kind, nodes[shared], path, place)
-        return self._append(path, inputs, count, place, shared, inplace, kind)
+            self._check_shared(signature, nodes[shared], path, place)
+        return self._append(path, inputs, count, place, shared, inplace, signature)
 
     def _count(self, op: Op, inputs: tuple[int, ...], output: Shape) -> int:
         """How many values of its shape a node makes."""
@@ -108,7 +114,7 @@ class GraphBuilder:
             _check_elements((count, *output))
         return count
 
-    def _typed(self, op: Op, shapes: tuple[Shape, ...]) -> Kind:
+    def _typed(self, op: Op, shapes: tuple[Shape, ...]) -> Signature:
         least, most = op.arity
         if len(shapes) < least or (most is not None and len(shapes) > most):
             wanted = f"{least} input" if most == 1 else f"at least {least} inputs"
@@ -117,25 +123,25 @@ class GraphBuilder:
         weights = op.weights(*shapes)
         for tensor in (shape, *weights.values()):
             _check_elements(tensor)
-        return Kind(op, shapes, shape, weights)
+        return Signature(op, shapes, shape, weights)
 
-    def _check_shared(self, kind: int, other: Node, path: str, place: Place) -> None:
-        ours, theirs = self._kind_list[kind], self._kind_list[other.kind]
+    def _check_shared(self, signature: int, other: Node, path: str, place: Place) -> None:
+        ours, theirs = self._signatures[signature], self._signatures[other.signature]
         if type(ours.op) is not type(theirs.op) or ours.weights != theirs.weights:
             law = f"its weights ({_named(ours)}) are not those of '{other.path}' ({_named(theirs)})"
             raise SpecError(f"{ours.op.name} '{path}': {law}", place.location)
 
     def _append(
         self, path: str, inputs: tuple[int, ...], count: int, place: Place,
-        shared: int | None, inplace: bool | None, kind: int,
+        shared: int | None, inplace: bool | None, signature: int,
     ) -> int:  # fmt: skip
         index = len(self.nodes)
-        op, _, shape, _ = self._kind_list[kind]
-        self.nodes.append(Node(index, path, op, inputs, shape, count, place, shared, self.side, inplace, kind))
+        op, _, shape, _ = self._signatures[signature]
+        self.nodes.append(Node(index, path, op, inputs, shape, count, place, shared, self.side, inplace, signature))
         self.positions[path] = index
         return index
 
     def finish(self, outputs: Iterable[int], name: str = "") -> Graph:
         """The Graph of everything added so far."""
         paths = {**self.positions, **self.paths}
-        return Graph(self.nodes, self._kind_list, tuple(outputs), self.sides, paths, self.blocks, name)
+        return Graph(self.nodes, self._signatures, tuple(outputs), self.sides, paths, self.blocks, name)

@@ -51,14 +51,14 @@ class Node:
 
     ``count`` is how many values of that shape it makes, ``shared`` the index of the node whose weights it uses,
     ``side`` the name of the side output it belongs to, ``inplace`` what the spec says of it (None: nothing).
-    Nodes of one ``kind`` have equal operators on equal shapes.
+    Nodes of one ``signature`` (an index into the Graph's) have equal operators on equal shapes.
     """
 
-    __slots__ = ("count", "index", "inplace", "inputs", "kind", "op", "path", "place", "shape", "shared", "side")
+    __slots__ = ("count", "index", "inplace", "inputs", "op", "path", "place", "shape", "shared", "side", "signature")
 
     def __init__(
         self, index: int, path: str, op: Op, inputs: tuple[int, ...], shape: Shape, count: int, place: Place,
-        shared: int | None, side: str | None, inplace: bool | None, kind: int,
+        shared: int | None, side: str | None, inplace: bool | None, signature: int,
     ) -> None:  # fmt: skip
         self.index = index
         self.path = path
@@ -70,7 +70,7 @@ class Node:
         self.shared = shared
         self.side = side
         self.inplace = inplace
-        self.kind = kind
+        self.signature = signature
 
     def __repr__(self) -> str:
         return f"Node({self.index}, {self.path!r}, {self.op!r}, {format_shape(self.shape)})"
@@ -84,7 +84,7 @@ class Side(NamedTuple):
     output: int
 
 
-class Kind(NamedTuple):
+class Signature(NamedTuple):
     """An operator on input shapes, with the output and the weights that follow: what every rule depends on."""
 
     op: Op
@@ -94,16 +94,16 @@ class Kind(NamedTuple):
 
 
 class Graph:
-    """Nodes in call order (the first is the input), the outputs, the value that each path of the spec stands for,
-    the names of the blocks by their paths, and the network's name.
+    """Nodes in call order, those that are the network's inputs and outputs, the value that each path of the spec
+    stands for, the names of the blocks by their paths, and the network's name.
     """
 
-    __slots__ = ("blocks", "kinds", "name", "nodes", "outputs", "paths", "sides")
+    __slots__ = ("blocks", "inputs", "name", "nodes", "outputs", "paths", "sides", "signatures")
 
     def __init__(
         self,
         nodes: Sequence[Node],
-        kinds: Sequence[Kind],
+        signatures: Sequence[Signature],
         outputs: Sequence[int],
         sides: Sequence[Side],
         paths: Mapping[str, int],
@@ -111,12 +111,17 @@ class Graph:
         name: str = "",
     ) -> None:
         self.nodes = tuple(nodes)
-        self.kinds = tuple(kinds)
+        self.signatures = tuple(signatures)
+        self.inputs = tuple([node.index for node in self.nodes if isinstance(node.op, Input)])
         self.outputs = tuple(outputs)
         self.sides = tuple(sides)
         self.paths = paths
         self.blocks = blocks
         self.name = name
+
+    def operators(self, with_side: bool = True) -> list[Node]:
+        """Every node but the inputs, in call order; without ``with_side`` those of side outputs are left out."""
+        return [node for node in self.nodes if not isinstance(node.op, Input) and (with_side or node.side is None)]
 
     def counted(self, with_side: bool) -> list[Node]:
         """The nodes that are run and counted: those of side outputs only where they are wanted too."""
@@ -126,7 +131,7 @@ class Graph:
         """The nodes that the outputs come from, by index, and where they are wanted too those of the side outputs."""
         return [*self.outputs, *(side.output for side in self.sides if with_side)]
 
-    def per_node(self, rule: Callable[[Kind], Result]) -> list[Result]:
-        """What ``rule`` says of every node; it is asked once for each kind."""
-        answers = [rule(kind) for kind in self.kinds]
-        return [answers[node.kind] for node in self.nodes]
+    def per_node(self, rule: Callable[[Signature], Result]) -> list[Result]:
+        """What ``rule`` says of every node; it is asked once for each signature."""
+        answers = [rule(signature) for signature in self.signatures]
+        return [answers[node.signature] for node in self.nodes]

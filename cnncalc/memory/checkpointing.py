@@ -154,7 +154,7 @@ def recomputed_macs(graph: Graph, layers: Iterable[int], batch: int) -> int:
 def _spans(graph: Graph) -> dict[str, Segment]:
     """By path, the layers at and below it, where no others lie between them."""
     own: dict[str, list[int]] = {}
-    for node in graph.nodes[1:]:
+    for node in graph.operators():
         path = node.path
         while path:
             own.setdefault(path, []).append(node.index)

@@ -180,7 +180,7 @@ def by_batch(graph: Graph, runs: Runs, room: int, asked: int | None) -> tuple[li
     batches = {**({largest: "largest"} if largest else {}), largest + 1: "next"}
     if asked is not None:
         batches.setdefault(asked, "asked")
-    shape = graph.nodes[0].shape
+    shape = graph.nodes[graph.inputs[0]].shape
     rows = [Row(what, batch, shape, runs.peak(batch), runs.refused(batch)) for batch, what in batches.items()]
     return rows, largest > 0 if asked is None else runs.peak(asked).bytes <= room
 
@@ -193,7 +193,7 @@ def by_input(graph: Graph, room: int, batch: int, runs_of: Callable[[Shape], Run
     Raises:
         UsageError: the input is no image, so that there is no square; or the network refuses the one of its own side.
     """
-    shape = graph.nodes[0].shape
+    shape = graph.nodes[graph.inputs[0]].shape
     if len(shape) < 3:
         raise UsageError(f"the input {format_shape(shape)} has no height and width", hint="--largest batch")
     peaks: dict[int, Peak] = {}

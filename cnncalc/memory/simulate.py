@@ -162,7 +162,7 @@ class _Run:
         self.buffers: dict[int, dict[str, Value]] = {}
         self.nodes = graph.counted(settings.with_side)
         self.ends = graph.ends(settings.with_side)
-        self.order = self.nodes[1:] if order is None else [graph.nodes[index] for index in order]
+        self.order = graph.operators(settings.with_side) if order is None else [graph.nodes[index] for index in order]
         self.segments = settings.checkpoint if settings.training else ()
         self.replaced: list[int | None] = [None] * len(graph.nodes)
         if settings.in_place:
@@ -176,10 +176,10 @@ class _Run:
         tape.device = self.settings.device
         tape.rules = rules(self.settings.torch)
         tape.phase = "start"
-        for node in self.nodes[1:]:
+        for node in self.graph.operators(self.settings.with_side):
             self._place(node)
         tape.layer = 0
-        x = self._mark(tape.new((tape.batch, *self.graph.nodes[0].shape)), "input")
+        x = self._mark(tape.new((tape.batch, *self.graph.nodes[self.graph.inputs[0]].shape)), "input")
         targets = self._targets() if self.settings.training else []
         optimizer = self._optimizer() if self.settings.training else None
         tape.phase = "forward"
@@ -233,7 +233,7 @@ class _Run:
             return
         tape = self.tape
         tape.layer = node.index
-        kind = self.graph.kinds[node.kind]
+        kind = self.graph.signatures[node.signature]
         self.weights[node.index] = {
             name: self._mark(tape.parameter(shape), "parameters") for name, shape in kind.weights.items()
         }
@@ -254,7 +254,7 @@ class _Run:
 
     def _optimizer(self) -> Optimizer:
         settings = self.settings
-        own = [node.index for node in self.nodes[1:] if node.shared is None]
+        own = [node.index for node in self.graph.operators(self.settings.with_side) if node.shared is None]
         parameters = [(index, value) for index in own for value in self.weights[index].values()]
         optimizer = Optimizer(
             self.tape, parameters, settings.optimizer, settings.implementation, settings.weight_decay, settings.device

@@ -69,7 +69,7 @@ class Tree:
         self.root = Scope("", "", 1)
         self.root.last = len(graph.nodes)
         self.last_read = [-1] * len(graph.nodes)
-        for node in self.nodes[1:]:
+        for node in graph.operators():
             for index in node.inputs:
                 self.last_read[index] = node.index
             self._place(node)

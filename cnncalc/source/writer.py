@@ -238,11 +238,11 @@ class Writer:
 
     def _layer(self, node: Node) -> Call:
         inplace = self.tree.replaced[node.index] is not None
-        known = self.layers.get((node.kind, inplace))
+        known = self.layers.get((node.signature, inplace))
         if known is None:
-            kind = self.tree.graph.kinds[node.kind]
+            kind = self.tree.graph.signatures[node.signature]
             known = lowered(node.op.lowering(*kind.inputs), inplace)
-            self.layers[node.kind, inplace] = known
+            self.layers[node.signature, inplace] = known
         return known
 
     # -- shared weights --------------------------------------------------------------------------------------------
@@ -281,8 +281,8 @@ class Writer:
         """The layers with weights or buffers below each path above a shared one."""
         above = {path[:end] for path in pairs for end in range(1, len(path))}
         found: dict[tuple[str, ...], list[tuple[str, ...]]] = {}
-        for node in self.tree.nodes[1:]:
-            kind = self.tree.graph.kinds[node.kind]
+        for node in self.tree.graph.operators():
+            kind = self.tree.graph.signatures[node.signature]
             if kind.weights or node.op.buffers(*kind.inputs):
                 path = tuple(node.path.split("."))
                 for end in range(1, len(path)):

@@ -153,9 +153,9 @@ class _Expander:
             raise document.parts[0].error(message, "a network takes it in with uses:")
         values = self.variables[document.compiler]
         shape = tuple(input) if input is not None else self._input_shape(node, values)
-        self.builder = GraphBuilder(shape, node)
-        builder = self.builder
-        scope = _Scope(builder, {**values, **input_values(shape)}, "", [0], None)
+        self.builder = builder = GraphBuilder()
+        start = builder.input("input", shape, node)
+        scope = _Scope(builder, {**values, **input_values(shape)}, "", [start], None)
         self.run(document.layers, scope)
         last = scope.history[-1]
         for side in document.sides:

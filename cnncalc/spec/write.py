@@ -67,8 +67,8 @@ class _Writer:
         graph = self.graph
         lines = [f"cnncalc: {LANGUAGE_VERSION}", f"name: {name}"]
         lines += [f"{key}: {_text(text)}" for key, text in (("title", title), ("source", source)) if text]
-        lines += ["", f"input: {show(graph.nodes[0].shape)}", *self.defaults(), "", "layers:"]
-        body, last = self.sequence([node for node in graph.nodes[1:] if node.side is None], (), 0)
+        lines += ["", f"input: {show(graph.nodes[graph.inputs[0]].shape)}", *self.defaults(), "", "layers:"]
+        body, last = self.sequence(graph.operators(with_side=False), (), 0)
         lines += body
         if graph.sides:
             lines += ["", "side:"]

@@ -61,7 +61,7 @@ def build(
     built: dict[int, nn.Module] = {}
     root = nn.Module()
     with torch.device(place):
-        for node in nodes[1:]:
+        for node in network.graph.operators():
             if node.side is not None and not with_side:
                 values.append(None)
                 continue
@@ -161,7 +161,7 @@ def resolve(value: Any) -> Any:
 
 
 def _module(network: Network, node: Node) -> nn.Module:
-    module: nn.Module = resolve(node.op.lowering(*network.graph.kinds[node.kind].inputs))
+    module: nn.Module = resolve(node.op.lowering(*network.graph.signatures[node.signature].inputs))
     return module
 
 

@@ -13,7 +13,7 @@ from cnncalc.counting.backward import BACKWARD, PASSES, PRODUCTS, TITLES, needs
 from cnncalc.counting.conventions import CONVENTIONS
 from cnncalc.counting.differences import by_convention
 from cnncalc.derivation import Formulas
-from cnncalc.graph.graph import Graph, Kind
+from cnncalc.graph.graph import Graph, Signature
 from cnncalc.ops import OPS
 from cnncalc.values import Assumptions
 
@@ -22,9 +22,11 @@ A, B = 6 * 6 * 4 * 3 * 9, 4 * 4 * 5 * 4 * 9
 NETWORKS = ("resnet18", "googlenet", "mobilenet_v2", "vit_b_16", "swin_t", "swin_v2_t", "lenet5", "unet_small")
 
 
-def kinds() -> list[Kind]:
+def kinds() -> list[Signature]:
     return [
-        Kind(op, inputs, op.shape(*inputs), op.weights(*inputs)) for cls in OPS.values() for op, inputs in cls.samples()
+        Signature(op, inputs, op.shape(*inputs), op.weights(*inputs))
+        for cls in OPS.values()
+        for op, inputs in cls.samples()
     ]
 
 

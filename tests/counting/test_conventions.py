@@ -103,7 +103,7 @@ def test_a_needless_entry_is_found() -> None:
 
 def unnamed(graph: Graph) -> Graph:
     """The graph under no name of the zoo."""
-    return Graph(graph.nodes, graph.kinds, graph.outputs, graph.sides, graph.paths, graph.blocks)
+    return Graph(graph.nodes, graph.signatures, graph.outputs, graph.sides, graph.paths, graph.blocks)
 
 
 #: what the program of a network adds to the figure of its modules, by tool; sizes are (channels * height * width)

@@ -9,7 +9,7 @@ import pytest
 from cnncalc.analysis.report import Report
 from cnncalc.counting.conventions import CONVENTIONS
 from cnncalc.counting.price import Term, groups, price, terms, uncounted
-from cnncalc.graph.graph import Graph, Kind
+from cnncalc.graph.graph import Graph, Signature
 from cnncalc.ops.linear import Linear
 from cnncalc.values import Work
 
@@ -56,7 +56,7 @@ def test_work_is_linear_in_the_batch(batch: int, analyze: Callable[..., Report])
 
 def test_price_weighs_each_kind() -> None:
     layer = Linear(4)
-    kind = Kind(layer, ((3,),), (4,), layer.weights((3,)))
+    kind = Signature(layer, ((3,),), (4,), layer.weights((3,)))
     work = Work(mac=12, bias=4, cmp=5)
     assert price(kind, work, CONVENTIONS["macs"]) == 12
     assert price(kind, work, CONVENTIONS["flops"]) == 33  # 2*12 + 4 + 5

@@ -16,7 +16,7 @@ from cnncalc import analysis, load
 from cnncalc.derivation import RULES, WORK, Formula, Formulas, sums
 from cnncalc.derivation.expression import Expression, Symbol, ceil, floor, product, total
 from cnncalc.derivation.layer import rule
-from cnncalc.graph.graph import Graph, Input, Kind, Node
+from cnncalc.graph.graph import Graph, Input, Node, Signature
 from cnncalc.ops import OPS
 from cnncalc.ops.base import Op
 from cnncalc.render.formula import latex, legend, write
@@ -63,9 +63,9 @@ def evaluate(text: str) -> Any:
 def built(op: Op, inputs: Sequence[Shape]) -> Graph:
     """A graph of one operator; each of its inputs is one of the network's."""
     place: Any = SimpleNamespace(location=None)
-    kinds = [Kind(Input(), (), shape, {}) for shape in inputs]
+    kinds = [Signature(Input(), (), shape, {}) for shape in inputs]
     output = op.shape(*inputs) if inputs else (1,)
-    kinds.append(Kind(op, tuple(inputs), output, op.weights(*inputs)))
+    kinds.append(Signature(op, tuple(inputs), output, op.weights(*inputs)))
     nodes = [Node(i, f"x{i}", Input(), (), shape, 1, place, None, None, None, i) for i, shape in enumerate(inputs)]
     last, indices = len(inputs), tuple(range(len(inputs)))
     nodes.append(Node(last, "y", op, indices, kinds[-1].output, op.count(), place, None, None, None, last))
@@ -99,7 +99,7 @@ def engine(graph: Graph, assumptions: Assumptions) -> Iterator[dict[str, Any]]:
     names = ("params", "weights", "biases", "norm_params", "other_params", "macs", "flops", "activations")
     for node in graph.nodes:
         figures = {name: columns[name][node.index] for name in (*names, "activation_bytes")}
-        work = node.op.work(*graph.kinds[node.kind].inputs, node.shape)
+        work = node.op.work(*graph.signatures[node.signature].inputs, node.shape)
         for kind in WORK_KINDS:
             figures[WORK[kind]] = work[kind] * node.count * assumptions.batch
         figures["output"] = list(node.shape)

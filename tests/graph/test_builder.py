@@ -26,7 +26,9 @@ HERE = Place(Location("net.yaml", 14, 9))
 
 
 def builder(*shape: int) -> GraphBuilder:
-    return GraphBuilder(shape or (3, 8, 8), START)
+    build = GraphBuilder()
+    build.input("input", shape or (3, 8, 8), START)
+    return build
 
 
 def add(to: GraphBuilder, name: str, inputs: tuple[int, ...] = (-1,), path: str = "", **arguments: Any) -> int:
@@ -70,7 +72,7 @@ def test_equal_operators_are_one_object_and_one_kind() -> None:
     nodes = build.nodes
     assert nodes[1].op is nodes[2].op is nodes[3].op
     # input; three equal ones; relu; 8 to 6; and the same operator on another shape, 6 to 4
-    assert [node.kind for node in nodes] == [0, 1, 1, 1, 2, 3, 4]
+    assert [node.signature for node in nodes] == [0, 1, 1, 1, 2, 3, 4]
     assert nodes[5].op is nodes[6].op
 
 

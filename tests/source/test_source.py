@@ -508,7 +508,8 @@ def test_every_operator(written_spec, name):
     for op, inputs in OPS[name].samples():
         if len(set(inputs)) > 1:
             continue
-        builder = GraphBuilder(inputs[0], spec.parts[0])
+        builder = GraphBuilder()
+        builder.input("input", inputs[0], spec.parts[0])
         last = builder.add(op, (0,) * len(inputs), "layer", spec.parts[0])
         if op.takes_norm_act:
             last = builder.add(OPS["bn"](), (last,), "layer.bn", spec.parts[0])

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 from cnncalc.errors import Location
-from cnncalc.graph.graph import Graph, Kind, Node
+from cnncalc.graph.graph import Graph, Node, Signature
 from cnncalc.values import elements
 
 if TYPE_CHECKING:
@@ -56,16 +56,16 @@ def _indented(text: str) -> str:
     return "\n".join(f"    {line}" for line in text.strip().split("\n"))
 
 
-def by_kind(graph: Graph, rule: Callable[[Kind], Answer | None]) -> Iterator[tuple[Node, Answer]]:
+def by_kind(graph: Graph, rule: Callable[[Signature], Answer | None]) -> Iterator[tuple[Node, Answer]]:
     """The nodes that ``rule`` has an answer for, which is asked once for each kind."""
-    answers = {index: answer for index, kind in enumerate(graph.kinds) if (answer := rule(kind)) is not None}
+    answers = {index: answer for index, kind in enumerate(graph.signatures) if (answer := rule(kind)) is not None}
     if answers:
         for node in graph.nodes:
-            if node.kind in answers:
-                yield node, answers[node.kind]
+            if node.signature in answers:
+                yield node, answers[node.signature]
 
 
-def parameters(kind: Kind) -> int:
+def parameters(kind: Signature) -> int:
     """The learned values of a node of this kind."""
     return sum(map(elements, kind.weights.values()))
 

@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 def _windows(subject: Subject) -> tuple[list[Node], Sequence[Any]]:
     """The windows of more than a pixel on the main path, and the fields of every node."""
     graph = subject.network().graph
-    wide = [kind.op.name in WINDOWS and _wide(kind.op) for kind in graph.kinds]
-    nodes = [node for node in graph.nodes if wide[node.kind] and node.side is None]
+    wide = [kind.op.name in WINDOWS and _wide(kind.op) for kind in graph.signatures]
+    nodes = [node for node in graph.nodes if wide[node.signature] and node.side is None]
     return nodes, subject.report({}).columns["receptive_field"] if nodes else ()
 
 
@@ -49,7 +49,7 @@ def _part_of_the_input(subject: Subject) -> Iterator[Hit]:
     nodes, fields = _windows(subject)
     size = subject.network().input[1:]
     nodes = [node for node in nodes if fields[node.index]]
-    if not nodes or any("attention" in kind.op.name for kind in subject.network().graph.kinds):
+    if not nodes or any("attention" in kind.op.name for kind in subject.network().graph.signatures):
         return
     widest = max(nodes, key=lambda node: (fields[node.index], node.index))
     field = fields[widest.index]

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from cnncalc import units
 from cnncalc.check.rules.base import Hit, Rule, by_kind, named, outputs, parameters
 from cnncalc.errors import listing
-from cnncalc.graph.graph import Graph, Kind, Node
+from cnncalc.graph.graph import Graph, Node, Signature
 from cnncalc.values import elements, format_shape
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ STEP = 8
 SHOWN = 5
 
 
-def _bias(kind: Kind) -> int | None:
+def _bias(kind: Signature) -> int | None:
     """The values of the bias of a convolution or linear layer."""
     bias = kind.weights.get("bias") if kind.op.takes_norm_act else None
     return elements(bias) if bias else None
@@ -43,7 +43,7 @@ def _absorbed_bias(subject: Subject) -> Iterator[Hit]:
             yield Hit(message, node.place.location, node.path, "bias: false")
 
 
-def _width(kind: Kind) -> int | None:
+def _width(kind: Signature) -> int | None:
     """The output channels of a convolution or linear layer, where they are no multiple of 8."""
     if kind.op.name not in ("conv", "conv_transpose", "linear"):
         return None
@@ -51,7 +51,7 @@ def _width(kind: Kind) -> int | None:
     return width if width % STEP else None
 
 
-def _group_width(kind: Kind) -> int | None:
+def _group_width(kind: Signature) -> int | None:
     """The channels that a group of a convolution reads or makes, where they are no multiple of 8."""
     groups: int = getattr(kind.op, "groups", 1) if kind.op.name in ("conv", "conv_transpose") else 1
     if groups == 1 or groups == kind.inputs[0][0]:
@@ -81,35 +81,35 @@ def _odd_widths(subject: Subject) -> Iterator[Hit]:
 
 def _ends(graph: Graph) -> set[int]:
     """The layers whose width the task gives: no other convolution or linear layer comes after them."""
-    weighted = [kind.op.takes_norm_act for kind in graph.kinds]
+    weighted = [kind.op.takes_norm_act for kind in graph.signatures]
     before: set[int] = set()
     ends = set()
     for node in reversed(graph.nodes):
-        if weighted[node.kind] and node.index not in before:
+        if weighted[node.signature] and node.index not in before:
             ends.add(node.index)
-        if weighted[node.kind] or node.index in before:
+        if weighted[node.signature] or node.index in before:
             before.update(node.inputs)
     return ends
 
 
-def _flattened(kind: Kind) -> bool | None:
+def _flattened(kind: Signature) -> bool | None:
     return True if kind.op.name == "flatten" and elements(kind.inputs[0][1:]) > 1 else None
 
 
 def _mostly_linear(subject: Subject) -> Iterator[Hit]:
     graph = subject.network().graph
     for flatten, _ in by_kind(graph, _flattened):
-        if flatten.side is None and any(kind.op.name in ("conv", "dwconv") for kind in graph.kinds):
+        if flatten.side is None and any(kind.op.name in ("conv", "dwconv") for kind in graph.signatures):
             yield from _linear_after(graph, flatten)
 
 
 def _linear_after(graph: Graph, flatten: Node) -> Iterator[Hit]:
     """A finding if the fully connected layers hold most parameters, and one of them reads the flattened map."""
-    counts = [parameters(kind) for kind in graph.kinds]
+    counts = [parameters(kind) for kind in graph.signatures]
     owned = [node for node in graph.nodes if node.shared is None and node.side is None]
     linear = [node for node in owned if node.op.name == "linear"]
-    whole = sum(counts[node.kind] for node in owned)
-    held = sum(counts[node.kind] for node in linear)
+    whole = sum(counts[node.signature] for node in owned)
+    held = sum(counts[node.signature] for node in linear)
     same = {flatten.index}  # the flattened map, however it was normalized, activated or dropped
     for node in graph.nodes[flatten.index + 1 :]:
         if same.issuperset(node.inputs) and node.shape == flatten.shape and node.op.name != "linear":
@@ -117,7 +117,7 @@ def _linear_after(graph: Graph, flatten: Node) -> Iterator[Hit]:
     direct = [node for node in linear if node.inputs[0] in same]
     if not direct or 2 * held <= whole:
         return
-    (shape,) = graph.kinds[flatten.kind].inputs
+    (shape,) = graph.signatures[flatten.signature].inputs
     less = whole - sum((elements(shape) - shape[0]) * node.shape[-1] for node in direct)
     message = f"{named(flatten)}: linear layers after {format_shape(shape)} hold {units.grouped(held)}"
     message += f" of {units.grouped(whole)} parameters, {units.percent(held, whole)}"

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from cnncalc.check.rules.base import Hit, Rule, by_kind, named
 from cnncalc.errors import listing
-from cnncalc.graph.graph import Graph, Kind, Node
+from cnncalc.graph.graph import Graph, Node, Signature
 from cnncalc.ops import OPS
 from cnncalc.ops.base import Window
 from cnncalc.ops.window import per_axis
@@ -48,7 +48,7 @@ class _Axis(NamedTuple):
         return (self.positions - 1) * self.stride + self.extent - self.size - self.before
 
 
-def _axes(kind: Kind) -> list[_Axis]:
+def _axes(kind: Signature) -> list[_Axis]:
     op: Any = kind.op
     (shape,) = kind.inputs
     kernels = per_axis(op.kernel, len(shape) - 1, "kernel")
@@ -56,7 +56,7 @@ def _axes(kind: Kind) -> list[_Axis]:
     return [_Axis(n, m, k, tap.extent, tap.stride, tap.before) for n, m, k, tap in sizes]
 
 
-def _described(kind: Kind, axes: list[_Axis]) -> str:
+def _described(kind: Signature, axes: list[_Axis]) -> str:
     """``3x3 stride 2``."""
     op: Any = kind.op
     strides = [axis.stride for axis in axes]
@@ -67,7 +67,7 @@ def _described(kind: Kind, axes: list[_Axis]) -> str:
     return f"{text} stride {strides[0] if len(set(strides)) == 1 else format_shape(tuple(strides))}"
 
 
-def _rounded(kind: Kind) -> tuple[str, str] | None:
+def _rounded(kind: Signature) -> tuple[str, str] | None:
     """What a window leaves unread, and what to do about it."""
     op: Any = kind.op
     if op.name not in WINDOWS or op.stride == 1:
@@ -89,7 +89,7 @@ def _lost_pixels(subject: Subject) -> Iterator[Hit]:
         yield Hit(f"{named(node)}: {lost}", node.place.location, node.path, hint)
 
 
-def _even_same(kind: Kind) -> tuple[str, int, int] | None:
+def _even_same(kind: Signature) -> tuple[str, int, int] | None:
     """A window of even extent whose ``same_tf`` puts more padding after than before."""
     op: Any = kind.op
     if op.name not in WINDOWS or getattr(op, "pad", 0) != "same_tf":
@@ -103,12 +103,12 @@ def _even_same(kind: Kind) -> tuple[str, int, int] | None:
 
 def _even_after_pad(graph: Graph) -> Iterator[tuple[Node, tuple[str, int, int]]]:
     """Windows of even extent and stride 1 over a map that was padded unevenly, to the size that it had before."""
-    if not any(kind.op.name == "pad" for kind in graph.kinds):
+    if not any(kind.op.name == "pad" for kind in graph.signatures):
         return
     for node in graph.nodes:
         if node.op.name not in WINDOWS or graph.nodes[node.inputs[0]].op.name != "pad":
             continue
-        kind, padded = graph.kinds[node.kind], graph.kinds[graph.nodes[node.inputs[0]].kind]
+        kind, padded = graph.signatures[node.signature], graph.signatures[graph.nodes[node.inputs[0]].signature]
         taps = padded.op.reach(*padded.inputs) or ()
         for axis, tap, size in zip(_axes(kind), taps, padded.inputs[0][1:], strict=True):
             before = tap.before + axis.before
@@ -126,7 +126,7 @@ def _half_pixel(subject: Subject) -> Iterator[Hit]:
             yield Hit(message, node.place.location, node.path, "an odd kernel lies evenly on its pixels")
 
 
-def _skipping(kind: Kind) -> str | None:
+def _skipping(kind: Signature) -> str | None:
     """The share of the pixels that a stride larger than its window reads."""
     op: Any = kind.op
     if op.name not in WINDOWS or op.stride is None or _largest(op.stride) <= _smallest(op.kernel):

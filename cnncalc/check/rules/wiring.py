@@ -26,7 +26,7 @@ def _unused(subject: Subject) -> Iterator[Hit]:
         return
     leads_to: dict[int, int] = {}  # the unused values that are read, by the last one that they lead to
     ends: dict[int, list[Node]] = {}
-    for node in reversed(graph.nodes[1:]):
+    for node in reversed(graph.operators()):
         if not used[node.index]:
             end = leads_to.get(node.index, node.index)
             ends.setdefault(end, []).append(node)
@@ -39,7 +39,7 @@ def _unused(subject: Subject) -> Iterator[Hit]:
 def _end(graph: Graph, members: list[Node]) -> Hit:
     """The finding for an unused value, the first of ``members``; the others lead to it."""
     end, others = members[0], len(members) - 1
-    count = sum(parameters(graph.kinds[node.kind]) for node in members if node.shared is None)
+    count = sum(parameters(graph.signatures[node.signature]) for node in members if node.shared is None)
     message = f"{named(end)}: nothing reads its value"
     if others:
         message += f", and {others} more operator{'s' * (others > 1)} lead{'s' * (others == 1)} only to it"

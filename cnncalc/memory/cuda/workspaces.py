@@ -67,7 +67,7 @@ class Row(NamedTuple):
 def convolutions(graph: Graph, batch: int, with_side: bool) -> dict[int, Convolution]:
     """The convolutions by the index of their layer; those that are part of another operator are none."""
     found = {}
-    for node in graph.nodes[1:]:
+    for node in graph.operators():
         if node.side is None or with_side:
             given = graph.nodes[node.inputs[0]]
             made = _convolution(node.op.lowering(given.shape), given.shape) if len(node.inputs) == 1 else None

@@ -26,7 +26,7 @@ class Layer(NamedTuple):
 
 def counted(network: Network, with_side: bool) -> list[Node]:
     """The nodes that are run, without the input."""
-    return [node for node in network.graph.nodes[1:] if with_side or node.side is None]
+    return network.graph.operators(with_side)
 
 
 def layers(network: Network, batch: int, dtype: str, with_side: bool, training: bool) -> list[Layer]:
@@ -41,7 +41,7 @@ def layers(network: Network, batch: int, dtype: str, with_side: bool, training: 
     needs = backward.needs(graph, with_side)
     found = []
     for node in counted(network, with_side):
-        weights = sum(map(elements, graph.kinds[node.kind].weights.values()))
+        weights = sum(map(elements, graph.signatures[node.signature].weights.values()))
         inputs = sum(_elements(graph.nodes[index]) for index in node.inputs) * batch
         output = _elements(node) * batch
         needed = needs[node.index]

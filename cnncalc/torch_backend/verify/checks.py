@@ -150,7 +150,7 @@ class _Run:
         self.network = network
         self.with_side = with_side
         self.report = network.analyze(with_side=with_side)
-        self.nodes = [node for node in network.graph.nodes[1:] if with_side or node.side is None]
+        self.nodes = network.graph.operators(with_side)
         #: the path of every module
         self.paths: dict[str, str] = {}
         self.checks: list[Check] = []
