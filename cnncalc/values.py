@@ -11,7 +11,7 @@ from cnncalc.errors import UsageError, suggest
 Shape = tuple[int, ...]
 
 #: One operation of each kind is one unit of raw work; a convention weighs them.
-WORK_KINDS: Final = ("mac", "bias", "add", "mul", "div", "cmp", "exp", "log", "sqrt", "tanh", "erf")
+WORK_UNITS: Final = ("mac", "bias", "add", "mul", "div", "cmp", "exp", "log", "sqrt", "tanh", "erf")
 
 
 def elements(shape: Shape) -> int:
@@ -25,7 +25,7 @@ def format_shape(shape: Shape) -> str:
 
 
 class Work:
-    """Raw operations of one sample, by kind (:data:`WORK_KINDS`); ``a + b`` and ``a * n`` do what they say.
+    """Raw operations of one sample, by unit (:data:`WORK_UNITS`); ``a + b`` and ``a * n`` do what they say.
 
     ``mac`` is a multiply-accumulate of a convolution, linear layer or matrix product, ``bias`` the addition of a
     bias after it. The rest are single scalar operations; subtraction is ``add``, a comparison or clamp is ``cmp``.
@@ -34,16 +34,16 @@ class Work:
     __slots__ = ("counts",)
 
     def __init__(self, **counts: int) -> None:
-        self.counts: dict[str, int] = {kind: n for kind, n in counts.items() if n}
+        self.counts: dict[str, int] = {unit: n for unit, n in counts.items() if n}
 
-    def __getitem__(self, kind: str) -> int:
-        return self.counts.get(kind, 0)
+    def __getitem__(self, unit: str) -> int:
+        return self.counts.get(unit, 0)
 
     def __add__(self, other: Work) -> Work:
-        return Work(**{kind: self[kind] + other[kind] for kind in self.counts | other.counts})
+        return Work(**{unit: self[unit] + other[unit] for unit in self.counts | other.counts})
 
     def __mul__(self, factor: int) -> Work:
-        return Work(**{kind: n * factor for kind, n in self.counts.items()})
+        return Work(**{unit: n * factor for unit, n in self.counts.items()})
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Work) and self.counts == other.counts
@@ -52,7 +52,7 @@ class Work:
         return hash(frozenset(self.counts.items()))
 
     def __repr__(self) -> str:
-        return f"Work({', '.join(f'{kind}={n}' for kind, n in self.counts.items())})"
+        return f"Work({', '.join(f'{unit}={n}' for unit, n in self.counts.items())})"
 
 
 NO_WORK: Final = Work()

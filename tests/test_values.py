@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from cnncalc.errors import UsageError
-from cnncalc.values import DTYPES, NO_WORK, WORK_KINDS, Work, dtype_bytes, elements, format_shape
+from cnncalc.values import DTYPES, NO_WORK, WORK_UNITS, Work, dtype_bytes, elements, format_shape
 
 
 def test_work_adds_kind_by_kind() -> None:
@@ -49,7 +49,7 @@ def test_work_shows_its_counts() -> None:
 
 
 def test_kinds_are_distinct() -> None:
-    assert len(set(WORK_KINDS)) == len(WORK_KINDS)
+    assert len(set(WORK_UNITS)) == len(WORK_UNITS)
 
 
 @pytest.mark.parametrize(

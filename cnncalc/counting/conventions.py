@@ -14,11 +14,11 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Final, NamedTuple
 
-from cnncalc.values import WORK_KINDS
+from cnncalc.values import WORK_UNITS
 
 Weights = Mapping[str, int]
 
-#: what a weight may stand beside, besides the kinds of raw work
+#: what a weight may stand beside, besides the units of raw work
 QUANTITIES: Final[Mapping[str, str]] = MappingProxyType(
     {
         "input": "values of the first input",
@@ -71,7 +71,7 @@ VARIANTS: Final[Mapping[str, str]] = MappingProxyType(
 class Convention(NamedTuple):
     """A counting rule.
 
-    ``every`` weighs the raw work of each operator, except those that ``kinds`` names, by keyword or by variant
+    ``every`` weighs the raw work of each operator, except those that ``by_operator`` names, by keyword or by variant
     (:data:`VARIANTS`), with weights of their own for any quantity (:data:`QUANTITIES`). ``unit`` is macs or flops,
     ``note`` says what is left out or odd, ``source`` the tool's version. ``unsettled`` has operators and variants for
     which the row does not give the tool's figure, and why.
@@ -83,15 +83,16 @@ class Convention(NamedTuple):
     unit: str
     note: str
     every: Weights
-    kinds: Mapping[str, Weights] = MappingProxyType({})
+    by_operator: Mapping[str, Weights] = MappingProxyType({})
     unsettled: Mapping[str, str] = MappingProxyType({})
 
 
 def _row(
     name: str, rule: str, source: str, unit: str, note: str,
-    every: dict[str, int], kinds: dict[str, dict[str, int]] | None = None, unsettled: dict[str, str] | None = None,
+    every: dict[str, int],
+    by_operator: dict[str, dict[str, int]] | None = None, unsettled: dict[str, str] | None = None,
 ) -> Convention:  # fmt: skip
-    frozen = {keyword: MappingProxyType(weights) for keyword, weights in (kinds or {}).items()}
+    frozen = {keyword: MappingProxyType(weights) for keyword, weights in (by_operator or {}).items()}
     return Convention(
         name, rule, source, unit, note,
         MappingProxyType(every), MappingProxyType(frozen), MappingProxyType(unsettled or {}),
@@ -130,7 +131,7 @@ _ROWS = (
         "the arithmetic of the operators, as their pages in the guide state it",
         "flops",
         "leaves nothing out",
-        {kind: 2 if kind == "mac" else 1 for kind in WORK_KINDS},
+        {unit: 2 if unit == "mac" else 1 for unit in WORK_UNITS},
     ),
     _row(
         "paper",

@@ -56,7 +56,7 @@ def raw(kind: Signature) -> Work:
 
 def price(kind: Signature, work: Work, convention: Convention, variant: str | None = None) -> int:
     """The work of one sample under a convention; ``work`` is its raw work, ``variant`` how the operator is written."""
-    weights = _rule(_names(kind, variant), convention)[1] if convention.kinds else convention.every
+    weights = _rule(_names(kind, variant), convention)[1] if convention.by_operator else convention.every
     if weights is convention.every:  # raw work alone, and most rows have more kinds of it than a layer does
         return sum([weights[name] * count for name, count in work.counts.items() if name in weights])
     return sum([weight * _quantity(kind, work, name) for name, weight in weights.items()])
@@ -79,10 +79,10 @@ def measure(graph: Graph, assumptions: Assumptions) -> dict[str, list[int]]:
     ]
     columns = {column.name: list(values) for column, values in zip(COLUMNS, zip(*rows, strict=True), strict=True)}
     known: dict[tuple[int, str], int] = {}
-    for index, variant in _variants(graph).items() if chosen.kinds else ():
+    for index, variant in _variants(graph).items() if chosen.by_operator else ():
         node = graph.nodes[index]
         key = (node.signature, variant)
-        if variant in chosen.kinds:
+        if variant in chosen.by_operator:
             if key not in known:
                 kind = graph.signatures[node.signature]
                 known[key] = price(kind, raw(kind), chosen, variant)
@@ -154,8 +154,8 @@ def not_reproducible(graph: Graph, convention: Convention) -> str | None:
 def _rule(names: tuple[str, ...], convention: Convention) -> tuple[str, Weights]:
     """The first of the names that the convention has weights for, and these; the keyword, if it has for none."""
     for name in names:
-        if name in convention.kinds:
-            return name, convention.kinds[name]
+        if name in convention.by_operator:
+            return name, convention.by_operator[name]
     return names[-1], convention.every
 
 

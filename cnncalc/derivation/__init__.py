@@ -22,7 +22,7 @@ from cnncalc.graph.graph import Graph, Node
 from cnncalc.graph.walk import overwritten
 from cnncalc.memory import peaks
 from cnncalc.memory.simulate import Settings
-from cnncalc.values import WORK_KINDS, Assumptions, dtype_bytes
+from cnncalc.values import WORK_UNITS, Assumptions, dtype_bytes
 
 __all__ = [
     "PARAMS", "RULES", "SUMMED", "WORK", "Formula", "Formulas", "dense", "params_of", "pointwise", "rearrange", "sums",
@@ -138,7 +138,7 @@ class Formulas:
     def _work(self, node: Node) -> list[Formula]:
         given = self._parts(node).work
         lines = []
-        for kind in WORK_KINDS:
+        for kind in WORK_UNITS:
             if kind in given:
                 lines.append(Formula(WORK[kind], self._times(node, given[kind]), self._batch_note()))
         if "mac" not in given:

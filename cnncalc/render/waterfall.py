@@ -8,7 +8,7 @@ from cnncalc import units
 from cnncalc.counting.differences import Counted, Difference
 from cnncalc.render import markdown, narrow, plain
 from cnncalc.render.table import Heading, Table
-from cnncalc.values import WORK_KINDS
+from cnncalc.values import WORK_UNITS
 
 HEADINGS = [
     Heading("operator", "operator", False),
@@ -57,7 +57,7 @@ def _rows(differences: Iterable[Difference]) -> list[Difference]:
     """The differences, the largest first; single operations of the same layers with the same weight are one row."""
     alike: dict[tuple[str, str | None, int, int, int, str], list[Difference]] = {}
     for one in differences:
-        single = one.quantity in WORK_KINDS and not one.macs_weight
+        single = one.quantity in WORK_UNITS and not one.macs_weight
         key = (one.op, one.variant, one.layers, one.weight, one.macs_weight, "" if single else one.quantity)
         alike.setdefault(key, []).append(one)
     rows = []

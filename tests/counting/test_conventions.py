@@ -22,7 +22,7 @@ from cnncalc.errors import UsageError
 from cnncalc.graph.graph import Graph
 from cnncalc.ops import OPS
 from cnncalc.spec import zoo
-from cnncalc.values import WORK_KINDS, Assumptions
+from cnncalc.values import WORK_UNITS, Assumptions
 
 REFERENCE = Path(__file__).resolve().parent.parent / "reference" / "tools.json"
 NETWORKS: dict[str, dict[str, Any]] = json.loads(REFERENCE.read_text(encoding="utf-8"))["networks"]
@@ -177,28 +177,28 @@ def test_rows_are_well_formed(convention) -> None:
     assert convention.source
     assert convention.note
     assert isinstance(convention.every, MappingProxyType)
-    assert set(convention.every) <= set(WORK_KINDS), "what is weighed in every operator is its raw work"
+    assert set(convention.every) <= set(WORK_UNITS), "what is weighed in every operator is its raw work"
     words = {*OPS, *VARIANTS}
-    assert set(convention.kinds) <= words
+    assert set(convention.by_operator) <= words
     assert set(convention.unsettled) <= words
-    for weights in convention.kinds.values():
+    for weights in convention.by_operator.values():
         assert isinstance(weights, MappingProxyType)
-        assert set(weights) <= {*WORK_KINDS, *QUANTITIES}
+        assert set(weights) <= {*WORK_UNITS, *QUANTITIES}
 
 
 def test_flops_leave_no_kind_of_work_out() -> None:
-    assert set(CONVENTIONS["flops"].every) == set(WORK_KINDS)
-    assert not CONVENTIONS["flops"].kinds
+    assert set(CONVENTIONS["flops"].every) == set(WORK_UNITS)
+    assert not CONVENTIONS["flops"].by_operator
 
 
 def test_every_quantity_has_a_rule_and_a_use() -> None:
     assert set(price._QUANTITIES) == set(QUANTITIES)
-    used = {name for row in CONVENTIONS.values() for weights in row.kinds.values() for name in weights}
+    used = {name for row in CONVENTIONS.values() for weights in row.by_operator.values() for name in weights}
     assert set(QUANTITIES) - used == set()
 
 
 def test_every_variant_has_a_use_and_an_operator() -> None:
-    used = {name for row in CONVENTIONS.values() for name in (*row.kinds, *row.unsettled)}
+    used = {name for row in CONVENTIONS.values() for name in (*row.by_operator, *row.unsettled)}
     assert set(VARIANTS) - used == set()
     assert {variant.split()[0] for variant in VARIANTS} <= set(OPS)
 

@@ -20,7 +20,7 @@ from cnncalc.graph.graph import Graph, Input, Node, Signature
 from cnncalc.ops import OPS
 from cnncalc.ops.base import Op
 from cnncalc.render.formula import latex, legend, write
-from cnncalc.values import WORK_KINDS, Assumptions, Shape
+from cnncalc.values import WORK_UNITS, Assumptions, Shape
 
 NETWORKS = (
     "vgg16",
@@ -100,7 +100,7 @@ def engine(graph: Graph, assumptions: Assumptions) -> Iterator[dict[str, Any]]:
     for node in graph.nodes:
         figures = {name: columns[name][node.index] for name in (*names, "activation_bytes")}
         work = node.op.work(*graph.signatures[node.signature].inputs, node.shape)
-        for kind in WORK_KINDS:
+        for kind in WORK_UNITS:
             figures[WORK[kind]] = work[kind] * node.count * assumptions.batch
         figures["output"] = list(node.shape)
         for name, column in (("receptive_field", "receptive_field"), ("jump", "effective_stride")):

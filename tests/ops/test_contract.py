@@ -33,7 +33,7 @@ from cnncalc.ops import (
 )
 from cnncalc.ops.base import Op
 from cnncalc.torch_backend import modules
-from cnncalc.values import WORK_KINDS, Shape
+from cnncalc.values import WORK_UNITS, Shape
 
 BATCH = 2
 Build = Callable[[Op, tuple[Shape, ...]], nn.Module]
@@ -72,7 +72,7 @@ def test_sample(op: Op, inputs: tuple[Shape, ...], module: Build) -> None:
     assert op.buffers(*inputs) == named_shapes(built.named_buffers())
     # PyTorch counts 2 for each multiply-accumulate
     assert counter.get_total_flops() == 2 * op.count() * work["mac"]
-    assert set(work.counts) <= set(WORK_KINDS)
+    assert set(work.counts) <= set(WORK_UNITS)
     assert all(type(count) is int and count > 0 for count in work.counts.values())
 
 
