@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from functools import cached_property
 from typing import Any
 
-from cnncalc import analysis
-from cnncalc.analysis.report import Report
+from cnncalc.analysis.report import About, Report
 from cnncalc.counting import backward
 from cnncalc.counting.conventions import CONVENTIONS
-from cnncalc.counting.price import not_reproducible, raw
+from cnncalc.counting.price import not_reproducible
 from cnncalc.errors import SpecError, UsageError, suggest
 from cnncalc.graph.graph import Graph
 from cnncalc.spec import document, zoo
@@ -32,8 +32,15 @@ class Network:
         self.title = spec.title
         self.input = graph.nodes[0].shape
 
+    @cached_property
+    def about(self) -> About:
+        """What the spec says of the network besides its layers."""
+        spec = self.document
+        said = (spec.name, spec.title, spec.source, spec.notes, spec.family, spec.file)
+        return About(*said, spec.parts[0].source.data, self.vars, spec.claims)
+
     def __repr__(self) -> str:
-        return f"<Network {self.name}: {len(self.graph.nodes) - 1} operators>"
+        return f"<Network {self.name}: {len(self.graph.operators())} operators>"
 
     def analyze(
         self,
@@ -65,43 +72,7 @@ class Network:
             message = f"the figure of {convention} is not reproducible for {self.name}: {reason}"
             raise UsageError(message, hint=f"cnncalc explain {self.name} has the conventions that are")
         assumptions = Assumptions(batch, dtype, convention, with_side, pass_)
-        nodes = self.graph.nodes
-        kinds = self.graph.signatures
-        described: dict[str, Callable[[], Sequence[Any]]] = {
-            "path": lambda: [node.path for node in nodes],
-            "op": lambda: [node.op.name for node in nodes],
-            "inputs": lambda: [[nodes[index].path for index in node.inputs] for node in nodes],
-            "in": lambda: [kinds[node.signature].inputs for node in nodes],
-            "out": lambda: [node.shape for node in nodes],
-            "count": lambda: [node.count for node in nodes],
-            "shared_with": lambda: [None if node.shared is None else nodes[node.shared].path for node in nodes],
-            "file": lambda: [node.place.location.file for node in nodes],
-            "line": lambda: [node.place.location.line for node in nodes],
-        }
-        columns = analysis.Columns(self.graph, assumptions, described)
-        counted = [node.index for node in nodes if with_side or node.side is None]
-        given = {"input": list(self.input), **assumptions.to_dict()}
-        return Report(
-            _Spec(self),
-            given,
-            columns,
-            totals(columns, counted),
-            counted,
-            [self._side(side, columns) for side in self.graph.sides],
-            [claim.to_dict() for claim in self.document.claims],
-            self.graph.blocks,
-            lambda: self._uncounted(columns, counted),
-        )
-
-    def _uncounted(self, columns: Mapping[str, Sequence[Any]], counted: Sequence[int]) -> list[str]:
-        """Keywords of the operators that do arithmetic of which ``work`` has nothing, in call order."""
-        worked: dict[str, int] = {}
-        works = self.graph.per_node(raw)
-        for index in counted:
-            if works[index].counts:
-                keyword = self.graph.nodes[index].op.name
-                worked[keyword] = worked.get(keyword, 0) + columns["work"][index]
-        return [keyword for keyword, total in worked.items() if not total]
+        return Report(self.graph, assumptions, self.about)
 
     def not_reproducible(self, convention: str, pass_: str) -> str | None:
         """Why the convention's figure of a pass is not what its tool prints for this network; None where it is.
@@ -114,17 +85,6 @@ class Network:
         if reason is None and pass_ != "forward":
             reason = backward.refusal(self.graph, convention)
         return reason
-
-    def _side(self, side: Any, columns: Mapping[str, Sequence[Any]]) -> dict[str, Any]:
-        nodes = self.graph.nodes
-        members = [node.index for node in nodes if node.side == side.name]
-        return {
-            "name": side.name,
-            "from": nodes[side.source].path,
-            "out": nodes[side.output].shape,
-            "totals": totals(columns, members),
-            "layers": members,
-        }
 
 
 def check_counted(convention: str, pass_: str) -> None:
@@ -139,44 +99,6 @@ def check_counted(convention: str, pass_: str) -> None:
     if pass_ != "forward" and convention not in backward.BACKWARD:
         hint = f"conventions that do: {', '.join(backward.BACKWARD)}"
         raise UsageError(f"{convention} counts no backward pass", hint=hint)
-
-
-class _Spec(Mapping[str, Any]):
-    """Where a network comes from, as the JSON has it; the digest is computed when asked."""
-
-    _KEYS = ("name", "title", "source", "notes", "family", "file", "sha256", "vars")
-
-    def __init__(self, network: Network) -> None:
-        self._network = network
-
-    def __len__(self) -> int:
-        return len(self._KEYS)
-
-    def __iter__(self) -> Any:
-        return iter(self._KEYS)
-
-    def __getitem__(self, key: str) -> Any:
-        spec = self._network.document
-        if key == "sha256":
-            from hashlib import sha256
-
-            return sha256(spec.parts[0].source.data).hexdigest()
-        if key == "vars":
-            return self._network.vars
-        if key not in self._KEYS:
-            raise KeyError(key)
-        return getattr(spec, key)
-
-
-def totals(columns: Mapping[str, Sequence[Any]], members: Sequence[int]) -> dict[str, int]:
-    """The total of every figure that has one, over some of the rows."""
-    result = {}
-    for column in analysis.COLUMNS:
-        if column.total != "none":
-            values = columns[column.name]
-            picked = [values[index] for index in members]
-            result[column.name] = sum(picked) if column.total == "sum" else max(picked, default=0)
-    return result
 
 
 def load(name: str, vars: Mapping[str, Any] | None = None, input: Sequence[int] | None = None) -> Network:

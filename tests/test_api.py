@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+
 import pytest
 
 import cnncalc
+from cnncalc import analysis
+from cnncalc.analysis.report import DESCRIBED, Report, Row
+from cnncalc.values import Assumptions
 
 
 def test_load_and_analyze():
@@ -23,6 +29,62 @@ def test_load_and_analyze():
     with pytest.raises(AttributeError, match="a row has no 'parms'"):
         _ = first.parms
     assert report.to_dict()["schema"] == "cnncalc.summary/1"
+
+
+def test_a_graph_alone_has_a_report():
+    network = cnncalc.load("googlenet_paper")
+    report = Report(network.graph, Assumptions(batch=2, with_side=True))
+    whole = network.analyze(batch=2, with_side=True)
+    assert (report.totals, report.side, report.uncounted) == (whole.totals, whole.side, whole.uncounted)
+    assert (report.spec["name"], report.spec["file"], report.claims) == ("googlenet_paper", None, [])
+
+
+def test_a_report_does_not_change():
+    report = cnncalc.load("alexnet").analyze()
+    with pytest.raises(AttributeError, match="a report does not change: 'totals' can't be set"):
+        report.totals = {}
+    with pytest.raises(AttributeError):
+        report.layers[0].params = 1
+
+
+def test_repr():
+    network = cnncalc.load("vgg16")
+    report = network.analyze()
+    assert repr(network) == "<Network vgg16: 39 operators>"
+    # 138,357,544 parameters: torchvision VGG16_Weights.num_params
+    assert repr(report) == f"<Report vgg16: 138,357,544 params, {report.totals['macs']:,} MACs>"
+    # 3*3*3*64 + 64 parameters, 3*3*3*64 * 224*224 MACs
+    assert repr(report.layers[1]) == (
+        "<Row stage1.conv_1: conv 3x224x224 -> 64x224x224, 1,792 params, 86,704,128 MACs>"
+    )
+
+
+def test_a_row_has_the_columns_that_type_checkers_know():
+    names = [*DESCRIBED, *(column.name for column in analysis.COLUMNS)]
+    assert set(Row.__annotations__) == set(names) - {"in"}  # a word of Python: row["in"]
+    assert set(names) <= set(dir(cnncalc.load("alexnet").analyze().layers[0]))
+
+
+#: a line, and the start of what mypy says of it
+TYPED = {
+    "n: int = row.params": None,
+    "row.parms": '"Row" has no attribute "parms"; maybe "params"?',
+    "s: str = row.params": 'Incompatible types in assignment (expression has type "int", variable has type "str")',
+    "report.total": '"Report" has no attribute "total"; maybe "totals"?',
+}
+
+
+def test_types_as_mypy_sees_them(tmp_path):
+    pytest.importorskip("mypy")
+    file = tmp_path / "snippet.py"
+    file.write_text(
+        "\n".join(["import cnncalc; report = cnncalc.load('vgg16').analyze(); row = report.layers[0]", *TYPED])
+    )
+    command = [sys.executable, "-m", "mypy", "--follow-imports=silent", f"--cache-dir={tmp_path}", str(file)]
+    result = subprocess.run(command, capture_output=True, text=True, check=False)
+    *errors, _ = result.stdout.splitlines()
+    found = [text.removeprefix(f"{file}:").rsplit("  [", 1)[0] for text in errors]
+    assert found == [f"{number}: error: {said}" for number, said in enumerate(TYPED.values(), 2) if said]
 
 
 @pytest.mark.parametrize(

@@ -1,10 +1,36 @@
-"""Report and Row: the figures of a network as plain values, no presentation in them."""
+"""Report and Row: the figures of a graph under stated assumptions. Data without presentation: ``render`` shows it."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import cached_property, partial
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
+from cnncalc import analysis
+from cnncalc.counting.price import raw
+from cnncalc.graph.graph import Graph
+from cnncalc.values import Assumptions, Shape, format_shape
+
+if TYPE_CHECKING:
+    from fractions import Fraction
+
+#: what a row says of its layer besides the figures, and how a graph tells it of every node
+DESCRIBED: Mapping[str, Callable[[Graph], Sequence[Any]]] = MappingProxyType(
+    {
+        "path": lambda graph: [node.path for node in graph.nodes],
+        "op": lambda graph: [node.op.name for node in graph.nodes],
+        "inputs": lambda graph: [[graph.nodes[index].path for index in node.inputs] for node in graph.nodes],
+        "in": lambda graph: graph.per_node(lambda signature: signature.inputs),
+        "out": lambda graph: [node.shape for node in graph.nodes],
+        "count": lambda graph: [node.count for node in graph.nodes],
+        "shared_with": lambda graph: [
+            None if node.shared is None else graph.nodes[node.shared].path for node in graph.nodes
+        ],
+        "file": lambda graph: [node.place.location.file for node in graph.nodes],
+        "line": lambda graph: [node.place.location.line for node in graph.nodes],
+    }
+)
 #: keys of a row that name and place the layer, in the order of the JSON
 IDENTITY = ("path", "op", "inputs", "in", "out", "count")
 ORIGIN = ("shared_with", "file", "line")
@@ -14,24 +40,87 @@ FIGURES = (
     "activations", "activation_bytes", "receptive_field",
 )  # fmt: skip
 
+#: one sample in float32, forward, without side outputs
+USUAL = Assumptions()
+
+
+class Claim(Protocol):
+    """A published figure, as the spec cites it."""
+
+    def to_dict(self) -> dict[str, Any]: ...
+
+
+class About(NamedTuple):
+    """Where a network comes from: what its spec says besides the layers, the spec's bytes, and the values of its
+    variables. ``file`` is None, and ``data`` empty, where there is no spec.
+    """
+
+    name: str
+    title: str = ""
+    source: str = ""
+    notes: str = ""
+    family: str = ""
+    file: str | None = None
+    data: bytes = b""
+    vars: Mapping[str, Any] = MappingProxyType({})
+    claims: Sequence[Claim] = ()
+
 
 class Row:
-    """One operator's figures: ``row.path``, ``row.params``, ... by the names of the report's columns."""
+    """One operator's figures: ``row.path``, ``row.params``, ... or ``row["params"]``, by the report's columns.
+
+    Shapes have no batch axis; counts and bytes are of the whole batch.
+    """
 
     __slots__ = ("_columns", "index")
+
+    path: str
+    op: str
+    inputs: list[str]
+    out: Shape
+    count: int
+    shared_with: str | None
+    file: str
+    line: int
+    params: int
+    weights: int
+    biases: int
+    norm_params: int
+    other_params: int
+    buffers: int
+    running_stats: int
+    macs: int
+    flops: int
+    work: int
+    expected_macs: int | Fraction
+    activations: int
+    activation_bytes: int
+    receptive_field: list[int] | None
+    receptive_field_min: list[int] | None
+    effective_stride: list[int | Fraction] | None
+    offset: list[int | Fraction] | None
+    depth: int
 
     def __init__(self, columns: Mapping[str, Sequence[Any]], index: int) -> None:
         self._columns = columns
         self.index = index
 
-    def __getattr__(self, name: str) -> Any:
-        try:
+    if not TYPE_CHECKING:  # a type checker knows the names above and no other
+
+        def __getattr__(self, name: str) -> Any:
+            if name in Row.__slots__ or name not in self._columns:
+                raise AttributeError(f"a row has no {name!r}")
             return self._columns[name][self.index]
-        except KeyError:
-            raise AttributeError(f"a row has no {name!r}") from None
 
     def __getitem__(self, name: str) -> Any:
         return self._columns[name][self.index]
+
+    def __dir__(self) -> Iterable[str]:
+        return [*super().__dir__(), *self._columns]
+
+    def __repr__(self) -> str:
+        shapes = " ".join([*map(format_shape, self["in"]), "->", format_shape(self.out)])
+        return f"<Row {self.path}: {self.op} {shapes}, {self.params:,} params, {self.macs:,} MACs>"
 
     def to_dict(self) -> dict[str, Any]:
         """The row as JSON data."""
@@ -39,55 +128,117 @@ class Row:
 
 
 class Report:
-    """What is known of a network under stated assumptions.
-
-    ``columns`` holds a list for every figure, a value per operator in call order, side outputs last; ``counted`` are
-    the indices that the totals add up. ``spec``, ``assumptions``, ``totals``, ``claims`` and ``side`` are as in the
-    JSON; ``blocks`` names the block of each path that is one. ``uncounted`` gives the operators that do arithmetic of
-    which the column ``work`` has nothing.
+    """What is known of a graph under stated assumptions. It does not change; every figure is computed when it is first
+    asked for.
     """
 
-    def __init__(
-        self,
-        spec: Mapping[str, Any],
-        assumptions: Mapping[str, Any],
-        columns: Mapping[str, Sequence[Any]],
-        totals: Mapping[str, int],
-        counted: Sequence[int],
-        side: Sequence[Mapping[str, Any]],
-        claims: Sequence[Mapping[str, Any]],
-        blocks: Mapping[str, str],
-        uncounted: Callable[[], list[str]],
-    ) -> None:
-        self.spec = spec
-        self.assumptions = assumptions
-        self.columns = columns
-        self.totals = totals
-        self.counted = counted
-        self.side = side
-        self.claims = claims
-        self.blocks = blocks
-        self.uncounted = uncounted
-        self.diagnostics: list[dict[str, Any]] = []
+    graph: Graph
+    about: About
+    _assumed: Assumptions
+    #: always empty: room in the JSON for remarks on the figures
+    diagnostics: Sequence[Mapping[str, Any]] = ()
+
+    def __init__(self, graph: Graph, assumptions: Assumptions = USUAL, about: About | None = None) -> None:
+        self.__dict__.update(graph=graph, _assumed=assumptions, about=about or About(graph.name))
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        raise AttributeError(f"a report does not change: {name!r} can't be set")
+
+    def __repr__(self) -> str:
+        totals = self.totals
+        return f"<Report {self.about.name}: {totals['params']:,} params, {totals['macs']:,} MACs>"
+
+    @cached_property
+    def spec(self) -> Mapping[str, Any]:
+        """Where the network comes from, as the JSON has it, with the SHA-256 of the spec."""
+        from hashlib import sha256
+
+        about = self.about
+        return {
+            **{name: getattr(about, name) for name in ("name", "title", "source", "notes", "family", "file")},
+            "sha256": sha256(about.data).hexdigest(),
+            "vars": about.vars,
+        }
+
+    @cached_property
+    def assumptions(self) -> Mapping[str, Any]:
+        """What the figures depend on, as the JSON has it: the input's shape, and the fields of Assumptions."""
+        first = self.graph.nodes[self.graph.inputs[0]]
+        return {"input": list(first.shape), **self._assumed.to_dict()}
+
+    @cached_property
+    def columns(self) -> Mapping[str, Sequence[Any]]:
+        """A list for every figure and description, with a value per operator in call order, side outputs included."""
+        described = {name: partial(tell, self.graph) for name, tell in DESCRIBED.items()}
+        return analysis.Columns(self.graph, self._assumed, described)
+
+    @cached_property
+    def counted(self) -> Sequence[int]:
+        """The indices of the rows that add up to the totals."""
+        return [node.index for node in self.graph.counted(self._assumed.with_side)]
+
+    @cached_property
+    def totals(self) -> Mapping[str, int]:
+        """The total of every figure that has one."""
+        return self._over(self.counted)
+
+    @cached_property
+    def layers(self) -> Sequence[Row]:
+        """The rows that add up to the totals, in call order, inputs included."""
+        return [Row(self.columns, index) for index in self.counted]
+
+    @cached_property
+    def side(self) -> Sequence[Mapping[str, Any]]:
+        """The side outputs, as the JSON has them, with the indices of their rows."""
+        nodes = self.graph.nodes
+        members = {side: [node.index for node in nodes if node.side == side.name] for side in self.graph.sides}
+        return [
+            {
+                "name": side.name,
+                "from": nodes[side.source].path,
+                "out": nodes[side.output].shape,
+                "totals": self._over(indices),
+                "layers": indices,
+            }
+            for side, indices in members.items()
+        ]
 
     @property
-    def layers(self) -> list[Row]:
-        """The rows that add up to the totals, in call order; the first is the input."""
-        return [Row(self.columns, index) for index in self.counted]
+    def blocks(self) -> Mapping[str, str]:
+        """The block that each path which is one was made from."""
+        return self.graph.blocks
+
+    @cached_property
+    def claims(self) -> Sequence[Mapping[str, Any]]:
+        """The figures that the spec says are published, as the JSON has them; nothing judges them here."""
+        return [claim.to_dict() for claim in self.about.claims]
+
+    @cached_property
+    def uncounted(self) -> Sequence[str]:
+        """The operators that do arithmetic of which the column ``work`` has nothing, in call order."""
+        worked: dict[str, int] = {}
+        works, work = self.graph.per_node(raw), self.columns["work"]
+        for index in self.counted:
+            if works[index].counts:
+                keyword = self.graph.nodes[index].op.name
+                worked[keyword] = worked.get(keyword, 0) + work[index]
+        return [keyword for keyword, total in worked.items() if not total]
+
+    def _over(self, members: Sequence[int]) -> dict[str, int]:
+        """The total of every figure that has one, over some of the rows."""
+        result = {}
+        for column in analysis.COLUMNS:
+            if column.total != "none":
+                values = self.columns[column.name]
+                picked = [values[index] for index in members]
+                result[column.name] = sum(picked) if column.total == "sum" else max(picked, default=0)
+        return result
 
     def beside(self, columns: Mapping[str, Sequence[Any]], totals: Mapping[str, int]) -> Report:
         """The report with more columns for its tables, and their totals."""
-        return Report(
-            self.spec,
-            self.assumptions,
-            {**self.columns, **columns},
-            {**self.totals, **totals},
-            self.counted,
-            self.side,
-            self.claims,
-            self.blocks,
-            self.uncounted,
-        )
+        report = Report(self.graph, self._assumed, self.about)
+        report.__dict__.update(columns={**self.columns, **columns}, totals={**self.totals, **totals})
+        return report
 
     def to_dict(self, command: str = "summary") -> dict[str, Any]:
         """The report as JSON data, ``cnncalc.<command>/1``."""
@@ -96,13 +247,13 @@ class Report:
         return {
             "schema": f"cnncalc.{command}/1",
             "tool": {"name": "cnncalc", "version": __version__},
-            "spec": plain(dict(self.spec)),
-            "assumptions": plain(dict(self.assumptions)),
-            "totals": plain(dict(self.totals)),
-            "uncounted": self.uncounted(),
+            "spec": plain(self.spec),
+            "assumptions": plain(self.assumptions),
+            "totals": plain(self.totals),
+            "uncounted": list(self.uncounted),
             "layers": [row.to_dict() for row in self.layers],
             "side": [
-                {**plain(dict(side)), "layers": [Row(self.columns, i).to_dict() for i in side["layers"]]}
+                {**plain(side), "layers": [Row(self.columns, index).to_dict() for index in side["layers"]]}
                 for side in self.side
             ],
             "claims": [dict(claim) for claim in self.claims],
@@ -112,10 +263,10 @@ class Report:
 
 def plain(value: Any) -> Any:
     """``value`` as JSON has it: lists for tuples, a float where a number is no whole one."""
-    if isinstance(value, (tuple, list)):
-        return [plain(item) for item in value]
-    if isinstance(value, dict):
-        return {key: plain(item) for key, item in value.items()}
     if value is None or isinstance(value, (int, str, float)):
         return value
+    if isinstance(value, (tuple, list)):
+        return [plain(item) for item in value]
+    if isinstance(value, Mapping):
+        return {key: plain(item) for key, item in value.items()}
     return float(value)

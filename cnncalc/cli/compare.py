@@ -47,7 +47,7 @@ def command(ctx: click.Context, /, networks: tuple[str, ...], **given: Any) -> N
     reports = [analyze(name, options) for name in networks]
     quantities = given["columns"] or with_work(comparison.DEFAULT_QUANTITIES, options.convention)
     lines = comparison.lines(reports, quantities, given["depth"], given["sort"], given["top"])
-    inputs = [report.spec["file"] for report in reports]
+    inputs = [report.about.file for report in reports]
     emit(
         output,
         lambda _: comparison.table(reports, lines, analysis.COLUMNS),

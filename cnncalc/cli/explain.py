@@ -164,7 +164,7 @@ def _page(graph: Graph, report: Any, path: str, options: Any) -> Page:
         same = graph.nodes[graph.paths[path]].path
         raise UsageError(f"{quote(path)} has no layers of its own: it is {quote(same)} as it comes")
     if not members:
-        raise UsageError(f"{report.spec['name']} has no layer {quote(path)}", hint=_near(path, graph) or LISTS)
+        raise UsageError(f"{report.about.name} has no layer {quote(path)}", hint=_near(path, graph) or LISTS)
     counts = {node.path: formulas.counts(node.index) for node in members}
     parts = [Part(node.path, node.op.name, node.shape, counts[node.path]) for node in members]
     inside = {node.index for node in members}

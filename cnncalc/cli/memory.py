@@ -78,4 +78,4 @@ def command(network: str, **given: Any) -> None:
         data = written.payload(report, found, settings)
         return {**data, "allocator": None if allocated is None else allocated.payload(report.columns["path"])}
 
-    emit(output, table, payload, [report.spec["file"]])
+    emit(output, table, payload, [report.about.file])

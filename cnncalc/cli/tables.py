@@ -43,7 +43,7 @@ def show(command: str, name: str, columns: tuple[str, ...], main: str, given: di
     options, output = take_network(given), take_output(given)
     report = analyze(name, options)
     wanted = given["columns"] or with_work(columns, options.convention)
-    emit(output, table_of(report, wanted, main, given), lambda: report.to_dict(command), [report.spec["file"]])
+    emit(output, table_of(report, wanted, main, given), lambda: report.to_dict(command), [report.about.file])
 
 
 def table_of(

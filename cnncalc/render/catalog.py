@@ -17,9 +17,9 @@ DEFAULT_COLUMNS = ("family", "input", "params", "macs", "title")
 
 def entry(report: Report) -> dict[str, Any]:
     """A network's description and totals."""
-    spec = report.spec
-    described = {"name": spec["name"], "title": spec["title"], "family": spec["family"], "file": spec["file"]}
-    return {**described, "input": plain(report.assumptions["input"]), **plain(dict(report.totals))}
+    about = report.about
+    described = {"name": about.name, "title": about.title, "family": about.family, "file": about.file}
+    return {**described, "input": report.assumptions["input"], **plain(report.totals)}
 
 
 def table(

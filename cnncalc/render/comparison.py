@@ -85,7 +85,7 @@ def _parts(report: Report, depth: int) -> dict[str, list[int]]:
 
 def labels(reports: Sequence[Report]) -> list[str]:
     """The networks' names, numbered where one stands twice."""
-    names = [str(report.spec["name"]) for report in reports]
+    names = [report.about.name for report in reports]
     return [f"{name} ({i + 1})" if names.count(name) > 1 else name for i, name in enumerate(names)]
 
 

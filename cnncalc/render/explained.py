@@ -78,7 +78,7 @@ def macs_of(counted: Sequence[Counted]) -> int:
 
 def _program(report: Report) -> Program | None:
     """The program whose figures the tools' are, if it writes operators otherwise than with modules."""
-    return PROGRAMS.get(report.spec["name"])
+    return PROGRAMS.get(report.about.name)
 
 
 def _parameters(report: Report, side: Mapping[str, int] | None) -> dict[str, int]:
@@ -101,7 +101,7 @@ def published(report: Report, figure: str, matches: Sequence[Any], agree: bool) 
         cells = [match.network, match.rule, units.cell(match.input), units.grouped(match.computed)]
         rows.append([*cells, _percent(100 * match.off)])
         values.append([match.network, match.rule, match.input, match.computed, match.off])
-    first = f"{report.spec['name']}: who counts {figure}?"
+    first = f"{report.about.name}: who counts {figure}?"
     agreeing = f"{len(rows)} way{' agrees' if len(rows) == 1 else 's agree'} with its digits"
     told = agreeing if agree else "none agrees with its digits; these come nearest"
     return Table([first], headings, rows, [], [told], values, [])
@@ -119,7 +119,7 @@ def published_payload(report: Report, figure: str, matches: Sequence[Any], agree
     return {
         "schema": "cnncalc.explain/1",
         "tool": {"name": "cnncalc", "version": __version__},
-        "spec": as_json(dict(report.spec)),
+        "spec": as_json(report.spec),
         "published": figure,
         "agree": agree,
         "matches": [as_json(match._asdict()) for match in matches],
@@ -136,7 +136,7 @@ def payload(
     return {
         "schema": "cnncalc.explain/1",
         "tool": {"name": "cnncalc", "version": __version__},
-        "spec": as_json(dict(report.spec)),
+        "spec": as_json(report.spec),
         "assumptions": as_json({**report.assumptions, "convention": convention}),
         "program": None if program is None else {"source": program.source, "written": list(program.written)},
         "conventions": [_convention(one) for one in counted],

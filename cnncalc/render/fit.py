@@ -100,7 +100,7 @@ def _captions(report: Report, answer: Answer, settings: Settings) -> list[str]:
     assumed.append("training" if settings.training else "inference")
     if given["with_side"]:
         assumed.append("side outputs counted")
-    return [title(report.spec), ", ".join(assumed), _memory(answer)]
+    return [title(report.about.name, report.about.title), ", ".join(assumed), _memory(answer)]
 
 
 def _memory(answer: Answer) -> str:
@@ -212,7 +212,7 @@ def payload(report: Report, answer: Answer, settings: Settings) -> dict[str, Any
     return {
         "schema": "cnncalc.fit/1",
         "tool": {"name": "cnncalc", "version": __version__},
-        "spec": plain(dict(report.spec)),
+        "spec": plain(report.spec),
         "assumptions": {name: plain(report.assumptions[name]) for name in ("input", "dtype", "with_side")},
         "settings": memory.run_as(settings),
         "memory": {

@@ -314,8 +314,8 @@ def to_json(page: Page) -> dict[str, Any]:
     return {
         "schema": "cnncalc.explain/1",
         "tool": {"name": "cnncalc", "version": __version__},
-        "spec": as_json(dict(page.report.spec)),
-        "assumptions": as_json(dict(page.report.assumptions)),
+        "spec": as_json(page.report.spec),
+        "assumptions": as_json(page.report.assumptions),
         "layer": page.path,
         "what": page.what,
         "in": as_json(list(page.inputs)),

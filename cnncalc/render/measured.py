@@ -241,7 +241,7 @@ def _captions(data: Mapping[str, Any]) -> list[str]:
         how[-1] += f" (convolutions may use {machine['arithmetic']})"
     how += [MODES[settings["mode"]]]
     how += [words for key, words in _OPTIONS.items() if settings[key]]
-    lines = [title(spec), ", ".join(on), ", ".join(how)]
+    lines = [title(spec["name"], spec["title"]), ", ".join(on), ", ".join(how)]
     if not settings["device_chosen"]:
         lines.append(f"no --device was given: {settings['device']} is the default here")
     return lines

@@ -156,19 +156,19 @@ def table(report: Report, options: Options, columns: Sequence[Any]) -> Table:
     )
 
 
-def title(spec: Mapping[str, Any]) -> str:
+def title(name: str, said: str) -> str:
     """The name of a network with what it is, where its spec says that."""
-    return f"{spec['name']}: {spec['title']}" if spec["title"] else str(spec["name"])
+    return f"{name}: {said}" if said else name
 
 
 def captions(report: Report, worked: bool) -> list[str]:
     """What is shown, and under which assumptions; ``worked`` says whether its work is counted by one convention."""
-    spec, given = report.spec, report.assumptions
+    given = report.assumptions
     assumed = [f"input {units.cell(given['input'])}", f"batch {given['batch']}", str(given["dtype"])]
     if given["with_side"]:
         assumed.append("side outputs counted")
     assumed += [f"convention {given['convention']}"] if worked else []
-    return [title(spec), ", ".join([*assumed, *_pass(given)])]
+    return [title(report.about.name, report.about.title), ", ".join([*assumed, *_pass(given)])]
 
 
 def counted_by(given: Mapping[str, Any]) -> list[str]:
@@ -214,7 +214,7 @@ def rule_of_work(given: Mapping[str, Any]) -> str:
 
 def not_counted(report: Report) -> list[str]:
     """A line with the operators that the convention has nothing of; none where it has something of each."""
-    left_out = report.uncounted()
+    left_out = report.uncounted
     return [f"not counted by {report.assumptions['convention']}: {', '.join(left_out)}"] if left_out else []
 
 
