@@ -204,7 +204,7 @@ def _written(op: Any) -> str:
     first = next(iter(op.fields), None)
     texts = {
         name: f"{len(value)} rows"
-        if op.fields[name].kind == "table"
+        if op.fields[name].type == "table"
         else value
         if isinstance(value, str)
         else show(value)

@@ -66,7 +66,7 @@ class GraphBuilder:
         """The operator with these arguments; the same object for the same arguments.
 
         Raises:
-            ArgumentError: a value outside its field's kind or range.
+            ArgumentError: a value outside its field's type or range.
         """
         key = (cls, repr(arguments))  # 1 and true are equal, but not the same argument
         known = self._ops.get(key)

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from cnncalc.autograd.functional import Tape
     from cnncalc.autograd.tensors import Value
 
-#: Argument types. The annotation of an operator's field, as written, is the kind of its argument.
+#: Argument types. The annotation of an operator's field, as written, is the type of its argument.
 Window = int | tuple[int, ...]
 Margin = int | tuple[int, ...]
 Pad = int | tuple[int, ...] | str
@@ -39,24 +39,24 @@ class ArgumentError(ShapeError):
 
 
 class Field(NamedTuple):
-    """One argument of an operator. ``kind`` is count, index, window, margin, pad, table, flag, number or choice."""
+    """One argument of an operator. ``type`` is count, index, window, margin, pad, table, flag, number or choice."""
 
     name: str
-    kind: str
+    type: str
     required: bool
     default: Any
     optional: bool
     choices: tuple[str, ...]
 
     def check(self, value: Any) -> None:
-        """Refuses a value outside the field's kind and range.
+        """Refuses a value outside the field's type and range.
 
         Raises:
             ArgumentError: with what is expected and what was found.
         """
         if value is None and self.optional:
             return
-        kind = self.kind
+        kind = self.type
         least = 0 if kind in ("index", "margin", "pad") else 1
         if kind in ("count", "index") or (kind in ("window", "margin", "pad") and not isinstance(value, (tuple, str))):
             self._check_whole(value, least)
@@ -136,7 +136,7 @@ class Tap(NamedTuple):
 #: Each output position reads the same position of its input.
 POINTWISE: tuple[Tap, ...] = ()
 
-_KINDS = {
+_TYPES = {
     "int": "count",
     "Index": "index",
     "Window": "window",
@@ -290,9 +290,9 @@ def op(name: str) -> Callable[[OpClass], OpClass]:
 
 
 def _field(name: str, annotation: str, default: Any) -> Field:
-    kind = annotation.removesuffix(" | None")
+    bare = annotation.removesuffix(" | None")
     choices: tuple[str, ...] = ()
-    if kind.startswith("Literal["):
-        choices = tuple(word.strip(" \"'") for word in kind[8:-1].split(","))
-    known = "choice" if choices else _KINDS[kind]
-    return Field(name, known, default is _MISSING, default, kind != annotation, choices)
+    if bare.startswith("Literal["):
+        choices = tuple(word.strip(" \"'") for word in bare[8:-1].split(","))
+    known = "choice" if choices else _TYPES[bare]
+    return Field(name, known, default is _MISSING, default, bare != annotation, choices)

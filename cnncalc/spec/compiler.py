@@ -120,7 +120,7 @@ class Compiler:
 
     def argument(self, field: Field, node: Node, known: frozenset[str]) -> Slot:
         """A slot for an operator's field; the field's own check comes when the operator is made."""
-        kind = field.kind
+        kind = field.type
         if kind == "choice":
             return self.word(node, known, field.name)
         if isinstance(node, SequenceNode) and kind in ("window", "margin", "pad"):
@@ -135,14 +135,14 @@ class Compiler:
         rows: list[list[Slot]] = []
         for row in node.items if isinstance(node, SequenceNode) else [node]:
             if not isinstance(row, SequenceNode):
-                raise row.error(f"{field.name} must be {_EXPECTED[field.kind]}, not {row.kind}")
+                raise row.error(f"{field.name} must be {_EXPECTED[field.type]}, not {row.kind}")
             rows.append([self.single(field, item, known) for item in row.items])
         constant = all(slot.constant for row in rows for slot in row)
         return Slot(node, lambda scope: tuple([tuple([slot.value(scope) for slot in row]) for row in rows]), constant)
 
     def single(self, field: Field, node: Node, known: frozenset[str]) -> Slot:
         """A slot for one value of an operator's field."""
-        kind = field.kind
+        kind = field.type
         if not isinstance(node, Scalar):
             raise node.error(f"{field.name} must be {_EXPECTED[kind]}, not {node.kind}")
         text = node.text
@@ -317,7 +317,7 @@ class Compiler:
                 raise values[0].error(f"{keyword} takes no value", f"write {keyword} alone, or {keyword}: []")
             message = f"{keyword} takes {counted(len(order), 'value')}, but here are {len(values)}"
             hint = f"for its arguments: {', '.join(order)}"
-            if keyword in OPS and len(order) == 1 and OPS[keyword].fields[order[0]].kind == "window":
+            if keyword in OPS and len(order) == 1 and OPS[keyword].fields[order[0]].type == "window":
                 hint = f"a list of sizes is one value: '{keyword}: [[32, 32]]'"
             raise values[len(order)].error(message, hint)
         given = dict(zip(order, values, strict=False))

@@ -22,7 +22,7 @@ _NAMES: Schema = {"anyOf": [_TEXT, {"type": "array", "items": _TEXT, "minItems":
 _VALUE: Schema = {"type": ["string", "number", "boolean", "array"]}
 _LAYERS: Schema = {"$ref": "#/definitions/layers"}
 _EXPRESSION: Schema = {"type": ["integer", "string"]}
-_KINDS: dict[str, Schema] = {
+_TYPES: dict[str, Schema] = {
     "count": _EXPRESSION,
     "index": _EXPRESSION,
     "window": {"$ref": "#/definitions/per_axis"},
@@ -106,7 +106,7 @@ def _closed(properties: dict[str, Schema], required: list[str] | None = None) ->
 def _argument(field: Field) -> Schema:
     if field.choices:
         return {"anyOf": [{"enum": list(field.choices)}, {"type": "string", "pattern": "\\$"}]}
-    return _KINDS[field.kind]
+    return _TYPES[field.type]
 
 
 def _arguments(op: type[Op]) -> dict[str, Schema]:
