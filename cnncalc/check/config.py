@@ -11,7 +11,7 @@ from typing import NamedTuple
 from cnncalc.check import budgets, lint, toml
 from cnncalc.errors import CnncalcError, Location, SpecErrors, SpecNotFoundError, UsageError, quote, suggest
 from cnncalc.spec.claims import BUDGET_KEYS, BYTES, COUNTS, Budget, read_budget
-from cnncalc.spec.reader import BYTE_LIMIT, MappingNode, Node, Scalar, SequenceNode
+from cnncalc.spec.reader import BYTE_LIMIT, MappingNode, Scalar, SequenceNode, YamlNode
 
 OWN, SHARED = "cnncalc.toml", "pyproject.toml"
 #: patterns of all budgets together: each is compared with each spec
@@ -78,7 +78,7 @@ def _read(path: str) -> Config | None:
     shared = os.path.basename(path) == SHARED
     if shared and len(data) <= BYTE_LIMIT and b"cnncalc" not in data:
         return None  # its mistakes are another program's
-    node: Node = toml.read(data, path)
+    node: YamlNode = toml.read(data, path)
     for part in ("tool", "cnncalc") if shared else ():
         found = node.entries.get(part) if isinstance(node, MappingNode) else None
         if found is None:
@@ -117,7 +117,7 @@ class _Reader:
         self._prefix = prefix
         self._patterns = 0
 
-    def config(self, node: Node) -> Config:
+    def config(self, node: YamlNode) -> Config:
         """Everything that the file says."""
         tables = self._table(node, self._prefix, _TABLES)
         check = self._table(tables.get("check"), self._name("check"), _CHECK)
@@ -133,10 +133,10 @@ class _Reader:
     def _name(self, table: str) -> str:
         return f"{self._prefix}.{table}" if self._prefix else table
 
-    def _refuse(self, node: Node, message: str, hint: str | None = None) -> None:
+    def _refuse(self, node: YamlNode, message: str, hint: str | None = None) -> None:
         self.errors.append(node.error(message, hint))
 
-    def _table(self, node: Node | None, name: str, known: Iterable[str]) -> dict[str, Node]:
+    def _table(self, node: YamlNode | None, name: str, known: Iterable[str]) -> dict[str, YamlNode]:
         """The values of a table by key; unknown keys are refused."""
         if node is None:
             return {}
@@ -149,7 +149,7 @@ class _Reader:
                 self.errors.append(place.error(f"unknown key {quote(key)}{inside}", partial(suggest, key, known)))
         return {key: value for key, (_, value) in node.entries.items() if key in known}
 
-    def _flag(self, node: Node | None, what: str) -> bool:
+    def _flag(self, node: YamlNode | None, what: str) -> bool:
         if node is None:
             return False
         if not isinstance(node, Scalar) or not node.plain or node.text not in ("true", "false"):
@@ -157,7 +157,7 @@ class _Reader:
             return False
         return node.text == "true"
 
-    def _texts(self, node: Node | None, what: str) -> list[Scalar]:
+    def _texts(self, node: YamlNode | None, what: str) -> list[Scalar]:
         """A text, or a list of them."""
         if node is None:
             return []
@@ -183,7 +183,7 @@ class _Reader:
             return None
         return "/".join(part for part in text.split("/") if part not in ("", "."))
 
-    def _places(self, node: Node | None) -> list[str]:
+    def _places(self, node: YamlNode | None) -> list[str]:
         """What is checked by default."""
         places = []
         for item in self._texts(node, "paths"):
@@ -197,7 +197,7 @@ class _Reader:
                 self._refuse(item, f"no file or folder {quote(item.text)} is beside the configuration")
         return places
 
-    def _codes(self, node: Node | None) -> list[str]:
+    def _codes(self, node: YamlNode | None) -> list[str]:
         """The lint rules to leave out."""
         codes = []
         for item in self._texts(node, "ignore"):
@@ -208,7 +208,7 @@ class _Reader:
                 self._refuse(item, f"unknown lint rule {quote(item.text)}", hint)
         return codes
 
-    def _limits(self, node: Node | None) -> list[budgets.Limits]:
+    def _limits(self, node: YamlNode | None) -> list[budgets.Limits]:
         """The budgets, in the order of the text."""
         name = self._name("budget")
         if node is None:
@@ -218,7 +218,7 @@ class _Reader:
             return []
         return [limits for item in node.items if (limits := self._limit(item, name))]
 
-    def _limit(self, node: Node, name: str) -> budgets.Limits | None:
+    def _limit(self, node: YamlNode, name: str) -> budgets.Limits | None:
         """One ``[[budget]]``; None where it says nothing that holds."""
         values = self._table(node, f"[{name}]", ("files", *COUNTS, *BYTES))
         if not isinstance(node, MappingNode):
@@ -263,7 +263,7 @@ class _Reader:
         return read_budget(single, self.errors)
 
 
-def _kind(node: Node) -> str:
+def _kind(node: YamlNode) -> str:
     """What a value is, for a message that wants something else."""
     if isinstance(node, MappingNode):
         return "a table"

@@ -12,7 +12,7 @@ from bisect import bisect_right
 from typing import Any
 
 from cnncalc.errors import LimitError, Location, SpecError
-from cnncalc.spec.reader import BYTE_LIMIT, NODE_LIMIT, MappingNode, Node, Scalar, SequenceNode, Source
+from cnncalc.spec.reader import BYTE_LIMIT, NODE_LIMIT, MappingNode, Scalar, SequenceNode, Source, YamlNode
 
 #: tables and lists inside one another; the parts of a dotted key count too
 DEPTH_LIMIT = 16
@@ -257,7 +257,7 @@ def _table(values: dict[str, Any], path: Path, places: _Places, source: Source, 
     return mapping
 
 
-def _node(value: Any, path: Path, places: _Places, source: Source, around: Location) -> Node:
+def _node(value: Any, path: Path, places: _Places, source: Source, around: Location) -> YamlNode:
     """A value as a marked node. Text is a scalar that is not ``plain``; a number, a date and a truth value are."""
     place = places.location(places.values[path]) if path in places.values else around
     if isinstance(value, dict):

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from cnncalc.errors import CnncalcError, Location, SpecError, quote, suggest
 from cnncalc.spec.layers import other_word
-from cnncalc.spec.reader import MappingNode, Node, Scalar, SequenceNode
+from cnncalc.spec.reader import MappingNode, Scalar, SequenceNode, YamlNode
 from cnncalc.values import DTYPES
 
 if TYPE_CHECKING:
@@ -100,7 +100,7 @@ def read_figure(text: str) -> Figure | None:
     return Figure(int(whole + (decimals or "")) * digit, Fraction(0) if exact else digit / 2)
 
 
-def read_claims(node: Node | None, errors: list[CnncalcError]) -> tuple[Claim, ...]:
+def read_claims(node: YamlNode | None, errors: list[CnncalcError]) -> tuple[Claim, ...]:
     """The claims of a spec. Problems are added to ``errors``."""
     claims = []
     for item in _items(node, "claims", errors):
@@ -111,7 +111,7 @@ def read_claims(node: Node | None, errors: list[CnncalcError]) -> tuple[Claim, .
     return tuple(claims)
 
 
-def _items(node: Node | None, what: str, errors: list[CnncalcError]) -> list[MappingNode]:
+def _items(node: YamlNode | None, what: str, errors: list[CnncalcError]) -> list[MappingNode]:
     if node is None:
         return []
     if not isinstance(node, SequenceNode):
@@ -173,39 +173,39 @@ def _suggest(word: str, known: tuple[str, ...]) -> str | None:
     return other_word(word, ()) or suggest(word, known)
 
 
-def _text(node: Node, what: str) -> str:
+def _text(node: YamlNode, what: str) -> str:
     if not isinstance(node, Scalar):
         raise node.error(f"{what} must be text, not {node.kind}")
     return node.text
 
 
-def _word(node: Node, key: str) -> str:
+def _word(node: YamlNode, key: str) -> str:
     text = _text(node, key)
     if text not in WORDS[key]:
         raise node.error(f"unknown {key} {quote(text)}", partial(suggest, text, WORDS[key]))
     return text
 
 
-def _flag(node: Node, what: str) -> bool:
+def _flag(node: YamlNode, what: str) -> bool:
     text = node.text if isinstance(node, Scalar) else ""
     if text not in ("true", "false"):
         raise node.error(f"{what} must be true or false, not {quote(text) if text else node.kind}")
     return text == "true"
 
 
-def _check_unit(quantity: str, printed: str, node: Node) -> None:
+def _check_unit(quantity: str, printed: str, node: YamlNode) -> None:
     if printed.endswith("B") and quantity not in BYTES:
         raise node.error(f"{quantity} is a count, and {quote(printed)} are bytes", f"bytes are {', '.join(BYTES)}")
 
 
-def _batch(node: Node) -> int:
+def _batch(node: YamlNode) -> int:
     text = node.text if isinstance(node, Scalar) else ""
     if not re.fullmatch(r"[1-9]\d{0,8}", text, re.ASCII):
         raise node.error(f"batch must be a whole number from 1 on, not {quote(text) if text else node.kind}")
     return int(text)
 
 
-def _sizes(node: Node, what: str) -> tuple[int, ...]:
+def _sizes(node: YamlNode, what: str) -> tuple[int, ...]:
     items = node.items if isinstance(node, SequenceNode) else [node]
     sizes = []
     for item in items:
@@ -216,7 +216,7 @@ def _sizes(node: Node, what: str) -> tuple[int, ...]:
     return tuple(sizes)
 
 
-def read_facts(node: Node | None, errors: list[CnncalcError]) -> tuple[dict[str, str], ...]:
+def read_facts(node: YamlNode | None, errors: list[CnncalcError]) -> tuple[dict[str, str], ...]:
     """Published facts that can't be computed, each with its source: ``{top1: 76.13%, source: ...}``."""
     facts = []
     for item in _items(node, "facts", errors):
@@ -230,7 +230,7 @@ def read_facts(node: Node | None, errors: list[CnncalcError]) -> tuple[dict[str,
     return tuple(facts)
 
 
-def read_budget(node: Node | None, errors: list[CnncalcError]) -> tuple[Budget, ...]:
+def read_budget(node: YamlNode | None, errors: list[CnncalcError]) -> tuple[Budget, ...]:
     """Limits by quantity: ``{params: {warn: 25M, max: 26M}}``."""
     if node is None:
         return ()
@@ -246,7 +246,7 @@ def read_budget(node: Node | None, errors: list[CnncalcError]) -> tuple[Budget, 
     return tuple(budgets)
 
 
-def _budget(quantity: str, key: Scalar, value: Node) -> Budget:
+def _budget(quantity: str, key: Scalar, value: YamlNode) -> Budget:
     if quantity not in (*COUNTS, *BYTES):
         raise key.error(f"a budget has no quantity {quote(quantity)}", partial(_suggest, quantity, (*COUNTS, *BYTES)))
     if not isinstance(value, MappingNode):
@@ -270,7 +270,7 @@ def _budget(quantity: str, key: Scalar, value: Node) -> Budget:
     return Budget(quantity, limits.get("warn"), limits.get("max"), options, key.location)
 
 
-def read_lint(node: Node | None, errors: list[CnncalcError]) -> tuple[str, ...]:
+def read_lint(node: YamlNode | None, errors: list[CnncalcError]) -> tuple[str, ...]:
     """The codes of the lint rules to ignore: ``{ignore: [CN003]}``."""
     if node is None:
         return ()

@@ -34,7 +34,7 @@ from cnncalc.spec.layers import (
     other_word,
     unknown_follower,
 )
-from cnncalc.spec.reader import MappingNode, Node, Scalar, SequenceNode
+from cnncalc.spec.reader import MappingNode, Scalar, SequenceNode, YamlNode
 
 ARGUMENT_LIMIT = 64
 COLUMN_LIMIT = 64
@@ -64,14 +64,14 @@ class Compiler:
 
     # -- slots ---------------------------------------------------------------------------------------------------
 
-    def expression(self, node: Node, known: frozenset[str], what: str) -> Slot:
+    def expression(self, node: YamlNode, known: frozenset[str], what: str) -> Slot:
         """A slot that evaluates to a number or truth value."""
         if not isinstance(node, Scalar):
             raise node.error(f"{what} must be a number or an expression, not {node.kind}")
         parsed = self.parse(node.text, node, known)
         return Slot(node, parsed.evaluate, parsed.constant)
 
-    def parse(self, text: str, node: Node, known: frozenset[str], start: int = 0) -> Expression:
+    def parse(self, text: str, node: YamlNode, known: frozenset[str], start: int = 0) -> Expression:
         """An expression whose names are known."""
         try:
             parsed = expressions.parse(text)
@@ -81,13 +81,13 @@ class Compiler:
             self.check_names(text, node, known, start)
         return parsed
 
-    def check_names(self, text: str, node: Node, known: frozenset[str], start: int = 0) -> None:
+    def check_names(self, text: str, node: YamlNode, known: frozenset[str], start: int = 0) -> None:
         for match in VARIABLE.finditer(text):
             if match[1] not in known:
                 hint = partial(_suggest_variable, match[1], known)
                 raise at_offset(ExpressionError(f"unknown variable ${match[1]}", match.start(), hint), node, start)
 
-    def word(self, node: Node, known: frozenset[str], what: str) -> Slot:
+    def word(self, node: YamlNode, known: frozenset[str], what: str) -> Slot:
         """A slot of text in which only ``$name`` is replaced."""
         if not isinstance(node, Scalar):
             raise node.error(f"{what} must be a word, not {node.kind}")
@@ -104,7 +104,7 @@ class Compiler:
 
         return Slot(node, read, False)
 
-    def any_value(self, node: Node, known: frozenset[str], start: int = 0, text: str | None = None) -> Slot:
+    def any_value(self, node: YamlNode, known: frozenset[str], start: int = 0, text: str | None = None) -> Slot:
         """A slot of any value: a word, an expression, a list, or what a variable holds."""
         if isinstance(node, SequenceNode):
             slots = [self.any_value(item, known) for item in node.items]
@@ -118,7 +118,7 @@ class Compiler:
         parsed = self.parse(text, node, known, start)
         return Slot(node, parsed.evaluate, parsed.constant, start)
 
-    def argument(self, field: Field, node: Node, known: frozenset[str]) -> Slot:
+    def argument(self, field: Field, node: YamlNode, known: frozenset[str]) -> Slot:
         """A slot for an operator's field; the field's own check comes when the operator is made."""
         kind = field.type
         if kind == "choice":
@@ -130,7 +130,7 @@ class Compiler:
             return self.lists(field, node, known)
         return self.single(field, node, known)
 
-    def lists(self, field: Field, node: Node, known: frozenset[str]) -> Slot:
+    def lists(self, field: Field, node: YamlNode, known: frozenset[str]) -> Slot:
         """A slot for a list of lists."""
         rows: list[list[Slot]] = []
         for row in node.items if isinstance(node, SequenceNode) else [node]:
@@ -140,7 +140,7 @@ class Compiler:
         constant = all(slot.constant for row in rows for slot in row)
         return Slot(node, lambda scope: tuple([tuple([slot.value(scope) for slot in row]) for row in rows]), constant)
 
-    def single(self, field: Field, node: Node, known: frozenset[str]) -> Slot:
+    def single(self, field: Field, node: YamlNode, known: frozenset[str]) -> Slot:
         """A slot for one value of an operator's field."""
         kind = field.type
         if not isinstance(node, Scalar):
@@ -172,13 +172,13 @@ class Compiler:
             return Slot(node, lambda scope: _as_float(read(scope)), slot.constant)
         return slot
 
-    def layer_name(self, node: Node, known: frozenset[str]) -> Slot:
+    def layer_name(self, node: YamlNode, known: frozenset[str]) -> Slot:
         slot = self.word(node, known, "name")
         if slot.constant:
             check_name(slot.fixed(), node)
         return slot
 
-    def references(self, node: Node, known: frozenset[str], what: str) -> tuple[Slot, ...]:
+    def references(self, node: YamlNode, known: frozenset[str], what: str) -> tuple[Slot, ...]:
         """Names of earlier layers: one, or a list."""
         items = node.items if isinstance(node, SequenceNode) else [node]
         if not items:
@@ -192,7 +192,7 @@ class Compiler:
 
     # -- layers --------------------------------------------------------------------------------------------------
 
-    def sequence(self, node: Node, known: frozenset[str]) -> list[Layer]:
+    def sequence(self, node: YamlNode, known: frozenset[str]) -> list[Layer]:
         """A list of layers, or one layer. Each problem is noted and the next layer is read."""
         layers = []
         for item in node.items if isinstance(node, SequenceNode) else [node]:
@@ -202,7 +202,7 @@ class Compiler:
                 self.errors.append(error)
         return layers
 
-    def layer(self, node: Node, known: frozenset[str]) -> Layer:
+    def layer(self, node: YamlNode, known: frozenset[str]) -> Layer:
         if isinstance(node, Scalar):
             return self.operation(node, node.text, node, None, {}, known)
         if not isinstance(node, MappingNode):
@@ -256,11 +256,11 @@ class Compiler:
 
     def operation(
         self,
-        node: Node,
+        node: YamlNode,
         keyword: str,
         key: Scalar,
-        value: Node | None,
-        rest: dict[str, tuple[Scalar, Node]],
+        value: YamlNode | None,
+        rest: dict[str, tuple[Scalar, YamlNode]],
         known: frozenset[str],
     ) -> Layer:
         """The compiled operation of a layer; ``value`` is its own value, ``rest`` its named arguments."""
@@ -288,7 +288,7 @@ class Compiler:
             return self.join(node, op, value, known)
         return self.op_layer(node, op, key, value, rest, known)
 
-    def refuse(self, rest: Mapping[str, tuple[Scalar, Node]], keyword: str, allowed: Iterable[str]) -> None:
+    def refuse(self, rest: Mapping[str, tuple[Scalar, YamlNode]], keyword: str, allowed: Iterable[str]) -> None:
         """Refuses arguments that the operation does not have."""
         names = list(allowed)
         for name, (key, _) in rest.items():
@@ -305,9 +305,9 @@ class Compiler:
         keyword: str,
         names: Iterable[str],
         key: Scalar,
-        value: Node | None,
-        rest: Mapping[str, tuple[Scalar, Node]],
-    ) -> dict[str, Node]:
+        value: YamlNode | None,
+        rest: Mapping[str, tuple[Scalar, YamlNode]],
+    ) -> dict[str, YamlNode]:
         """Arguments by name: the operation's own value is the first, a list gives several in order."""
         order = list(names)
         self.refuse(rest, keyword, order)
@@ -329,11 +329,11 @@ class Compiler:
 
     def op_layer(
         self,
-        node: Node,
+        node: YamlNode,
         op: type[Op],
         key: Scalar,
-        value: Node | None,
-        rest: Mapping[str, tuple[Scalar, Node]],
+        value: YamlNode | None,
+        rest: Mapping[str, tuple[Scalar, YamlNode]],
         known: frozenset[str],
     ) -> OpLayer:
         defaults = self.defaults.get(op.name)
@@ -360,7 +360,7 @@ class Compiler:
         layer.act = followers.get("act")
         return layer
 
-    def follower(self, node: Node, role: str, known: frozenset[str]) -> Follower | None:
+    def follower(self, node: YamlNode, role: str, known: frozenset[str]) -> Follower | None:
         slot = self.word(node, known, role)
         row = None
         if slot.constant:
@@ -399,7 +399,7 @@ class Compiler:
                 except CnncalcError as error:
                     self.errors.append(error)
 
-    def join(self, node: Node, op: type[Op], value: Node, known: frozenset[str]) -> JoinLayer:
+    def join(self, node: YamlNode, op: type[Op], value: YamlNode, known: frozenset[str]) -> JoinLayer:
         if isinstance(value, SequenceNode):
             for item in value.items:
                 if not isinstance(item, Scalar):
@@ -417,7 +417,7 @@ class Compiler:
             raise value.error(f"{op.name} joins at least 2 branches, but here {found}")
         return JoinLayer(node, op, branches, ())
 
-    def branch(self, key: Scalar, value: Node, known: frozenset[str]) -> Branch:
+    def branch(self, key: Scalar, value: YamlNode, known: frozenset[str]) -> Branch:
         check_name(key.text, key, "a branch")
         when = None
         if isinstance(value, MappingNode) and "layers" in value.entries and set(value.entries) <= {"when", "layers"}:
@@ -433,10 +433,10 @@ class Compiler:
 
     def stages(
         self,
-        node: Node,
+        node: YamlNode,
         key: Scalar,
-        value: Node,
-        rest: Mapping[str, tuple[Scalar, Node]],
+        value: YamlNode,
+        rest: Mapping[str, tuple[Scalar, YamlNode]],
         known: frozenset[str],
     ) -> StagesLayer:
         self.refuse(rest, "stages", ("each",))
@@ -488,7 +488,7 @@ class Compiler:
         layer: Layer,
         node: MappingNode,
         keyword: str,
-        rest: Mapping[str, tuple[Scalar, Node]],
+        rest: Mapping[str, tuple[Scalar, YamlNode]],
         known: frozenset[str],
     ) -> None:
         """Reads the modifiers of a layer into it."""
@@ -526,7 +526,7 @@ class Compiler:
         if "first" in values:
             self.first(layer, node, keyword, rest, known)
 
-    def check_in_place(self, layer: OpLayer | JoinLayer, node: Node) -> None:
+    def check_in_place(self, layer: OpLayer | JoinLayer, node: YamlNode) -> None:
         follows = isinstance(layer, OpLayer) and layer.act is not None
         if layer.inplace and not layer.op.can_run_in_place and not follows:
             raise node.error(f"{layer.op.name} can't run in place")
@@ -536,7 +536,7 @@ class Compiler:
         layer: Layer,
         node: MappingNode,
         keyword: str,
-        rest: Mapping[str, tuple[Scalar, Node]],
+        rest: Mapping[str, tuple[Scalar, YamlNode]],
         known: frozenset[str],
     ) -> None:
         key, value = node.entries["first"]
@@ -547,7 +547,7 @@ class Compiler:
         own_key, own = node.entries[keyword]
         names = self.argument_names(keyword)
         merged = dict(rest)
-        own_value: Node | None = own
+        own_value: YamlNode | None = own
         for name, (argument_key, item) in value.entries.items():
             if name == "from":
                 continue
@@ -616,7 +616,7 @@ def check_constant(field: Field, slot: Slot) -> None:
             raise slot.node.error(error.message, error.advice) from None
 
 
-def check_constants(layer: OpLayer, in_order: Sequence[Node] = ()) -> None:
+def check_constants(layer: OpLayer, in_order: Sequence[YamlNode] = ()) -> None:
     """Refuses constant arguments outside their range, before anything is expanded; ``in_order`` stand in a list."""
     for name, slot in layer.arguments.items():
         try:
@@ -637,7 +637,7 @@ class _Nowhere(Scalar):
 _NOWHERE = _Nowhere()
 
 
-def _as_text(value: Value, node: Node) -> str:
+def _as_text(value: Value, node: YamlNode) -> str:
     if isinstance(value, bool):
         return str(value).lower()
     if isinstance(value, (str, int)):
@@ -649,7 +649,7 @@ def _as_float(value: Value) -> Value:
     return value if isinstance(value, (bool, str, tuple)) else float(value)
 
 
-def check_identifier(name: str, node: Node) -> None:
+def check_identifier(name: str, node: YamlNode) -> None:
     """Refuses what can't be the name of a variable, or is set by the language."""
     if not _IDENTIFIER.fullmatch(name):
         raise node.error(f"{quote(name)} can't be the name of a variable", "letters, digits and _")
@@ -657,7 +657,7 @@ def check_identifier(name: str, node: Node) -> None:
         raise node.error(f"the variable ${name} is set by the language")
 
 
-def compile_block(compiler: Compiler, block: Block, definition: Node) -> None:
+def compile_block(compiler: Compiler, block: Block, definition: YamlNode) -> None:
     """Reads ``args``, ``inputs`` and ``layers`` of a block into it. Problems go to the compiler's list."""
     if not isinstance(definition, MappingNode):
         raise definition.error(f"block {block.name} must be a mapping with layers, not {definition.kind}")
@@ -672,7 +672,7 @@ def compile_block(compiler: Compiler, block: Block, definition: Node) -> None:
     block.layers = compiler.sequence(entries["layers"][1], known)
 
 
-def declare_block(compiler: Compiler, key: Scalar, definition: Node) -> Block:
+def declare_block(compiler: Compiler, key: Scalar, definition: YamlNode) -> Block:
     """A block with its arguments, before any body is read: bodies may call each other."""
     if not _BLOCK_NAME.fullmatch(key.text):
         raise key.error(f"{quote(key.text)} can't be the name of a block", "a block starts with a capital letter")
@@ -704,7 +704,7 @@ def declare_block(compiler: Compiler, key: Scalar, definition: Node) -> Block:
     return block
 
 
-def _words(entries: Mapping[str, tuple[Scalar, Node]], key: str) -> list[Scalar]:
+def _words(entries: Mapping[str, tuple[Scalar, YamlNode]], key: str) -> list[Scalar]:
     if key not in entries:
         return []
     node = entries[key][1]
@@ -716,10 +716,10 @@ def _words(entries: Mapping[str, tuple[Scalar, Node]], key: str) -> list[Scalar]
 
 
 def compile_library(
-    compiler: Compiler, definitions: Mapping[str, tuple[Scalar, Node]], errors: list[CnncalcError]
+    compiler: Compiler, definitions: Mapping[str, tuple[Scalar, YamlNode]], errors: list[CnncalcError]
 ) -> dict[str, Block]:
     """The blocks of a file, by name; they see each other and the ones already in ``compiler.blocks``."""
-    own: list[tuple[Block, Node]] = []
+    own: list[tuple[Block, YamlNode]] = []
     for key, definition in definitions.values():
         try:
             if key.text in compiler.blocks:

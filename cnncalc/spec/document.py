@@ -13,7 +13,8 @@ from cnncalc.ops import OPS
 from cnncalc.spec import claims, reader, zoo
 from cnncalc.spec.compiler import Compiler, check_identifier, compile_library
 from cnncalc.spec.layers import Block, Layer, SideLayers, Slot, check_name
-from cnncalc.spec.reader import MappingNode, Node, Scalar, SequenceNode
+from cnncalc.spec.reader import MappingNode, Scalar, SequenceNode
+from cnncalc.spec.reader import YamlNode as Node
 from cnncalc.spec.zoo import HERE, Found, Root
 
 LANGUAGE_VERSION = 1

@@ -23,7 +23,7 @@ from cnncalc.spec.layers import (
     StagesLayer,
     check_name,
 )
-from cnncalc.spec.reader import Node
+from cnncalc.spec.reader import YamlNode as Node
 from cnncalc.values import Shape
 
 CALL_LIMIT = 48

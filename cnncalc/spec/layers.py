@@ -10,7 +10,7 @@ from cnncalc.errors import ExpressionError, Location, SpecError, quote, suggest
 from cnncalc.ops import OPS
 from cnncalc.ops.base import Op
 from cnncalc.spec.expressions import Scope, Value
-from cnncalc.spec.reader import NO_SPACE, Node, Scalar, SequenceNode
+from cnncalc.spec.reader import NO_SPACE, Scalar, SequenceNode, YamlNode
 
 if TYPE_CHECKING:
     from cnncalc.spec.compiler import Compiler
@@ -29,7 +29,7 @@ class Slot:
 
     __slots__ = ("constant", "node", "read", "start")
 
-    def __init__(self, node: Node, read: Callable[[Scope], Value], constant: bool, start: int = 0) -> None:
+    def __init__(self, node: YamlNode, read: Callable[[Scope], Value], constant: bool, start: int = 0) -> None:
         self.node = node
         self.read = read
         self.constant = constant
@@ -51,7 +51,7 @@ class Slot:
         return self.value(None)  # type: ignore[arg-type]
 
 
-def at_offset(error: ExpressionError, node: Node, start: int = 0) -> SpecError:
+def at_offset(error: ExpressionError, node: YamlNode, start: int = 0) -> SpecError:
     """The error with a place: ``error.offset`` characters into the text that starts ``start`` into the node."""
     line = node.source.line(node.line)
     quoted = line[node.column - 1 : node.column] in ("'", '"')
@@ -66,7 +66,7 @@ class Layer:
 
     __slots__ = ("first", "inplace", "name", "node", "repeat", "shared", "sources", "when")
 
-    def __init__(self, node: Node) -> None:
+    def __init__(self, node: YamlNode) -> None:
         self.node = node
         self.name: Slot | None = None
         self.sources: tuple[Slot, ...] = ()
@@ -89,7 +89,7 @@ class OpLayer(Layer):
 
     __slots__ = ("act", "arguments", "norm", "op", "ready")
 
-    def __init__(self, node: Node, op: type[Op], arguments: dict[str, Slot]) -> None:
+    def __init__(self, node: YamlNode, op: type[Op], arguments: dict[str, Slot]) -> None:
         super().__init__(node)
         self.op = op
         self.arguments = arguments
@@ -133,7 +133,7 @@ class BlockLayer(Layer):
 
     __slots__ = ("arguments", "block", "cost")
 
-    def __init__(self, node: Node, block: Block, arguments: dict[str, Slot]) -> None:
+    def __init__(self, node: YamlNode, block: Block, arguments: dict[str, Slot]) -> None:
         super().__init__(node)
         self.block = block
         self.arguments = arguments
@@ -146,7 +146,7 @@ class GroupLayer(Layer):
 
     __slots__ = ("layers",)
 
-    def __init__(self, node: Node, layers: list[Layer]) -> None:
+    def __init__(self, node: YamlNode, layers: list[Layer]) -> None:
         super().__init__(node)
         self.layers = layers
 
@@ -167,7 +167,7 @@ class JoinLayer(Layer):
 
     __slots__ = ("branches", "names", "op")
 
-    def __init__(self, node: Node, op: type[Op], branches: list[Branch], names: tuple[Slot, ...]) -> None:
+    def __init__(self, node: YamlNode, op: type[Op], branches: list[Branch], names: tuple[Slot, ...]) -> None:
         super().__init__(node)
         self.op = op
         self.branches = branches
@@ -190,7 +190,7 @@ class StagesLayer(Layer):
 
     __slots__ = ("body", "columns")
 
-    def __init__(self, node: Node, columns: dict[str, Slot | list[Slot]], body: list[Layer]) -> None:
+    def __init__(self, node: YamlNode, columns: dict[str, Slot | list[Slot]], body: list[Layer]) -> None:
         super().__init__(node)
         self.columns = columns
         self.body = body
@@ -204,7 +204,7 @@ class Block:
 
     __slots__ = ("arguments", "broken", "home", "inputs", "layers", "name", "node")
 
-    def __init__(self, name: str, node: Node, home: Compiler) -> None:
+    def __init__(self, name: str, node: YamlNode, home: Compiler) -> None:
         self.name = name
         self.node = node
         self.home = home
@@ -243,7 +243,7 @@ def other_word(text: str, known: Container[str] = OPS) -> str | None:
     return f"write {word}" + (f", which takes its outputs first: {INPUT_IS_KNOWN}" if first == "out" else "")
 
 
-def unknown_follower(node: Node, word: str, role: str) -> SpecError:
+def unknown_follower(node: YamlNode, word: str, role: str) -> SpecError:
     """The error for a word that ``norm:`` or ``act:`` does not know."""
     wanted = "norm" if role == "norm" else "activation"
     names = [name for name, op in OPS.items() if op.role == wanted]
@@ -257,7 +257,7 @@ def unknown_follower(node: Node, word: str, role: str) -> SpecError:
     return node.error(f"unknown {role} {quote(word)}", hint)
 
 
-def check_name(name: str, node: Node, what: str = "a layer") -> None:
+def check_name(name: str, node: YamlNode, what: str = "a layer") -> None:
     """Refuses a name that is no path component, or that means something else in ``from``."""
     if not _NAME.fullmatch(name):
         hint = "letters, digits, _ and -, at most 128, not starting with -"
@@ -266,6 +266,6 @@ def check_name(name: str, node: Node, what: str = "a layer") -> None:
         raise node.error(f"the name '{name}' is taken by the language")
 
 
-def _size(node: Node) -> int:
+def _size(node: YamlNode) -> int:
     """How many values the lists of a node hold."""
     return sum(1 + _size(item) for item in node.items) if isinstance(node, SequenceNode) else 0

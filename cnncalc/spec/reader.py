@@ -47,7 +47,7 @@ class Source:
         return self._lines[number - 1] if number <= len(self._lines) else ""
 
 
-class Node:
+class YamlNode:
     """A piece of a spec that knows its place; ``line`` and ``column`` count from 1."""
 
     __slots__ = ("column", "line", "source")
@@ -67,7 +67,7 @@ class Node:
         return SpecError(message, self.location, hint)
 
 
-class Scalar(Node):
+class Scalar(YamlNode):
     """Text. ``plain`` is false where it was written in quotes or as a block."""
 
     __slots__ = ("plain", "text")
@@ -81,7 +81,7 @@ class Scalar(Node):
         self.plain = plain
 
 
-class SequenceNode(Node):
+class SequenceNode(YamlNode):
     """A list; ``flow`` is true for the form in brackets."""
 
     __slots__ = ("flow", "items")
@@ -90,10 +90,10 @@ class SequenceNode(Node):
     def __init__(self, source: Source, line: int, column: int, flow: bool) -> None:
         super().__init__(source, line, column)
         self.flow = flow
-        self.items: list[Node] = []
+        self.items: list[YamlNode] = []
 
 
-class MappingNode(Node):
+class MappingNode(YamlNode):
     """A mapping: key text to (key, value), in the order of the text; ``flow`` is true for the form in braces."""
 
     __slots__ = ("entries", "flow")
@@ -102,7 +102,7 @@ class MappingNode(Node):
     def __init__(self, source: Source, line: int, column: int, flow: bool) -> None:
         super().__init__(source, line, column)
         self.flow = flow
-        self.entries: dict[str, tuple[Scalar, Node]] = {}
+        self.entries: dict[str, tuple[Scalar, YamlNode]] = {}
 
 
 def read(data: bytes, name: str) -> MappingNode:
@@ -124,7 +124,7 @@ def read(data: bytes, name: str) -> MappingNode:
     return root
 
 
-def read_node(data: bytes, name: str) -> Node:
+def read_node(data: bytes, name: str) -> YamlNode:
     """The marked tree of one document of any form; raises as :func:`read` does."""
     if len(data) > BYTE_LIMIT:
         raise LimitError(f"the file has more than {BYTE_LIMIT:,} bytes", Location(name, 1, 1))
@@ -166,11 +166,11 @@ class _Events:
     def __init__(self, source: Source) -> None:
         self.source = source
         self.nodes = 0
-        self.anchors: dict[str, Node] = {}
+        self.anchors: dict[str, YamlNode] = {}
         self.alias: SpecSyntaxError | None = None
-        self.merge: Node | None = None
+        self.merge: YamlNode | None = None
 
-    def tree(self) -> Node:
+    def tree(self) -> YamlNode:
         import yaml
 
         source = self.source
@@ -186,7 +186,7 @@ class _Events:
         finally:
             parser.dispose()
 
-    def _walk(self, parser: Any, yaml: Any) -> Node:
+    def _walk(self, parser: Any, yaml: Any) -> YamlNode:
         source = self.source
         get_event = parser.get_event
         scalar_event, sequence_start, mapping_start = yaml.ScalarEvent, yaml.SequenceStartEvent, yaml.MappingStartEvent
@@ -194,7 +194,7 @@ class _Events:
         stack: list[SequenceNode | MappingNode] = []
         keys: list[Scalar | None] = []
         key: Scalar | None = None
-        root: Node | None = None
+        root: YamlNode | None = None
         documents = 0
         while True:
             event = get_event()
@@ -203,7 +203,7 @@ class _Events:
                 mark = event.start_mark
                 text = event.value
                 plain = not event.style  # None from PyYAML, '' from libyaml
-                node: Node = Scalar(source, mark.line + 1, mark.column + 1, text, plain)
+                node: YamlNode = Scalar(source, mark.line + 1, mark.column + 1, text, plain)
                 if event.anchor is not None or event.tag is not None or len(text) > SCALAR_LIMIT or not text.isascii():
                     self._check(event, node)
                     self._check_text(text, node)
@@ -222,7 +222,7 @@ class _Events:
                 key = keys.pop()
                 continue
             elif kind is yaml.AliasEvent:
-                node = Node(source, event.start_mark.line + 1, event.start_mark.column + 1)
+                node = YamlNode(source, event.start_mark.line + 1, event.start_mark.column + 1)
                 message = f"the alias *{event.anchor} is not allowed: aliases expand without limit"
                 self.alias = self.alias or SpecSyntaxError(message, node.location, _NO_ANCHORS)
             elif kind is yaml.DocumentStartEvent:
@@ -268,7 +268,7 @@ class _Events:
             )
         return root
 
-    def _check(self, event: Any, node: Node) -> None:
+    def _check(self, event: Any, node: YamlNode) -> None:
         if event.anchor is not None:
             if event.anchor in self.anchors:
                 raise SpecSyntaxError(f"the anchor &{event.anchor} stands twice, and none is allowed", node.location)
@@ -277,7 +277,7 @@ class _Events:
             tag = event.tag.replace("tag:yaml.org,2002:", "!!")
             raise SpecSyntaxError(f"the tag {quote(tag)} is not allowed", node.location, "remove the tag")
 
-    def _check_text(self, text: str, node: Node) -> None:
+    def _check_text(self, text: str, node: YamlNode) -> None:
         if len(text) > SCALAR_LIMIT:
             raise LimitError(f"the text is too long: {len(text):,} characters, at most {SCALAR_LIMIT:,}", node.location)
         found = _REFUSED.search(text)
@@ -292,7 +292,7 @@ class _Events:
         if event.tags:
             raise SpecSyntaxError("a %TAG directive is not allowed", place, "remove the tag directive")
 
-    def _key(self, node: Node, parent: MappingNode) -> Scalar:
+    def _key(self, node: YamlNode, parent: MappingNode) -> Scalar:
         if not isinstance(node, Scalar):
             raise SpecSyntaxError(f"a key must be a word, but this is {node.kind}", node.location)
         text = node.text
@@ -308,7 +308,7 @@ class _Events:
         return node
 
 
-def _empty(key: Scalar | None, parent: SequenceNode | MappingNode, node: Node) -> SpecSyntaxError:
+def _empty(key: Scalar | None, parent: SequenceNode | MappingNode, node: YamlNode) -> SpecSyntaxError:
     if key is None:
         return SpecSyntaxError("an item of the list is empty", node.location)
     if parent.flow and key.text.count(")") > key.text.count("("):

@@ -17,7 +17,7 @@ from cnncalc.check.budgets import Limits
 from cnncalc.check.config import Config
 from cnncalc.errors import CnncalcError, Location, format_errors
 from cnncalc.spec.claims import Budget
-from cnncalc.spec.reader import MappingNode, Node, Scalar, SequenceNode
+from cnncalc.spec.reader import MappingNode, Scalar, SequenceNode, YamlNode
 
 NOTHING = Config(None, (), False, (), ())
 
@@ -423,7 +423,7 @@ PLACED: list[tuple[list[str | int], tuple[int, int] | None, tuple[int, int]]] = 
 @pytest.mark.parametrize("ending", ["\n", "\r\n"])
 @pytest.mark.parametrize(("path", "key", "value"), PLACED)
 def test_places(path: list[str | int], key: tuple[int, int] | None, value: tuple[int, int], ending: str) -> None:
-    node: Node = toml.read(PLACES.replace("\n", ending).encode(), "x")
+    node: YamlNode = toml.read(PLACES.replace("\n", ending).encode(), "x")
     found: Scalar | None = None
     for part in path:
         if isinstance(node, MappingNode) and isinstance(part, str):
@@ -456,10 +456,10 @@ def test_what_stands_at_a_place_is_what_it_is_the_place_of(tables: list[tuple[st
     text = "\n".join(lines)
     rows = text.split("\n")
 
-    def opens(node: Node) -> str:
+    def opens(node: YamlNode) -> str:
         return rows[node.line - 1][node.column - 1 :]
 
-    def walk(node: Node, top: bool = False) -> None:
+    def walk(node: YamlNode, top: bool = False) -> None:
         if isinstance(node, MappingNode):
             assert top or opens(node).startswith(("{", "["))
             for name, (key, item) in node.entries.items():

@@ -10,7 +10,7 @@ from cnncalc.ops import OPS
 from cnncalc.spec.compiler import VARIABLE
 from cnncalc.spec.document import SpecDocument
 from cnncalc.spec.layers import Block, BlockLayer, GroupLayer, JoinLayer, Layer, OpLayer, StagesLayer
-from cnncalc.spec.reader import MappingNode, Node, Scalar, SequenceNode
+from cnncalc.spec.reader import MappingNode, Scalar, SequenceNode, YamlNode
 
 if TYPE_CHECKING:
     from cnncalc.check.session import Subject
@@ -28,7 +28,7 @@ def _no_source(subject: Subject) -> Iterator[Hit]:
         yield Hit("the spec has no source", place, "source", "add source: the paper, slide or code that it follows")
 
 
-def _own(spec: SpecDocument, key: str) -> Mapping[str, tuple[Scalar, Node]]:
+def _own(spec: SpecDocument, key: str) -> Mapping[str, tuple[Scalar, YamlNode]]:
     """The entries of a top-level mapping in the file's own text."""
     found = spec.parts[0].entries.get(key)
     return found[1].entries if found and isinstance(found[1], MappingNode) else {}
@@ -49,7 +49,7 @@ def _unused_variables(subject: Subject) -> Iterator[Hit]:
             yield Hit(f"nothing uses the variable ${name}", key.location, f"${name}", "remove it, or use it")
 
 
-def _variables(node: Node, key: str, hidden: frozenset[str], used: set[str]) -> None:
+def _variables(node: YamlNode, key: str, hidden: frozenset[str], used: set[str]) -> None:
     """Adds the variables that a text uses, except where an argument or a column of the same name hides them."""
     if isinstance(node, Scalar):
         if "$" in node.text:
@@ -67,14 +67,14 @@ def _variables(node: Node, key: str, hidden: frozenset[str], used: set[str]) -> 
             _variables(value, name if name == "stages" else "", inner, used)
 
 
-def _arguments(definition: Node) -> frozenset[str]:
+def _arguments(definition: YamlNode) -> frozenset[str]:
     entries = definition.entries if isinstance(definition, MappingNode) else {}
     node = entries["args"][1] if "args" in entries else None
     items = node.items if isinstance(node, SequenceNode) else [node]
     return frozenset(item.text.partition("=")[0].strip() for item in items if isinstance(item, Scalar))
 
 
-def _columns(table: Node) -> frozenset[str]:
+def _columns(table: YamlNode) -> frozenset[str]:
     if isinstance(table, MappingNode):
         return frozenset(table.entries)
     header = table.items[0] if isinstance(table, SequenceNode) and table.items else None
