@@ -18,8 +18,9 @@ from cnncalc.counting.backward import BACKWARD
 from cnncalc.counting.conventions import CONVENTIONS
 from cnncalc.ops import OPS
 from cnncalc.ops.base import Field, show
-from cnncalc.spec import document, expressions, layers, zoo
+from cnncalc.spec import document, expressions, zoo
 from cnncalc.spec.claims import CLAIM_KEYS, QUANTITIES
+from cnncalc.spec.compile import forms
 from cnncalc.spec.expand import expand
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -137,9 +138,9 @@ def test_every_command_and_option_is_documented():
         (CONVENTIONS, README),
         (OPS, GUIDE),
         (document.TOP_LEVEL, GUIDE),
-        (layers.MODIFIERS, GUIDE),
+        (forms.MODIFIERS, GUIDE),
         (expressions.FUNCTIONS, GUIDE),
-        (sorted(layers.AUTOMATIC - {"prev", "in", "i"}), GUIDE),
+        (sorted(forms.AUTOMATIC - {"prev", "in", "i"}), GUIDE),
         (QUANTITIES, GUIDE),
         (CLAIM_KEYS, GUIDE),
     ],

@@ -184,7 +184,7 @@ def test_wall_stands(wall):
     [
         (foreign_imports, "errors", "import yaml"),
         (foreign_imports, "ops.conv", "def f():\n    import numpy"),
-        (foreign_imports, "spec.layers", "from yaml import CSafeLoader"),
+        (foreign_imports, "spec.compile.layers", "from yaml import CSafeLoader"),
         (foreign_imports, "render.table", "import click"),
         (foreign_imports, "cli.main", "import torch"),
         (foreign_imports, "network", "import requests"),

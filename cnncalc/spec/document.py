@@ -11,8 +11,8 @@ from typing import Any, NamedTuple
 from cnncalc.errors import CnncalcError, LimitError, SpecError, SpecErrors, UsageError, quote, suggest
 from cnncalc.ops import OPS
 from cnncalc.spec import claims, reader, zoo
-from cnncalc.spec.compiler import Compiler, check_identifier, compile_library
-from cnncalc.spec.layers import Block, Layer, SideLayers, Slot, check_name
+from cnncalc.spec.compile.forms import Block, Layer, SideLayers, Slot, check_name
+from cnncalc.spec.compile.layers import Compiler, check_identifier, compile_library
 from cnncalc.spec.reader import MappingNode, Scalar, SequenceNode
 from cnncalc.spec.reader import YamlNode as Node
 from cnncalc.spec.zoo import HERE, Found, Root

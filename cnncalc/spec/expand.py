@@ -8,10 +8,7 @@ from cnncalc.errors import ExpressionError, LimitError, SpecError, listing, quot
 from cnncalc.graph.builder import GraphBuilder
 from cnncalc.graph.graph import Graph, Side
 from cnncalc.ops.base import ArgumentError, Op
-from cnncalc.spec.compiler import Compiler, counted
-from cnncalc.spec.document import SpecDocument
-from cnncalc.spec.expressions import Value, describe
-from cnncalc.spec.layers import (
+from cnncalc.spec.compile.forms import (
     Block,
     BlockLayer,
     GroupLayer,
@@ -23,6 +20,9 @@ from cnncalc.spec.layers import (
     StagesLayer,
     check_name,
 )
+from cnncalc.spec.compile.layers import Compiler, counted
+from cnncalc.spec.document import SpecDocument
+from cnncalc.spec.expressions import Value, describe
 from cnncalc.spec.reader import YamlNode as Node
 from cnncalc.values import Shape
 

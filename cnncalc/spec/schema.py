@@ -11,8 +11,8 @@ from typing import Any
 from cnncalc.ops import OPS
 from cnncalc.ops.base import Field, Op
 from cnncalc.spec.claims import BUDGET_KEYS, BYTES, CLAIM_KEYS, COUNTS, QUANTITIES, WORDS
+from cnncalc.spec.compile.forms import MODIFIERS
 from cnncalc.spec.document import LANGUAGE_VERSION, TOP_LEVEL
-from cnncalc.spec.layers import MODIFIERS
 
 Schema = dict[str, Any]
 

@@ -15,9 +15,9 @@ from cnncalc.errors import CnncalcError, format_errors
 from cnncalc.network import Network
 from cnncalc.ops import OPS
 from cnncalc.spec import document
+from cnncalc.spec.compile.forms import MODIFIERS
 from cnncalc.spec.expand import expand
 from cnncalc.spec.expressions import FUNCTIONS
-from cnncalc.spec.layers import MODIFIERS
 from cnncalc.spec.zoo import Found
 
 SPECS = sorted((Path(__file__).resolve().parents[2] / "specs").glob("*/*.yaml"))

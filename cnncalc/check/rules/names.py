@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from cnncalc.check.rules.base import Hit, Rule
 from cnncalc.errors import quote
-from cnncalc.spec.compiler import VARIABLE
-from cnncalc.spec.layers import BlockLayer, GroupLayer, JoinLayer, Layer, OpLayer, StagesLayer
+from cnncalc.spec.compile.forms import BlockLayer, GroupLayer, JoinLayer, Layer, OpLayer, StagesLayer
+from cnncalc.spec.compile.layers import VARIABLE
 from cnncalc.spec.reader import Scalar
 
 if TYPE_CHECKING:

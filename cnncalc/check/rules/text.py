@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 
 from cnncalc.check.rules.base import Hit, Rule
 from cnncalc.ops import OPS
-from cnncalc.spec.compiler import VARIABLE
+from cnncalc.spec.compile.forms import Block, BlockLayer, GroupLayer, JoinLayer, Layer, OpLayer, StagesLayer
+from cnncalc.spec.compile.layers import VARIABLE
 from cnncalc.spec.document import SpecDocument
-from cnncalc.spec.layers import Block, BlockLayer, GroupLayer, JoinLayer, Layer, OpLayer, StagesLayer
 from cnncalc.spec.reader import MappingNode, Scalar, SequenceNode, YamlNode
 
 if TYPE_CHECKING:

@@ -13,7 +13,7 @@ from cnncalc.spec.expressions import Scope, Value
 from cnncalc.spec.reader import NO_SPACE, Scalar, SequenceNode, YamlNode
 
 if TYPE_CHECKING:
-    from cnncalc.spec.compiler import Compiler
+    from cnncalc.spec.compile.layers import Compiler
 
 MODIFIERS = ("name", "from", "when", "repeat", "first", "shared", "inplace")
 #: names that no layer can have, because they mean something in ``from`` and joins

@@ -14,8 +14,7 @@ from cnncalc.errors import CnncalcError, ExpressionError, Hint, LimitError, Spec
 from cnncalc.ops import OPS
 from cnncalc.ops.base import SAME_PADS, ArgumentError, Field, Op
 from cnncalc.spec import expressions
-from cnncalc.spec.expressions import Expression, Scope, Value
-from cnncalc.spec.layers import (
+from cnncalc.spec.compile.forms import (
     AUTOMATIC,
     INPUT_IS_KNOWN,
     MODIFIERS,
@@ -34,6 +33,7 @@ from cnncalc.spec.layers import (
     other_word,
     unknown_follower,
 )
+from cnncalc.spec.expressions import Expression, Scope, Value
 from cnncalc.spec.reader import MappingNode, Scalar, SequenceNode, YamlNode
 
 ARGUMENT_LIMIT = 64
