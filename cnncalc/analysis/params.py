@@ -22,17 +22,17 @@ _NOTHING = (0,) * len(COLUMNS)
 
 def measure(graph: Graph, assumptions: Assumptions) -> dict[str, list[int]]:
     """The columns, a value for every node."""
-    per_kind = graph.per_node(_parameters)
-    rows = [_NOTHING if node.shared is not None else row for node, row in zip(graph.nodes, per_kind, strict=True)]
+    own = graph.per_node(_parameters)
+    rows = [_NOTHING if node.shared is not None else row for node, row in zip(graph.nodes, own, strict=True)]
     return dict(zip(_NAMES, map(list, zip(*rows, strict=True)), strict=True))
 
 
-def _parameters(kind: Signature) -> tuple[int, ...]:
-    op = kind.op
+def _parameters(signature: Signature) -> tuple[int, ...]:
+    op = signature.op
     counts = {"weights": 0, "biases": 0, "norm_params": 0, "other_params": 0}
-    for name, shape in kind.weights.items():
+    for name, shape in signature.weights.items():
         counts[_counted_as(op, name)] += elements(shape)
-    buffers = op.buffers(*kind.inputs)
+    buffers = op.buffers(*signature.inputs)
     running = sum(elements(shape) for name, shape in buffers.items() if name.startswith("running_"))
     return (sum(counts.values()), *counts.values(), sum(map(elements, buffers.values())), running)
 
@@ -40,4 +40,4 @@ def _parameters(kind: Signature) -> tuple[int, ...]:
 def _counted_as(op: Op, tensor: str) -> str:
     if tensor in op.other_parameters:
         return "other_params"
-    return "biases" if op.parameter_kind == "weights" and tensor.endswith("bias") else op.parameter_kind
+    return "biases" if tensor in op.biases else op.parameter_kind

@@ -7,12 +7,13 @@ that weights lie before and that lead to an output. The network's input, buffers
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Final, NamedTuple
 
 from cnncalc.graph.graph import Graph, Signature
-from cnncalc.values import Assumptions, elements
+from cnncalc.ops.base import Product
+from cnncalc.values import Assumptions
 
 #: what is counted: the forward pass, the gradients, or both
 PASSES: Final = ("forward", "backward", "step")
@@ -20,8 +21,6 @@ PASSES: Final = ("forward", "backward", "step")
 TITLES: Final[Mapping[str, str]] = MappingProxyType(
     {"forward": "forward pass", "backward": "backward pass", "step": "training step (forward and backward)"}
 )
-#: operators whose output has nothing of their input
-TAKES_NOTHING: Final = frozenset(("parameter",))
 
 
 class Backward(NamedTuple):
@@ -65,62 +64,6 @@ BACKWARD: Final[Mapping[str, Backward]] = MappingProxyType(
 )
 
 
-class Product(NamedTuple):
-    """A product inside an operator: multiply-accumulates of one sample, and its two operands.
-
-    An operand is ``input``, ``weight``, ``made`` (from weights, inside the operator) or ``buffer``. ``groups`` are
-    those of a convolution.
-    """
-
-    macs: int
-    operands: tuple[str, str]
-    groups: int = 1
-
-
-def _dense(kind: Signature) -> list[Product]:
-    """Operators with one kernel."""
-    macs = kind.op.work(*kind.inputs, kind.output)["mac"]
-    arguments = dict(kind.op.arguments())
-    groups = kind.inputs[0][0] if kind.op.name == "dwconv" else arguments.get("groups", 1)
-    return [Product(macs, ("input", "weight"), groups)]
-
-
-def _attention(kind: Signature) -> list[Product]:
-    tokens, features = kind.inputs[0]
-    return _of_windows(1, tokens, features)
-
-
-def _window_attention(kind: Signature) -> list[Product]:
-    features, height, width = kind.inputs[0]
-    side = dict(kind.op.arguments())["window"]
-    products = _of_windows(-(-height // side) * -(-width // side), side**2, features)
-    offsets = (2 * side - 1) ** 2  # the network that makes position biases runs on each
-    for name, operand in (("cpb_mlp.0.weight", "buffer"), ("cpb_mlp.2.weight", "made")):
-        if name in kind.weights:
-            products.append(Product(offsets * elements(kind.weights[name]), (operand, "weight")))
-    return products
-
-
-def _of_windows(windows: int, tokens: int, features: int) -> list[Product]:
-    """Queries, keys and values; their two products; the output."""
-    return [
-        Product(windows * tokens * 3 * features**2, ("input", "weight")),
-        Product(windows * tokens**2 * features, ("made", "made")),
-        Product(windows * tokens**2 * features, ("made", "made")),
-        Product(windows * tokens * features**2, ("made", "weight")),
-    ]
-
-
-#: the products of every operator that multiplies and accumulates
-PRODUCTS: Final[Mapping[str, Callable[[Signature], list[Product]]]] = MappingProxyType(
-    {
-        **dict.fromkeys(("conv", "dwconv", "conv_transpose", "channel_conv", "linear"), _dense),
-        "attention": _attention,
-        "window_attention": _window_attention,
-    }
-)
-
-
 class Needs(NamedTuple):
     """What training computes at a node: whether the gradient of its output, and whether that of its input."""
 
@@ -135,31 +78,30 @@ def needs(graph: Graph, with_side: bool = False) -> list[Needs]:
     """
     learned: list[bool] = []
     for node in graph.nodes:
-        before = node.op.name not in TAKES_NOTHING and any(learned[index] for index in node.inputs)
+        before = node.op.reads_input and any(learned[index] for index in node.inputs)
         learned.append(bool(graph.signatures[node.signature].weights) or before)
     leads = [False] * len(graph.nodes)
     for index in graph.ends(with_side=True):
         leads[index] = True
     for node in reversed(graph.nodes):
-        if leads[node.index] and node.op.name not in TAKES_NOTHING:
+        if leads[node.index] and node.op.reads_input:
             for index in node.inputs:
                 # a side output that is not counted is not run, but its own rows say what it would cost
                 leads[index] = leads[index] or with_side or node.side is None or graph.nodes[index].side is not None
     found = []
     for node in graph.nodes:
         output = learned[node.index] and leads[node.index]
-        passed = output and node.op.name not in TAKES_NOTHING and any(learned[index] for index in node.inputs)
+        passed = output and node.op.reads_input and any(learned[index] for index in node.inputs)
         found.append(Needs(output, passed))
     return found
 
 
-def gradients(kind: Signature, needed: Needs, convention: Backward) -> tuple[int, int]:
+def gradients(signature: Signature, needed: Needs, convention: Backward) -> tuple[int, int]:
     """Multiply-accumulates of one sample that the convention sees in the gradients of a layer's weights, and in those
     of its values.
     """
     weight = value = 0
-    multiplies = needed.output and kind.op.work(*kind.inputs, kind.output)["mac"]
-    for product in PRODUCTS[kind.op.name](kind) if multiplies else ():
+    for product in _products(signature) or () if needed.output else ():
         if not convention.weightless and "weight" not in product.operands:
             continue
         for operand in product.operands:
@@ -168,6 +110,12 @@ def gradients(kind: Signature, needed: Needs, convention: Backward) -> tuple[int
             elif operand == "made" or (operand == "input" and needed.input):
                 value += product.macs
     return weight, value
+
+
+def _products(signature: Signature) -> tuple[Product, ...] | None:
+    """The products of a layer; None where the operator does not state them."""
+    shapes = (*signature.inputs, signature.output)
+    return signature.op.products(*shapes) if signature.op.work(*shapes)["mac"] else ()
 
 
 def measure(graph: Graph, assumptions: Assumptions) -> dict[str, list[int]]:
@@ -183,8 +131,8 @@ def measure(graph: Graph, assumptions: Assumptions) -> dict[str, list[int]]:
     for node in graph.nodes:
         key = (node.signature, needed[node.index])
         if key not in known:
-            kind = graph.signatures[node.signature]
-            known[key] = [one.weight * sum(gradients(kind, key[1], one)) for one in rules.values()]
+            signature = graph.signatures[node.signature]
+            known[key] = [one.weight * sum(gradients(signature, key[1], one)) for one in rules.values()]
         for column, value in zip(columns.values(), known[key], strict=True):
             column.append(value * node.count * assumptions.batch)
     return columns
@@ -200,9 +148,12 @@ def rule(convention: str, pass_: str, forward: str) -> str:
 
 def refusal(graph: Graph, convention: str) -> str | None:
     """Why the convention has no figure of the network's backward pass; None where it has."""
-    for kind in graph.signatures:
-        if kind.op.name in BACKWARD[convention].unsettled:
-            return f"{kind.op.name}: {BACKWARD[convention].unsettled[kind.op.name]}"
+    for signature in graph.signatures:
+        name = signature.op.name
+        if name in BACKWARD[convention].unsettled:
+            return f"{name}: {BACKWARD[convention].unsettled[name]}"
+        if _products(signature) is None:
+            return f"{name}: the operator does not state the products that its gradients are made of"
     return None
 
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Literal
 
 from cnncalc.errors import ShapeError
 from cnncalc.ops import window
-from cnncalc.ops.base import Lowering, Op, op
+from cnncalc.ops.base import Lowering, Op, Product, op
 from cnncalc.values import Shape, Work, elements, format_shape
 
 if TYPE_CHECKING:
@@ -34,6 +34,16 @@ def _attention_work(tokens: int, features: int, heads: int) -> Work:
     return Work(mac=2 * tokens * tokens * features, cmp=pairs - rows, add=2 * pairs - rows, exp=pairs, div=pairs)
 
 
+def _products(windows: int, tokens: int, features: int) -> tuple[Product, ...]:
+    """Queries, keys and values; their two products; the output."""
+    return (
+        Product(windows * tokens * 3 * features**2, ("input", "weight")),
+        Product(windows * tokens**2 * features, ("made", "made")),
+        Product(windows * tokens**2 * features, ("made", "made")),
+        Product(windows * tokens * features**2, ("made", "weight")),
+    )
+
+
 @op("attention")
 class Attention(Op):
     """Multi-head self-attention (Vaswani et al. 2017).   [t, f] -> [t, f];  in_proj_weight [3f, f], out_proj.weight
@@ -42,6 +52,8 @@ class Attention(Op):
     Multiply-accumulates: ``4*t*f^2`` for the projections, ``2*t^2*f`` for the two products. The queries are scaled
     (t*f multiplications), and each of heads*t rows goes through a softmax.
     """
+
+    biases = ("in_proj_bias", "out_proj.bias")
 
     heads: int
     bias: bool = True
@@ -74,6 +86,9 @@ class Attention(Op):
         mixed = tape.flatten(tape.transpose(tape.matmul(tape.softmax(scores), v), 1, 2), 2)
         return tape.linear(mixed, weights["out_proj.weight"], weights.get("out_proj.bias"))
 
+    def products(self, x: Shape, y: Shape) -> tuple[Product, ...]:
+        return _products(1, *x)
+
     def lowering(self, x: Shape) -> Lowering:
         return Lowering("cnncalc.torch_backend.modules.SelfAttention", (x[1], self.heads, self.bias))
 
@@ -97,6 +112,7 @@ class WindowAttention(Op):
     """
 
     other_parameters = ("relative_position_bias_table", "logit_scale")
+    biases = ("qkv.bias", "proj.bias", "cpb_mlp.0.bias")
 
     heads: int
     window: int
@@ -190,6 +206,14 @@ class WindowAttention(Op):
         y = tape.roll(self._joined(tape, y, x))
         inside = tape.slices(y, 2, (range(height), range(width)))
         return tape.alias(y) if inside is y else tape.contiguous(inside)
+
+    def products(self, x: Shape, y: Shape) -> tuple[Product, ...]:
+        c, h, w = x
+        inside = _products(-(-h // self.window) * -(-w // self.window), self.window**2, c)
+        if self.position != "mlp":
+            return inside
+        hidden = (2 * self.window - 1) ** 2 * _POSITION_WIDTH  # the table of offsets has no gradient
+        return (*inside, Product(2 * hidden, ("buffer", "weight")), Product(hidden * self.heads, ("made", "weight")))
 
     def _partitioned(self, tape: Tape, x: Value) -> Value:
         grid = self.partition == "grid"

@@ -136,6 +136,19 @@ class Tap(NamedTuple):
 #: Each output position reads the same position of its input.
 POINTWISE: tuple[Tap, ...] = ()
 
+
+class Product(NamedTuple):
+    """A product inside an operator: multiply-accumulates of one sample, and its two operands.
+
+    An operand is ``input``, ``weight``, ``made`` (from weights, inside the operator) or ``buffer``. ``groups`` are
+    those of a convolution.
+    """
+
+    macs: int
+    operands: tuple[str, str]
+    groups: int = 1
+
+
 _TYPES = {
     "int": "count",
     "Index": "index",
@@ -163,9 +176,9 @@ class Op(ABC):
     arity: ClassVar[tuple[int, int | None]] = (1, 1)
     #: "layer", or "norm", "activation" (may follow as ``norm:``, ``act:``), or "join"
     role: ClassVar[str] = "layer"
-    #: the kind under which the tensors of ``weights`` count; beside "weights", what is called a bias counts as one
+    #: the column in which the tensors of ``weights`` count; of "weights", ``biases`` count in a column of their own
     parameter_kind: ClassVar[str] = "weights"
-    #: names of the tensors that count under other_params all the same
+    #: names of the tensors that count in other_params all the same
     other_parameters: ClassVar[tuple[str, ...]] = ()
     #: takes ``norm:`` and ``act:``
     takes_norm_act: ClassVar[bool] = False
@@ -173,6 +186,8 @@ class Op(ABC):
     result: ClassVar[str] = "new"
     #: PyTorch can write the result over an input
     can_run_in_place: ClassVar[bool] = False
+    #: what the output is made of is the input; else it takes nothing of it but the batch
+    reads_input: ClassVar[bool] = True
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         values = dict(zip(self.fields, args, strict=False))
@@ -225,6 +240,13 @@ class Op(ABC):
         """Learned tensors by name."""
         return {}
 
+    @property
+    def biases(self) -> tuple[str, ...]:
+        """Names of the tensors of ``weights`` that are biases, and count as such. An operator whose ``parameter_kind``
+        is "weights" says so itself, also of none: a name does not tell (PyTorch's ``bias_ih_l0``, ``in_proj_bias``).
+        """
+        return ()
+
     def buffers(self, *inputs: Any, **_: Any) -> dict[str, Shape]:
         """Tensors that are kept but not learned, by name; ``running_*`` are statistics."""
         return {}
@@ -236,6 +258,12 @@ class Op(ABC):
     @abstractmethod
     def work(self, *inputs_and_output: Any, **_: Any) -> Work:
         """Raw operations for one sample."""
+
+    def products(self, *inputs_and_output: Any, **_: Any) -> tuple[Product, ...] | None:
+        """The products that the multiply-accumulates of ``work`` are: the backward pass has one for each operand that
+        needs a gradient. None where they are not stated, and what the backward pass costs is not known.
+        """
+        return None
 
     def reach(self, *inputs: Any, **_: Any) -> tuple[Tap, ...] | None:
         """A :class:`Tap` per spatial axis, POINTWISE, or None where no spatial axis is left, or where what a value sees
@@ -272,12 +300,14 @@ def op(name: str) -> Callable[[OpClass], OpClass]:
     """Registers an operator under its keyword; the annotations of the class itself, in order, are its fields.
 
     Raises:
-        ValueError: the keyword is taken.
+        ValueError: the keyword is taken, or the operator does not say which of its weights are biases.
     """
 
     def register(cls: OpClass) -> OpClass:
         if name in _REGISTRY:
             raise ValueError(f"operator {name!r} is defined twice: {_REGISTRY[name].__name__}, {cls.__name__}")
+        if cls.weights is not Op.weights and cls.parameter_kind == "weights" and cls.biases is Op.biases:
+            raise ValueError(f"operator {name!r} has weights and does not say which of them are biases")
         fields: dict[str, Field] = {}
         for attribute, annotation in vars(cls).get("__annotations__", {}).items():
             fields[attribute] = _field(attribute, annotation, getattr(cls, attribute, _MISSING))

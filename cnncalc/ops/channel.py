@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from cnncalc.errors import ShapeError
 from cnncalc.ops import window
-from cnncalc.ops.base import Lowering, Op, op
+from cnncalc.ops.base import Lowering, Op, Product, op
 from cnncalc.values import Shape, Work, elements, format_shape
 
 if TYPE_CHECKING:
@@ -86,6 +86,8 @@ class ChannelConv(Op):
     Multiply-accumulates: ``kernel`` per channel, padding included.
     """
 
+    biases = ("bias",)
+
     kernel: int
     bias: bool = True
 
@@ -105,6 +107,9 @@ class ChannelConv(Op):
     def run(self, tape: Tape, x: Value) -> Value:
         row = tape.unsqueeze(tape.flatten(x), 1)
         return tape.view(tape.conv(row, tape.weights["weight"], tape.weights.get("bias"), row.shape), x.shape)
+
+    def products(self, x: Shape, y: Shape) -> tuple[Product, ...]:
+        return (Product(self.work(x, y)["mac"], ("input", "weight")),)
 
     def lowering(self, x: Shape) -> Lowering:
         return Lowering("cnncalc.torch_backend.modules.ChannelConv", (self.kernel, self.bias))

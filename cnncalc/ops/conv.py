@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from cnncalc.errors import ShapeError
 from cnncalc.ops import window
-from cnncalc.ops.base import Lowering, Margin, Op, Pad, Table, Tap, Window, op
+from cnncalc.ops.base import Lowering, Margin, Op, Pad, Product, Table, Tap, Window, op
 from cnncalc.values import Shape, Work, elements
 
 if TYPE_CHECKING:
@@ -26,6 +26,7 @@ class _Convolution(Op):
     """What the forward convolutions share: the window, and one multiply-accumulate per weight and output position."""
 
     takes_norm_act = True
+    biases = ("bias",)
 
     kernel: Window
     stride: Window
@@ -80,6 +81,9 @@ class _Convolution(Op):
     def _convolve(self, tape: Tape, x: Value, shape: Shape) -> Value:
         """What the module of :meth:`_module` does."""
         return tape.conv(x, tape.weights["weight"], tape.weights.get("bias"), shape)
+
+    def products(self, x: Shape, y: Shape) -> tuple[Product, ...]:
+        return (Product(self.work(x, y)["mac"], ("input", "weight"), self._channels(x)[1]),)
 
     def _module(self, x: Shape, kernel: tuple[int, ...], arguments: dict[str, Any]) -> Lowering:
         """The convolution itself."""
@@ -197,6 +201,7 @@ class ConvTranspose(Op):
     """
 
     takes_norm_act = True
+    biases = ("bias",)
 
     out: int
     kernel: Window
@@ -251,6 +256,9 @@ class ConvTranspose(Op):
     def run(self, tape: Tape, x: Value) -> Value:
         shape = self.batched(x)
         return tape.conv(x, tape.weights["weight"], tape.weights.get("bias"), shape)
+
+    def products(self, x: Shape, y: Shape) -> tuple[Product, ...]:
+        return (Product(self.work(x, y)["mac"], ("input", "weight"), self.groups),)
 
     def lowering(self, x: Shape) -> Lowering:
         kernel, stride, pad, output_pad, dilation = self._arguments(x)

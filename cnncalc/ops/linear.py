@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from cnncalc.errors import ShapeError
 from cnncalc.ops import window
-from cnncalc.ops.base import Lowering, Op, op
+from cnncalc.ops.base import Lowering, Op, Product, op
 from cnncalc.values import NO_WORK, Shape, Work, elements, format_shape
 
 if TYPE_CHECKING:
@@ -21,6 +21,7 @@ class Linear(Op):
     """
 
     takes_norm_act = True
+    biases = ("bias",)
 
     out: int
     bias: bool = True
@@ -44,6 +45,9 @@ class Linear(Op):
 
     def run(self, tape: Tape, x: Value) -> Value:
         return tape.linear(x, tape.weights["weight"], tape.weights.get("bias"))
+
+    def products(self, x: Shape, y: Shape) -> tuple[Product, ...]:
+        return (Product(self.work(x, y)["mac"], ("input", "weight")),)
 
     def lowering(self, x: Shape) -> Lowering:
         return Lowering("torch.nn.Linear", (x[-1], self.out), {"bias": self.bias})

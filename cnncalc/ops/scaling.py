@@ -156,6 +156,7 @@ class Constant(Op):
     """
 
     parameter_kind = "other_params"
+    reads_input = False
 
     channels: int
     height: int | None = None

@@ -9,35 +9,16 @@ import pytest
 from cnncalc import UsageError, load
 from cnncalc.analysis.report import Report
 from cnncalc.counting import price
-from cnncalc.counting.backward import BACKWARD, PASSES, PRODUCTS, TITLES, needs
+from cnncalc.counting.backward import BACKWARD, PASSES, TITLES, needs
 from cnncalc.counting.conventions import CONVENTIONS
 from cnncalc.counting.differences import by_convention
 from cnncalc.derivation import Formulas
-from cnncalc.graph.graph import Graph, Signature
-from cnncalc.ops import OPS
+from cnncalc.graph.graph import Graph
 from cnncalc.values import Assumptions
 
 CHAIN = "input: [3, 8, 8]\nlayers:\n  - {conv: 4, kernel: 3, name: a}\n  - {conv: 5, kernel: 3, name: b}\n  - relu\n"
 A, B = 6 * 6 * 4 * 3 * 9, 4 * 4 * 5 * 4 * 9
 NETWORKS = ("resnet18", "googlenet", "mobilenet_v2", "vit_b_16", "swin_t", "swin_v2_t", "lenet5", "unet_small")
-
-
-def kinds() -> list[Signature]:
-    return [
-        Signature(op, inputs, op.shape(*inputs), op.weights(*inputs))
-        for cls in OPS.values()
-        for op, inputs in cls.samples()
-    ]
-
-
-def test_the_products_of_every_operator_are_its_multiply_accumulates() -> None:
-    found = set()
-    for kind in kinds():
-        macs = kind.op.work(*kind.inputs, kind.output)["mac"]
-        if macs:
-            assert sum(product.macs for product in PRODUCTS[kind.op.name](kind)) == macs, kind
-            found.add(kind.op.name)
-    assert found == set(PRODUCTS)
 
 
 def test_by_hand(analyze: Callable[..., Report]) -> None:

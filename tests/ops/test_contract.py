@@ -20,6 +20,7 @@ from cnncalc.ops import (
     OPS,
     activation,
     attention,
+    base,
     channel,
     conv,
     detection,
@@ -77,6 +78,30 @@ def test_sample(op: Op, inputs: tuple[Shape, ...], module: Build) -> None:
 
 
 @each_sample
+def test_products_are_the_multiply_accumulates(op: Op, inputs: tuple[Shape, ...]) -> None:
+    shapes = (*inputs, op.shape(*inputs))
+    assert sum(product.macs for product in op.products(*shapes) or ()) == op.work(*shapes)["mac"]
+    operands = {operand for product in op.products(*shapes) or () for operand in product.operands}
+    assert operands <= {"input", "weight", "made", "buffer"}
+
+
+@each_operator
+def test_biases_are_what_pytorch_calls_so(cls: type[Op], module: Build) -> None:
+    """Of layers whose parameters are weights; a norm's shift counts with its scale."""
+    if cls.parameter_kind != "weights":
+        return
+    sampled: set[str] = set()
+    for op, inputs in cls.samples():
+        with torch.device("meta"):
+            built = module(op, inputs)
+        tensors = named_shapes(built.named_parameters())
+        called = {name for name in tensors if "bias" in name} - set(op.other_parameters)
+        assert called == set(op.biases) & set(tensors)
+        sampled |= called
+    assert sampled == {name for op, _ in cls.samples() for name in op.biases}, "a bias that no sample has is not tested"
+
+
+@each_sample
 def test_reach_has_a_tap_for_each_spatial_axis(op: Op, inputs: tuple[Shape, ...]) -> None:
     taps = op.reach(*inputs)
     if taps:
@@ -117,6 +142,15 @@ def test_views_share_memory_and_nothing_else_does(op: Op, x: Shape, module: Buil
     value = torch.rand(BATCH, *x)
     result = module(op, (x,))(value)
     assert (result.untyped_storage().data_ptr() == value.untyped_storage().data_ptr()) == (op.result == "view")
+
+
+def test_an_operator_with_weights_says_which_are_biases() -> None:
+    class Silent(Op):
+        def weights(self, x: Shape) -> dict[str, Shape]:
+            return {"bias_ih_l0": x}
+
+    with pytest.raises(ValueError, match="operator 'silent' has weights and does not say which of them are biases"):
+        base.op("silent")(Silent)
 
 
 # -- values: the modules that stand in for what PyTorch lacks ------------------------------------------------------
