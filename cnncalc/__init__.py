@@ -82,5 +82,13 @@ def __getattr__(name: str) -> Any:
     return getattr(import_module(f"cnncalc.{_HOMES[name]}"), name)
 
 
+def rendered(function: str, *given: Any) -> Any:
+    """Calls ``MODULE.FUNCTION`` of the room ``render``: how data below it gets a ``str`` without importing it."""
+    from importlib import import_module
+
+    module, _, name = function.partition(".")
+    return getattr(import_module(f"cnncalc.render.{module}"), name)(*given)
+
+
 def __dir__() -> list[str]:
     return list(__all__)

@@ -118,10 +118,11 @@ def escape(text: str) -> str:
     return "".join(c if " " <= c <= "~" else c.encode("unicode_escape", "surrogatepass").decode("ascii") for c in text)
 
 
-def quote(text: str) -> str:
-    """``text`` escaped, cut at 60 characters, in single quotes: how a message cites what a user wrote."""
-    shown = escape(text)
-    return f"'{shown[:57]}...'" if len(shown) > 60 else f"'{shown}'"
+def quote(value: object) -> str:
+    """How a message cites what a user gave: escaped, cut at 60 characters; a text in single quotes."""
+    shown = escape(value if isinstance(value, str) else repr(value))
+    shown = f"{shown[:57]}..." if len(shown) > 60 else shown
+    return f"'{shown}'" if isinstance(value, str) else shown
 
 
 def listing(words: Iterable[str], conjunction: str = "and") -> str:
@@ -142,6 +143,18 @@ def suggest(word: str, candidates: Iterable[str]) -> str | None:
     if near:
         return f"did you mean {listing(near[:5], 'or')}?"
     return f"one of: {', '.join(known)}" if 0 < len(known) <= 5 else None
+
+
+def check_word(what: str, word: object, known: Iterable[str]) -> None:
+    """Refuses a ``word`` that is none of the ``known``, with a suggestion; ``what`` it is stands in the message.
+
+    Raises:
+        UsageError: it is none of them.
+    """
+    names = list(known)
+    if not isinstance(word, str) or word not in names:
+        near = suggest(word, names) if isinstance(word, str) else None
+        raise UsageError(f"unknown {what} {quote(word)}", None, near or f"one of: {', '.join(names)}")
 
 
 def format_error(error: CnncalcError) -> str:

@@ -7,17 +7,13 @@ from functools import cached_property
 from typing import Any
 
 from cnncalc.analysis.report import About, Report
-from cnncalc.counting import backward
-from cnncalc.counting.conventions import CONVENTIONS
-from cnncalc.counting.price import not_reproducible
-from cnncalc.errors import SpecError, UsageError, suggest
+from cnncalc.errors import SpecError, UsageError
 from cnncalc.graph.graph import Graph
 from cnncalc.spec import document, zoo
 from cnncalc.spec.document import SpecDocument
 from cnncalc.spec.expand import expand
-from cnncalc.values import Assumptions, dtype_bytes, format_shape
+from cnncalc.values import Assumptions, format_shape
 
-BATCH_LIMIT = 10**9
 DIMENSION_LIMIT = 2**31 - 1
 
 
@@ -64,41 +60,7 @@ class Network:
             UsageError: an unknown data type, convention or pass, a batch below 1, a convention whose tool counts by
                 what the network does not say, or that counts no backward pass.
         """
-        if isinstance(batch, bool) or not isinstance(batch, int) or not 1 <= batch <= BATCH_LIMIT:
-            raise UsageError(f"batch must be a whole number from 1 to {BATCH_LIMIT:,}, not {batch}")
-        dtype_bytes(dtype)
-        reason = self.not_reproducible(convention, pass_)
-        if reason is not None:
-            message = f"the figure of {convention} is not reproducible for {self.name}: {reason}"
-            raise UsageError(message, hint=f"cnncalc explain {self.name} has the conventions that are")
-        assumptions = Assumptions(batch, dtype, convention, with_side, pass_)
-        return Report(self.graph, assumptions, self.about)
-
-    def not_reproducible(self, convention: str, pass_: str) -> str | None:
-        """Why the convention's figure of a pass is not what its tool prints for this network; None where it is.
-
-        Raises:
-            UsageError: an unknown convention or pass, or a convention that counts no backward pass.
-        """
-        check_counted(convention, pass_)
-        reason = not_reproducible(self.graph, CONVENTIONS[convention])
-        if reason is None and pass_ != "forward":
-            reason = backward.refusal(self.graph, convention)
-        return reason
-
-
-def check_counted(convention: str, pass_: str) -> None:
-    """Refuses what no network can be counted by.
-
-    Raises:
-        UsageError: an unknown convention or pass, with a suggestion, or a convention that counts no backward pass.
-    """
-    for what, name, known in (("convention", convention, CONVENTIONS), ("pass", pass_, backward.PASSES)):
-        if name not in known:
-            raise UsageError(f"unknown {what} '{name}'", hint=suggest(name, known) or f"one of: {', '.join(known)}")
-    if pass_ != "forward" and convention not in backward.BACKWARD:
-        hint = f"conventions that do: {', '.join(backward.BACKWARD)}"
-        raise UsageError(f"{convention} counts no backward pass", hint=hint)
+        return Report(self.graph, Assumptions(batch, dtype, convention, with_side, pass_), self.about)
 
 
 def load(name: str, vars: Mapping[str, Any] | None = None, input: Sequence[int] | None = None) -> Network:

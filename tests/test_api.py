@@ -10,6 +10,7 @@ import pytest
 import cnncalc
 from cnncalc import analysis
 from cnncalc.analysis.report import DESCRIBED, Report, Row
+from cnncalc.cli.main import run
 from cnncalc.values import Assumptions
 
 
@@ -57,6 +58,29 @@ def test_repr():
     assert repr(report.layers[1]) == (
         "<Row stage1.conv_1: conv 3x224x224 -> 64x224x224, 1,792 params, 86,704,128 MACs>"
     )
+
+
+@pytest.mark.parametrize("given", [{}, {"convention": "torch", "batch": 2}, {"with_side": True}])
+def test_str_is_the_table_of_the_command(given, capsys):
+    report = cnncalc.load("googlenet_paper").analyze(**given)
+    options = [f"--{key.replace('_', '-')}" + ("" if value is True else f"={value}") for key, value in given.items()]
+    run(["summary", "googlenet_paper", "-f", "plain", *options])
+    assert str(report) == capsys.readouterr().out.removesuffix("\n")
+
+
+def test_to_pandas(monkeypatch):
+    report = cnncalc.load("googlenet_paper").analyze()
+    monkeypatch.setitem(sys.modules, "pandas", None)
+    with pytest.raises(cnncalc.EnvironmentFailure) as caught:
+        report.to_pandas()
+    assert str(caught.value) == "error: to_pandas needs pandas, which is not installed (hint: pip install pandas)"
+    monkeypatch.undo()
+    pytest.importorskip("pandas")
+    frame = report.to_pandas()
+    assert list(frame.index) == [row.path for row in report.layers]
+    assert list(frame.columns) == [name for name in report.columns if name != "path"]
+    assert frame["params"].sum() == report.totals["params"]
+    assert frame.loc["conv1", "params"] == 7 * 7 * 3 * 64 + 64
 
 
 def test_a_row_has_the_columns_that_type_checkers_know():

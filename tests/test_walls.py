@@ -28,6 +28,7 @@ CORE = (
 ONE_IMPORTER = {
     "yaml": "spec.reader",
     "rich": "render",
+    "pandas": "render",
     "click": "cli",
     "torch": "torch_backend",
     "fvcore": "torch_backend",

@@ -7,10 +7,12 @@ from functools import cached_property, partial
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
-from cnncalc import analysis
-from cnncalc.counting.price import raw
+from cnncalc import __version__, analysis, rendered
+from cnncalc.counting import backward, price
+from cnncalc.counting.conventions import CONVENTIONS
+from cnncalc.errors import UsageError, check_word, quote
 from cnncalc.graph.graph import Graph
-from cnncalc.values import Assumptions, Shape, format_shape
+from cnncalc.values import DTYPES, Assumptions, Shape, format_shape
 
 if TYPE_CHECKING:
     from fractions import Fraction
@@ -42,6 +44,7 @@ FIGURES = (
 
 #: one sample in float32, forward, without side outputs
 USUAL = Assumptions()
+BATCH_LIMIT = 10**9
 
 
 class Claim(Protocol):
@@ -129,7 +132,11 @@ class Row:
 
 class Report:
     """What is known of a graph under stated assumptions. It does not change; every figure is computed when it is first
-    asked for.
+    asked for. ``print(report)`` prints the table of ``cnncalc summary``.
+
+    Raises:
+        UsageError: an unknown data type, convention or pass, a batch below 1, a convention whose tool counts by what
+            the network does not say, or that counts no backward pass.
     """
 
     graph: Graph
@@ -139,7 +146,18 @@ class Report:
     diagnostics: Sequence[Mapping[str, Any]] = ()
 
     def __init__(self, graph: Graph, assumptions: Assumptions = USUAL, about: About | None = None) -> None:
-        self.__dict__.update(graph=graph, _assumed=assumptions, about=about or About(graph.name))
+        about = about or About(graph.name)
+        batch, dtype, convention, with_side, pass_ = assumptions
+        if isinstance(batch, bool) or not isinstance(batch, int) or not 1 <= batch <= BATCH_LIMIT:
+            raise UsageError(f"batch must be a whole number from 1 to {BATCH_LIMIT:,}, not {quote(batch)}")
+        if not isinstance(with_side, bool):
+            raise UsageError(f"with_side must be True or False, not {quote(with_side)}")
+        check_word("data type", dtype, DTYPES)
+        reason = not_reproducible(graph, convention, pass_)
+        if reason is not None:
+            message = f"the figure of {convention} is not reproducible for {about.name}: {reason}"
+            raise UsageError(message, hint=f"cnncalc explain {about.name} has the conventions that are")
+        self.__dict__.update(graph=graph, _assumed=assumptions, about=about)
 
     def __setattr__(self, name: str, value: Any) -> None:
         raise AttributeError(f"a report does not change: {name!r} can't be set")
@@ -147,6 +165,17 @@ class Report:
     def __repr__(self) -> str:
         totals = self.totals
         return f"<Report {self.about.name}: {totals['params']:,} params, {totals['macs']:,} MACs>"
+
+    def __str__(self) -> str:
+        return str(rendered("summary.text", self))
+
+    def to_pandas(self) -> Any:
+        """A ``pandas.DataFrame`` with a row for each of the layers, indexed by path, and a column per figure.
+
+        Raises:
+            EnvironmentFailure: pandas is not installed.
+        """
+        return rendered("frame.of", self)
 
     @cached_property
     def spec(self) -> Mapping[str, Any]:
@@ -217,7 +246,7 @@ class Report:
     def uncounted(self) -> Sequence[str]:
         """The operators that do arithmetic of which the column ``work`` has nothing, in call order."""
         worked: dict[str, int] = {}
-        works, work = self.graph.per_node(raw), self.columns["work"]
+        works, work = self.graph.per_node(price.raw), self.columns["work"]
         for index in self.counted:
             if works[index].counts:
                 keyword = self.graph.nodes[index].op.name
@@ -242,8 +271,6 @@ class Report:
 
     def to_dict(self, command: str = "summary") -> dict[str, Any]:
         """The report as JSON data, ``cnncalc.<command>/1``."""
-        from cnncalc import __version__
-
         return {
             "schema": f"cnncalc.{command}/1",
             "tool": {"name": "cnncalc", "version": __version__},
@@ -259,6 +286,32 @@ class Report:
             "claims": [dict(claim) for claim in self.claims],
             "diagnostics": list(self.diagnostics),
         }
+
+
+def not_reproducible(graph: Graph, convention: str, pass_: str) -> str | None:
+    """Why the convention's figure of a pass is not what its tool prints for the graph; None where it is.
+
+    Raises:
+        UsageError: an unknown convention or pass, or a convention that counts no backward pass.
+    """
+    check_counted(convention, pass_)
+    reason = price.not_reproducible(graph, CONVENTIONS[convention])
+    if reason is None and pass_ != "forward":
+        reason = backward.refusal(graph, convention)
+    return reason
+
+
+def check_counted(convention: str, pass_: str) -> None:
+    """Refuses what no graph can be counted by.
+
+    Raises:
+        UsageError: an unknown convention or pass, with a suggestion, or a convention that counts no backward pass.
+    """
+    check_word("convention", convention, CONVENTIONS)
+    check_word("pass", pass_, backward.PASSES)
+    if pass_ != "forward" and convention not in backward.BACKWARD:
+        hint = f"conventions that do: {', '.join(backward.BACKWARD)}"
+        raise UsageError(f"{convention} counts no backward pass", hint=hint)
 
 
 def plain(value: Any) -> Any:

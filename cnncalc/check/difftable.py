@@ -10,10 +10,10 @@ from typing import Any, NamedTuple
 from cnncalc import units
 from cnncalc.analysis.report import Report
 from cnncalc.check.diff import FIGURES, QUANTITIES, STATUSES, Change, LayerChange, Version
-from cnncalc.errors import escape, listing
+from cnncalc.errors import check_word, escape, listing
 from cnncalc.ops.base import show
 from cnncalc.render import markdown
-from cnncalc.render.table import Heading, Table, check_column
+from cnncalc.render.table import Heading, Table
 
 #: more lines about layers than this are folded away in a pull request
 FOLDED = 8
@@ -149,7 +149,7 @@ def _totals(change: Change, quantities: Sequence[str]) -> Iterator[Line]:
     if not totals:
         return
     for name in quantities:
-        check_column(name, totals, "quantity")
+        check_word("quantity", name, totals)
     for name, (old, new) in totals.items():
         further = quantities == QUANTITIES and change.status == "changed" and old != new and name not in _IMPLIED
         if name == "expected_macs" and (old, new) == totals["macs"]:

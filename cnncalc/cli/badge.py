@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from cnncalc.cli.options import NetworkOptions, SpecName, debug_option, load, network_options, report_of, take_network
-from cnncalc.errors import UsageError, quote
+from cnncalc.errors import UsageError, check_word, quote
 
 FORMATS = ("svg", "json")
 LABEL_LIMIT = 100
@@ -31,12 +31,12 @@ def command(network: str, quantity: str, **given: Any) -> None:
     where there is none.
     """
     from cnncalc.cli.output import target, write_file, write_stdout
-    from cnncalc.render import badge, json, table
+    from cnncalc.render import badge, json
 
     options = take_network(given)
     loaded = load(network, options.set, options.input)
     report = report_of(loaded, options)
-    table.check_column(quantity, report.totals, "quantity")
+    check_word("quantity", quantity, report.totals)
     path = given["output"]
     if path == "":
         raise UsageError("--output takes the name of a file")

@@ -14,7 +14,6 @@ from cnncalc.cli.options import (
     output_options,
     take_network,
     take_output,
-    with_work,
 )
 from cnncalc.errors import UsageError
 
@@ -38,6 +37,7 @@ def command(ctx: click.Context, /, networks: tuple[str, ...], **given: Any) -> N
     from cnncalc import analysis
     from cnncalc.cli.output import emit
     from cnncalc.render import comparison
+    from cnncalc.render.summary import with_work
 
     if len(networks) < 2:
         raise UsageError("compare takes at least two networks", hint="cnncalc compare resnet50 densenet121")

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from cnncalc.cli.options import Columns, Output, network_options, output_options, take_network, take_output, with_work
+from cnncalc.cli.options import Columns, Output, network_options, output_options, take_network, take_output
 from cnncalc.errors import SpecNotFoundError, UsageError, escape, quote
 
 if TYPE_CHECKING:
@@ -178,6 +178,7 @@ def _write(
     """Writes the differences; the exit code."""
     from cnncalc.check import diff, difftable
     from cnncalc.cli.output import emit
+    from cnncalc.render.summary import with_work
 
     columns = given["columns"] or with_work(diff.QUANTITIES, assumed.convention)
     shown = difftable.Shown(columns, given["depth"], given["top"])

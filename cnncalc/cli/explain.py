@@ -82,6 +82,7 @@ def _room(ctx: click.Context) -> int | None:
 
 def _network(loaded: Any, options: Any, chosen: str | None, given: dict[str, Any]) -> int:
     """The network under every convention, or the chosen one; or who counts as a published figure says."""
+    from cnncalc.analysis.report import check_counted
     from cnncalc.cli.output import write_stdout
     from cnncalc.counting.conventions import CONVENTIONS
     from cnncalc.counting.differences import by_convention
@@ -89,7 +90,7 @@ def _network(loaded: Any, options: Any, chosen: str | None, given: dict[str, Any
 
     if given["published"] is not None:
         return _published(loaded, options, chosen, given)
-    loaded.not_reproducible(options.convention, options.pass_)  # refuses an unknown convention or pass
+    check_counted(options.convention, options.pass_)
     report = report_of(loaded, options._replace(convention="macs"))  # which has a figure where the chosen one has none
     counted = by_convention(loaded.graph, options.batch, options.with_side, options.pass_)
     shown = [one for one in counted if chosen in (None, one.convention.name)]

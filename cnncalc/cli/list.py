@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from cnncalc.cli.options import Columns, output_options, take_output, with_work, work_options
-from cnncalc.errors import CnncalcError, ExpressionError, UsageError, format_errors
+from cnncalc.cli.options import Columns, output_options, take_output, work_options
+from cnncalc.errors import CnncalcError, ExpressionError, UsageError, check_word, format_errors
 
 if TYPE_CHECKING:
     from cnncalc.values import Assumptions
@@ -29,10 +29,10 @@ def command(**given: Any) -> int:
     A spec with mistakes is named on standard error; the others are listed, and the exit code is 2.
     """
     from cnncalc import analysis
+    from cnncalc.analysis.report import check_counted
     from cnncalc.cli.output import emit
-    from cnncalc.network import check_counted
     from cnncalc.render import catalog
-    from cnncalc.render.table import check_column
+    from cnncalc.render.summary import with_work
     from cnncalc.spec import expressions
     from cnncalc.values import Assumptions
 
@@ -47,7 +47,7 @@ def command(**given: Any) -> int:
             place = f" at character {error.offset + 1}"
             raise UsageError(f"--filter: {error.message}{place}", None, error.hint) from None
     if given["sort"]:
-        check_column(given["sort"], [*catalog.DESCRIPTIONS, *totals], "sort column")
+        check_word("sort column", given["sort"], [*catalog.DESCRIPTIONS, *totals])
     counted = Assumptions(convention=given["convention"], with_side=given["with_side"], pass_=given["pass_"])
     check_counted(counted.convention, counted.pass_)
     entries, left_out, broken = _entries(counted)
@@ -75,6 +75,7 @@ def _entries(counted: Assumptions) -> tuple[list[dict[str, Any]], dict[str, str]
 
     Libraries of blocks are no networks.
     """
+    from cnncalc.analysis.report import not_reproducible
     from cnncalc.network import Network
     from cnncalc.render import catalog
     from cnncalc.spec import document, zoo
@@ -88,7 +89,7 @@ def _entries(counted: Assumptions) -> tuple[list[dict[str, Any]], dict[str, str]
             if spec.is_library:
                 continue
             network = Network(spec, *expand(spec))
-            reason = network.not_reproducible(counted.convention, counted.pass_)
+            reason = not_reproducible(network.graph, counted.convention, counted.pass_)
             if reason is None:
                 entries.append(catalog.entry(network.analyze(**counted._asdict())))
             else:

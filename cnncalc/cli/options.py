@@ -206,14 +206,6 @@ def report_of(network: Any, options: NetworkOptions) -> Any:
     return network.analyze(options.batch, options.dtype, options.convention, options.with_side, options.pass_)
 
 
-def with_work(columns: tuple[str, ...], convention: str) -> tuple[str, ...]:
-    """The columns a command shows unless told otherwise; with ``work`` too where the convention has no other column."""
-    counted = [i for i, name in enumerate(columns, 1) if name in ("macs", "flops")]
-    if not counted or convention in ("macs", "flops"):
-        return columns
-    return (*columns[: counted[-1]], "work", *columns[counted[-1] :])
-
-
 def torch_backend(module: str, what: str) -> ModuleType:
     """A module of the room that imports PyTorch; ``what`` needs it, in the words of the message.
 

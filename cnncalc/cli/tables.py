@@ -15,7 +15,6 @@ from cnncalc.cli.options import (
     rows_options,
     take_network,
     take_output,
-    with_work,
 )
 
 
@@ -39,6 +38,7 @@ def table_command(name: str, columns: tuple[str, ...], main: str) -> Callable[[C
 def show(command: str, name: str, columns: tuple[str, ...], main: str, given: dict[str, Any]) -> None:
     """Analyses the network and writes its table or JSON."""
     from cnncalc.cli.output import emit
+    from cnncalc.render.summary import with_work
 
     options, output = take_network(given), take_output(given)
     report = analyze(name, options)

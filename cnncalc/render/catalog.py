@@ -8,7 +8,8 @@ from typing import Any
 from cnncalc import units
 from cnncalc.analysis.report import Report, plain
 from cnncalc.counting.backward import rule
-from cnncalc.render.table import WORKED, Heading, Table, check_column, counted_by, rule_of_work
+from cnncalc.errors import check_word
+from cnncalc.render.table import WORKED, Heading, Table, counted_by, rule_of_work
 
 #: what a network is listed with, besides its totals
 DESCRIPTIONS = ("name", "family", "title", "input", "file")
@@ -38,7 +39,7 @@ def table(
     """
     known = [*DESCRIPTIONS, *(figure.name for figure in figures)]
     for name in columns:
-        check_column(name, known)
+        check_word("column", name, known)
     shown = ["name", *(name for name in columns if name != "name")]
     headings = [Heading(name, name, name not in DESCRIPTIONS) for name in shown]
     rows = [[units.cell(item[name]) for name in shown] for item in entries]

@@ -8,8 +8,8 @@ from typing import Any
 from cnncalc import units
 from cnncalc.analysis.report import Report, plain
 from cnncalc.counting.backward import rule
-from cnncalc.errors import listing
-from cnncalc.render.table import WORKED, Heading, Table, captions, check_column, not_counted, rule_of_work
+from cnncalc.errors import check_word, listing
+from cnncalc.render.table import WORKED, Heading, Table, captions, not_counted, rule_of_work
 
 DEFAULT_QUANTITIES = ("params", "macs", "flops", "activations", "depth")
 #: quantities that are compared part by part, where part names match
@@ -48,7 +48,7 @@ def lines(
         UsageError: a quantity that has no total.
     """
     for quantity in (*quantities, *([sort] if sort else [])):
-        check_column(quantity, reports[0].totals, "quantity")
+        check_word("quantity", quantity, reports[0].totals)
     result = [Line("total", quantity, [report.totals[quantity] for report in reports]) for quantity in quantities]
     parts = [_parts(report, depth) for report in reports]
     shared = [part for part in parts[0] if part != "input" and all(part in other for other in parts)]

@@ -9,8 +9,8 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from cnncalc import units
-from cnncalc.errors import Location, UsageError, quote
-from cnncalc.render.table import Heading, Table, check_column, title
+from cnncalc.errors import Location, UsageError, check_word, quote
+from cnncalc.render.table import Heading, Table, title
 
 SCHEMA = "cnncalc.profile/1"
 #: figures of a layer that the table may be sorted by, and their titles
@@ -108,7 +108,7 @@ def check_sort(sort: str, sweep: bool, training: bool) -> None:
     Raises:
         UsageError: with a suggestion.
     """
-    check_column(sort, ("batch", *_RUN_FIGURES) if sweep else _layer_keys(training), "sort column")
+    check_word("sort column", sort, ("batch", *_RUN_FIGURES) if sweep else _layer_keys(training))
 
 
 def _layer_keys(training: bool) -> list[str]:

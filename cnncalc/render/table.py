@@ -7,14 +7,14 @@ by ``units``; the rows always add up to the total.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from cnncalc import units
 from cnncalc.analysis.report import Report
 from cnncalc.counting.backward import TITLES, rule
 from cnncalc.counting.conventions import CONVENTIONS
-from cnncalc.errors import UsageError, listing, suggest
+from cnncalc.errors import check_word, listing
 
 BAR_WIDTH = 10
 #: columns that are work, which a convention counts
@@ -96,13 +96,6 @@ DESCRIPTIONS = {
 }
 
 
-def check_column(name: str, known: Iterable[str], what: str = "column") -> None:
-    """Refuses an unknown column with a suggestion."""
-    names = list(known)
-    if name not in names:
-        raise UsageError(f"unknown {what} '{name}'", hint=suggest(name, names) or f"one of: {', '.join(names)}")
-
-
 def table(report: Report, options: Options, columns: Sequence[Any]) -> Table:
     """The report as a Table; ``columns`` describe the figures (:class:`cnncalc.analysis.columns.Column`).
 
@@ -112,10 +105,10 @@ def table(report: Report, options: Options, columns: Sequence[Any]) -> Table:
     described = {column.name: column for column in columns}
     known = [*DESCRIPTIONS, *described]
     for name in options.columns:
-        check_column(name, known)
+        check_word("column", name, known)
     entries = rows_of(report, options.depth, options.full)
     if options.sort:
-        check_column(options.sort, known, "sort column")
+        check_word("sort column", options.sort, known)
         key = options.sort
         entries.sort(key=lambda entry: _sort_key(value_of(report, described, entry, key)), reverse=True)
     if options.top is not None and len(entries) > options.top:
