@@ -133,6 +133,9 @@ def test_the_schema_of_the_language_tells_operators_from_arguments_of_the_same_n
         "{cnncalc: 1, claims: [{parms: 3}]}",
         "{cnncalc: 1, budget: {params: {most: 3}}}",
         "{cnncalc: 1, input: []}",
+        "{cnncalc: 1, written: {relu: as function}}",
+        "{cnncalc: 1, written: {source: a, relu: as mean}}",
+        "{cnncalc: 1, written: {source: a, relu: {as function: [a, b]}}}",
     ],
 )
 def test_the_schema_of_the_language_marks_mistakes(text):

@@ -2,8 +2,8 @@
 
 A row that stands for a tool gives the tool's figure for the network written with PyTorch's own modules: activations,
 norms, pools and linear layers as ``torch.nn`` has them, joins as ``+`` and ``*``, Swin's attention on functions. The
-figures of a network of the zoo that has an entry in ``programs.PROGRAMS`` are those of that program, torchvision's,
-which writes some operators otherwise (``x.mean`` for the global pool). ``NOT_REPRODUCIBLE`` has the networks of which a
+figures of a network whose spec says how its program is ``written`` are those of that program, which writes some
+operators otherwise (``x.mean`` for the global pool). ``NOT_REPRODUCIBLE`` has the networks of which a
 tool prints another figure or none, ``Convention.unsettled`` the operators for which a tool's figure depends on more
 than a row can say. A figure is that of one sample, times the batch.
 """

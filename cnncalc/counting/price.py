@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from fnmatch import fnmatchcase
 from math import prod
 from types import MappingProxyType
 from typing import Any, NamedTuple
@@ -11,7 +10,6 @@ from typing import Any, NamedTuple
 from cnncalc.analysis.columns import Column
 from cnncalc.counting import backward
 from cnncalc.counting.conventions import CONVENTIONS, NOT_REPRODUCIBLE, Convention, Weights
-from cnncalc.counting.programs import PROGRAMS
 from cnncalc.graph.graph import Graph, Node, Signature
 from cnncalc.values import Assumptions, Shape, Work, elements
 
@@ -271,20 +269,8 @@ _KEEPS_LAYOUT = ("affine", "dropout", "scale", "space_to_depth", "stochastic_dep
 
 def _variants(graph: Graph) -> dict[int, str]:
     """By index, the nodes that are written in a way which some conventions count otherwise."""
-    return {**_by_neighbours(graph), **_by_program(graph)}
-
-
-def _by_program(graph: Graph) -> dict[int, str]:
-    """What the program of the network of that name writes otherwise (``programs.PROGRAMS``)."""
-    if graph.name not in PROGRAMS:
-        return {}
-    written = {variant.split()[0]: (variant, path) for variant, path in PROGRAMS[graph.name].written.items()}
-    found = {}
-    for node in graph.nodes:
-        variant, path = written.get(node.op.name, ("", ""))
-        if variant and fnmatchcase(node.path, path):
-            found[node.index] = variant
-    return found
+    program = graph.program.of(graph.nodes) if graph.program else {}
+    return {**_by_neighbours(graph), **{index: writing for writing, found in program.items() for index in found}}
 
 
 def _by_neighbours(graph: Graph) -> dict[int, str]:

@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from cnncalc.errors import LimitError, ShapeError, SpecError
-from cnncalc.graph.graph import Graph, Input, Node, Place, Side, Signature
+from cnncalc.graph.graph import Graph, Input, Node, Place, Program, Side, Signature
 from cnncalc.ops.base import Op
 from cnncalc.values import Shape, elements, format_shape
 
@@ -141,7 +141,7 @@ class GraphBuilder:
         self.positions[path] = index
         return index
 
-    def finish(self, outputs: Iterable[int], name: str = "") -> Graph:
+    def finish(self, outputs: Iterable[int], name: str = "", program: Program | None = None) -> Graph:
         """The Graph of everything added so far."""
         paths = {**self.positions, **self.paths}
-        return Graph(self.nodes, self._signatures, tuple(outputs), self.sides, paths, self.blocks, name)
+        return Graph(self.nodes, self._signatures, tuple(outputs), self.sides, paths, self.blocks, name, program)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, ClassVar, NamedTuple, Protocol, TypeVar
 
 from cnncalc.errors import Location, ShapeError
@@ -76,6 +77,26 @@ class Node:
         return f"Node({self.index}, {self.path!r}, {self.op!r}, {format_shape(self.shape)})"
 
 
+class Program(NamedTuple):
+    """The program that a network was written as, where it has operators otherwise than as PyTorch's modules.
+
+    ``written`` has, by keyword and one of the operator's ``writings`` ("relu as function"), the paths of the operators
+    that are written so; ``*`` stands for any part of a path.
+    """
+
+    source: str
+    written: Mapping[str, str]
+
+    def of(self, nodes: Sequence[Node]) -> dict[str, list[int]]:
+        """The nodes that are written in each way, by index."""
+        return {
+            writing: [
+                node.index for node in nodes if node.op.name == writing.split()[0] and fnmatchcase(node.path, path)
+            ]
+            for writing, path in self.written.items()
+        }
+
+
 class Side(NamedTuple):
     """An output off the main path: its name, the node it leaves from and the node it ends in."""
 
@@ -95,10 +116,10 @@ class Signature(NamedTuple):
 
 class Graph:
     """Nodes in call order, those that are the network's inputs and outputs, the value that each path of the spec
-    stands for, the names of the blocks by their paths, and the network's name.
+    stands for, the names of the blocks by their paths, the network's name, and the program that it was written as.
     """
 
-    __slots__ = ("blocks", "inputs", "name", "nodes", "outputs", "paths", "sides", "signatures")
+    __slots__ = ("blocks", "inputs", "name", "nodes", "outputs", "paths", "program", "sides", "signatures")
 
     def __init__(
         self,
@@ -109,6 +130,7 @@ class Graph:
         paths: Mapping[str, int],
         blocks: Mapping[str, str],
         name: str = "",
+        program: Program | None = None,
     ) -> None:
         self.nodes = tuple(nodes)
         self.signatures = tuple(signatures)
@@ -118,6 +140,7 @@ class Graph:
         self.paths = paths
         self.blocks = blocks
         self.name = name
+        self.program = program
 
     def operators(self, with_side: bool = True) -> list[Node]:
         """Every node but the inputs, in call order; without ``with_side`` those of side outputs are left out."""

@@ -49,6 +49,7 @@ class _Activation(Op):
 class ReLU(_Activation):
     """max(x, 0).   [*any] -> [*any]"""
 
+    writings = ("as function",)
     unit = Work(cmp=1)
     module = "ReLU"
     can_run_in_place = True

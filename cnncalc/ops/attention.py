@@ -112,6 +112,7 @@ class WindowAttention(Op):
     """
 
     other_parameters = ("relative_position_bias_table", "logit_scale")
+    writings = ("with einsum",)
     biases = ("qkv.bias", "proj.bias", "cpb_mlp.0.bias")
 
     heads: int

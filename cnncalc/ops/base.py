@@ -184,6 +184,8 @@ class Op(ABC):
     takes_norm_act: ClassVar[bool] = False
     #: "new" output, or a "view" of the input that occupies nothing (dropout in evaluation too)
     result: ClassVar[str] = "new"
+    #: how programs write it besides PyTorch's module, where some counters see that: the words after the keyword
+    writings: ClassVar[tuple[str, ...]] = ()
     #: PyTorch can write the result over an input
     can_run_in_place: ClassVar[bool] = False
     #: what the output is made of is the input; else it takes nothing of it but the batch

@@ -51,6 +51,8 @@ class MaxPool(_WindowPool):
     Comparisons: ``prod(kernel) - 1`` per output value.
     """
 
+    writings = ("as function",)
+
     kernel: Window
     stride: Window | None = None
     pad: Pad = 0
@@ -110,6 +112,8 @@ class AvgPool(_WindowPool):
     ``count_include_pad: false`` divides by the input pixels alone; ``pad: same_tf`` always does.
     Per output value: ``prod(kernel) - 1`` additions and one division.
     """
+
+    writings = ("as function",)
 
     kernel: Window
     stride: Window | None = None
@@ -250,6 +254,8 @@ class _AdaptivePool(Op):
 class AdaptiveAvgPool(_AdaptivePool):
     """Mean over bins, to a stated size.   [c, *hw] -> [c, *size];  no parameters."""
 
+    writings = ("as function",)
+
     size: Window
 
     def work(self, x: Shape, y: Shape) -> Work:
@@ -303,6 +309,8 @@ class _GlobalPool(Op):
 @op("global_avgpool")
 class GlobalAvgPool(_GlobalPool):
     """Mean of each channel.   [c, *hw] -> [c, 1, 1];  no parameters."""
+
+    writings = ("as function", "as mean")
 
     def _module(self) -> str:
         return "AdaptiveAvgPool"

@@ -10,7 +10,6 @@ from cnncalc.analysis.report import Report
 from cnncalc.analysis.report import plain as as_json
 from cnncalc.counting.differences import Counted, Difference, parameters
 from cnncalc.counting.price import Term
-from cnncalc.counting.programs import PROGRAMS, Program
 from cnncalc.render import markdown, narrow, plain, waterfall
 from cnncalc.render.table import Heading, Table, captions
 
@@ -46,7 +45,7 @@ def notes(report: Report, counted: Sequence[Counted], side: Mapping[str, int] | 
         convention = one.convention
         known = f"{convention.name} ({convention.source}): {convention.rule}"
         lines.append(known if one.reason is None else f"{convention.name}: {UNKNOWN}: {one.reason}")
-    program = _program(report)
+    program = report.graph.program
     if program is not None:
         lines.append(f"tools' figures are of {program.source}, which has {', '.join(program.written)}")
     ways = _parameters(report, side)
@@ -74,11 +73,6 @@ def to_markdown(first: Table, blocks: Sequence[Table], last: Sequence[str]) -> s
 def macs_of(counted: Sequence[Counted]) -> int:
     """The total of macs, which every waterfall starts from."""
     return next(one.total for one in counted if one.convention.name == "macs")
-
-
-def _program(report: Report) -> Program | None:
-    """The program whose figures the tools' are, if it writes operators otherwise than with modules."""
-    return PROGRAMS.get(report.about.name)
 
 
 def _parameters(report: Report, side: Mapping[str, int] | None) -> dict[str, int]:
@@ -132,7 +126,7 @@ def payload(
     """``cnncalc.explain/1`` of a network; ``convention`` is the one that was asked for."""
     from cnncalc import __version__
 
-    program = _program(report)
+    program = report.graph.program
     return {
         "schema": "cnncalc.explain/1",
         "tool": {"name": "cnncalc", "version": __version__},

@@ -15,6 +15,7 @@ from cnncalc.spec.compile.forms import Block, Layer, SideLayers, Slot, check_nam
 from cnncalc.spec.compile.layers import Compiler, check_identifier, compile_library
 from cnncalc.spec.reader import MappingNode, Scalar, SequenceNode
 from cnncalc.spec.reader import YamlNode as Node
+from cnncalc.spec.written import Written
 from cnncalc.spec.zoo import HERE, Found, Root
 
 LANGUAGE_VERSION = 1
@@ -23,10 +24,12 @@ CHAIN_LIMIT = 8
 VARIABLE_LIMIT = 256
 TOP_LEVEL = (
     "cnncalc", "name", "title", "source", "notes", "extends", "uses", "input", "vars", "defaults", "blocks", "layers",
-    "side", "outputs", "claims", "facts", "budget", "lint",
+    "side", "outputs", "written", "claims", "facts", "budget", "lint",
 )  # fmt: skip
 #: what a spec does not take from its base
-OWN = frozenset({"cnncalc", "name", "title", "source", "notes", "extends", "claims", "facts", "budget", "lint"})
+OWN = frozenset(
+    {"cnncalc", "name", "title", "source", "notes", "extends", "written", "claims", "facts", "budget", "lint"}
+)
 _TEXTS = ("name", "title", "source", "notes", "extends")
 
 Entries = Mapping[str, tuple[Scalar, Node]]
@@ -51,6 +54,7 @@ class SpecDocument:
     __slots__ = (
         "blocks", "budget", "claims", "compiler", "facts", "family", "file", "files", "input", "is_library", "layers",
         "libraries", "lint_ignored", "name", "notes", "outputs", "parts", "path", "sides", "source", "title", "vars",
+        "written",
     )  # fmt: skip
 
     def __init__(self) -> None:
@@ -64,6 +68,7 @@ class SpecDocument:
         self.layers: list[Layer] = []
         self.sides: list[SideLayers] = []
         self.outputs: tuple[Slot, ...] = ()
+        self.written: Written | None = None
         self.blocks: dict[str, Block] = {}
         self.libraries: list[SpecDocument] = []
         self.compiler: Compiler
@@ -206,6 +211,8 @@ class _Loader:
         self.sides(document, merged, known)
         if "outputs" in merged:
             document.outputs = self.guard(partial(compiler.references, merged["outputs"][1], known, "outputs"), ())
+        if "written" in merged:
+            document.written = self.guard(partial(Written, merged["written"][1]), None)
         document.claims = claims.read_claims(_value(merged, "claims"), self.errors)
         document.facts = claims.read_facts(_value(merged, "facts"), self.errors)
         document.budget = claims.read_budget(_value(merged, "budget"), self.errors)

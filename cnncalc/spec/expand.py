@@ -119,7 +119,10 @@ def expand(
     """
     try:
         expander = _Expander(document, {**document.vars, **(variables or {})})
-        return expander.graph(input), expander.variables[document.compiler]
+        graph = expander.graph(input)
+        if document.written and not variables and input is None:  # which can leave operators out
+            document.written.check(graph.nodes)
+        return graph, expander.variables[document.compiler]
     except RecursionError:
         place = (document.layers or [Layer(document.parts[0])])[0].location
         raise LimitError("blocks and joins are nested too deep", place) from None
@@ -161,7 +164,7 @@ class _Expander:
         for side in document.sides:
             self.side(side, scope)
         outputs = [self.resolve(slot, scope)[1] for slot in document.outputs] or [last]
-        return builder.finish(outputs, document.name)
+        return builder.finish(outputs, document.name, document.written.program if document.written else None)
 
     def _input_shape(self, node: Node, values: dict[str, Value]) -> Shape:
         sizes = []

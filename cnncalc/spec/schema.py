@@ -87,11 +87,21 @@ def _top_level() -> dict[str, Schema]:
         "layers": {"anyOf": [_LAYERS, continued]},
         "side": {"type": "object", "additionalProperties": side},
         "outputs": _NAMES,
+        "written": _written(),
         "claims": {"type": "array", "items": claim},
         "facts": {"type": "array", "items": {"type": "object", "required": ["source"]}},
         "budget": _closed(budgets),
         "lint": _closed({"ignore": {"type": ["array", "string"]}}),
     }  # fmt: skip
+
+
+def _written() -> Schema:
+    ways: dict[str, Schema] = {
+        name: {"anyOf": [{"enum": list(op.writings)}, _closed(dict.fromkeys(op.writings, _TEXT))]}
+        for name, op in OPS.items()
+        if op.writings
+    }
+    return _closed({"source": _TEXT, **ways}, ["source"])
 
 
 def _closed(properties: dict[str, Schema], required: list[str] | None = None) -> Schema:

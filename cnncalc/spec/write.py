@@ -79,6 +79,12 @@ class _Writer:
             lines += [f"{_INDENT * 2}layers:", *(_INDENT * 2 + line for line in inner)]
         if graph.outputs != (last,):
             lines += ["", f"outputs: [{', '.join(map(self.path, graph.outputs))}]"]
+        if graph.program:
+            lines += ["", "written:", f"{_INDENT}source: {_text(graph.program.source)}"]
+            for writing, found in graph.program.of(graph.nodes).items():
+                keyword, _, way = writing.partition(" ")
+                path = graph.program.written[writing]
+                lines += [f"{_INDENT}{keyword}: {way if path == '*' else f'{{{way}: {_text(path)}}}'}"] if found else []
         return "\n".join(lines) + "\n"
 
     def sequence(self, nodes: Sequence[Node], scope: tuple[str, ...], current: int) -> tuple[list[str], int]:

@@ -17,11 +17,11 @@ import pytest
 import cnncalc
 from cnncalc.counting import price
 from cnncalc.counting.conventions import CONVENTIONS, NOT_REPRODUCIBLE, QUANTITIES, VARIANTS
-from cnncalc.counting.programs import PROGRAMS
 from cnncalc.errors import UsageError
 from cnncalc.graph.graph import Graph
 from cnncalc.ops import OPS
-from cnncalc.spec import zoo
+from cnncalc.spec import document, zoo
+from cnncalc.spec.expand import expand
 from cnncalc.values import WORK_UNITS, Assumptions
 
 REFERENCE = Path(__file__).resolve().parent.parent / "reference" / "tools.json"
@@ -101,9 +101,13 @@ def test_a_needless_entry_is_found() -> None:
     assert disagreement("torchprofile", "vit_b_16", figure) == "vit_b_16 is listed, but torchprofile's figure is equal"
 
 
-def unnamed(graph: Graph) -> Graph:
-    """The graph under no name of the zoo."""
-    return Graph(graph.nodes, graph.signatures, graph.outputs, graph.sides, graph.paths, graph.blocks)
+#: the networks of the zoo whose program has operators otherwise than as modules
+PROGRAMS = [name for name in NETWORKS if "\nwritten:" in Path(zoo.names()[name]).read_text(encoding="utf-8")]
+
+
+def in_modules(graph: Graph) -> Graph:
+    """The graph, written with PyTorch's modules."""
+    return Graph(graph.nodes, graph.signatures, graph.outputs, graph.sides, graph.paths, graph.blocks, graph.name)
 
 
 #: what the program of a network adds to the figure of its modules, by tool; sizes are (channels * height * width)
@@ -133,23 +137,38 @@ DIFFERENCES = [
 
 
 @pytest.mark.parametrize(("name", "tool", "difference"), DIFFERENCES)
-def test_a_network_of_another_name_is_written_with_modules(name: str, tool: str, difference: int) -> None:
-    modules = sum(priced(tool, unnamed(network(name).graph)))
+def test_a_network_whose_spec_says_nothing_is_written_with_modules(name: str, tool: str, difference: int) -> None:
+    modules = sum(priced(tool, in_modules(network(name).graph)))
     assert modules + difference == NETWORKS[name]["tools"][tool]
+
+
+@pytest.mark.parametrize("name", ["vgg16", "inception_v3"])
+def test_no_figure_depends_on_the_networks_name(name: str) -> None:
+    text = Path(network(name).document.path or "").read_text(encoding="utf-8")
+    assert f"\nname: {name}\n" in text
+    renamed = document.load(zoo.Found("<test>", text.replace(f"\nname: {name}\n", "\nname: mynet\n").encode(), None))
+    graph, _ = expand(renamed)
+    assert graph.name == "mynet"
+    for tool in TOOLS:
+        assert sum(priced(tool, graph)) == NETWORKS[name]["tools"][tool]
 
 
 @pytest.mark.parametrize("name", PROGRAMS)
 def test_what_a_program_writes_is_in_its_network(name: str) -> None:
     graph = network(name).graph
-    written = PROGRAMS[name].written
-    assert len({variant.split()[0] for variant in written}) == len(written), "one way for each keyword"
-    assert set(written) <= set(VARIANTS)
-    assert set(written) <= {names[0] for _, _, names, _, _ in price.groups(graph, with_side=True)}
+    assert graph.program
+    assert set(graph.program.written) <= set(VARIANTS)
+    assert set(graph.program.written) <= {names[0] for _, _, names, _, _ in price.groups(graph, with_side=True)}
 
 
 def test_programs_are_of_networks_that_were_measured() -> None:
-    assert set(PROGRAMS) <= set(zoo.names())
-    assert set(PROGRAMS) - set(NETWORKS) == set()
+    written = {name for name, path in zoo.names().items() if "\nwritten:" in Path(path).read_text(encoding="utf-8")}
+    assert written == set(PROGRAMS)
+
+
+def test_every_way_of_writing_has_a_use() -> None:
+    ways = {f"{name} {way}" for name, op in OPS.items() for way in op.writings}
+    assert ways <= set(VARIANTS)
 
 
 @pytest.mark.parametrize("name", PROGRAMS)

@@ -362,6 +362,18 @@ SPECS = [
     (NET + 'layers: [{conv: 3, kernel: 1, name: a}]\noutputs: [b]', "4:11: no earlier layer is named 'b' (hint: one of: a, prev)"),
     (NET + 'layers: [{conv: 3, kernel: 1, name: a}]\noutputs: {a: 1}', "4:10: outputs must be a word, not a mapping"),
     (NET + 'layers: [{conv: 3, kernel: 1, name: a}]\noutputs: []', "4:10: outputs names no layer"),
+    # written
+    (NET + 'layers: [relu]\nwritten: as function', "4:10: written must be a mapping, not text (hint: as in 'written: {source: FILE, relu: as function, maxpool: {as function: stem.*}}')"),
+    (NET + 'layers: [relu]\nwritten: {relu: as function}', "4:10: written needs a source: the program that writes the network so (hint: as in 'written: {source: FILE, relu: as function, maxpool: {as function: stem.*}}')"),
+    (NET + 'layers: [relu]\nwritten: {source: [], relu: as function}', "4:19: source must be text: the program that writes the network so (hint: as in 'written: {source: FILE, relu: as function, maxpool: {as function: stem.*}}')"),
+    (NET + 'layers: [relu]\nwritten: {source: a, rleu: as function}', "4:22: unknown operator 'rleu' (hint: did you mean relu?)"),
+    (NET + 'layers: [relu]\nwritten: {source: a, linear: as function}', "4:22: linear is written in one way (hint: written in several: relu, window_attention, flatten, maxpool, avgpool, adaptive_avgpool, global_avgpool)"),
+    (NET + 'layers: [relu]\nwritten: {source: a, relu: as functoin}', "4:28: relu is not written 'as functoin' (hint: did you mean as function?)"),
+    (NET + 'layers: [relu]\nwritten: {source: a, global_avgpool: by hand}', "4:38: global_avgpool is not written 'by hand' (hint: one of: as function, as mean)"),
+    (NET + 'layers: [relu]\nwritten: {source: a, relu: [as function]}', "4:28: how relu is written must be text, or a text and a path (hint: as in 'written: {source: FILE, relu: as function, maxpool: {as function: stem.*}}')"),
+    (NET + 'layers: [relu]\nwritten: {source: a, relu: {as function: [a]}}', "4:28: how relu is written must be text, or a text and a path (hint: as in 'written: {source: FILE, relu: as function, maxpool: {as function: stem.*}}')"),
+    (NET + 'layers: [{relu: [], name: a}, relu]\nwritten: {source: a, relu: {as function: b*}}', "4:42: no relu has the path 'b*' (hint: it has a and relu1)"),
+    (NET + 'layers: [relu]\nwritten: {source: a, flatten: behind an adaptive pool}', "4:31: the network has no flatten"),
     # uses
     ('cnncalc: 1\nuses: {a: 1}\ninput: [3, 32, 32]\nlayers: [relu]', "2:7: uses is a list of names"),
     ('cnncalc: 1\nuses: [blocks_es]\ninput: [3, 32, 32]\nlayers: [relu]', "2:8: no spec is named 'blocks_es' (hint: did you mean blocks_se?)"),

@@ -33,6 +33,8 @@ def test_every_network_counts_the_same(name: str) -> None:
         if column not in ("file", "line"):
             assert list(two.columns[column]) == list(one.columns[column]), column
     assert two.totals == one.totals
+    programs = [(one.program.source, one.program.of(one.nodes)) for one in (first.graph, second.graph) if one.program]
+    assert programs[:1] == programs[1:]
     assert written(second) == text
 
 
