@@ -117,6 +117,7 @@ class Session:
         self._claims_only = claims_only
         self._earlier = earlier
         self._others: dict[str, Subject] = {}
+        self._memo = document.Memo()
 
     def again(self) -> Session:
         """The same configuration, with nothing read yet."""
@@ -128,7 +129,7 @@ class Session:
             found = zoo.find_base(name, path)
             key = found.path or name
             if key not in self._others:
-                self._others[key] = Subject(document.load(found), self)
+                self._others[key] = Subject(document.load(found, memo=self._memo), self)
             return self._others[key]
         except CnncalcError as error:
             first = error.errors[0]
@@ -143,7 +144,7 @@ class Session:
         try:
             found = zoo.find(path)
             file = found.name
-            spec = document.load(found)
+            spec = document.load(found, memo=self._memo)
             name, files = spec.name, spec.files
             subject = Subject(spec, self)
             if not spec.is_library:
@@ -183,7 +184,7 @@ class Session:
         tree = self._earlier[1]
         try:
             found = zoo.find(tree.path(spec.path), tree.root)
-            return Subject(document.load(found, tree.root), self).report(budget.options)
+            return Subject(document.load(found, tree.root, self._memo), self).report(budget.options)
         except CnncalcError:
             return None
 

@@ -78,26 +78,44 @@ class SpecDocument:
         self.lint_ignored: tuple[str, ...] = ()
 
 
-def load(found: Found, root: Root = HERE) -> SpecDocument:
+class Memo:
+    """What many specs have in common, read and compiled once: whoever loads many makes one and hands it to each load.
+
+    Trees are kept by a file's name and bytes, so none gets old; libraries that take in no other file, by their tree.
+    """
+
+    __slots__ = ("libraries", "trees")
+
+    def __init__(self) -> None:
+        self.trees: dict[tuple[str, bytes], MappingNode] = {}
+        self.libraries: dict[tuple[MappingNode, str | None], SpecDocument] = {}
+
+
+def load(found: Found, root: Root = HERE, memo: Memo | None = None) -> SpecDocument:
     """The document of a spec that :func:`cnncalc.spec.zoo.find` found; ``root`` is where it looks up what it names.
 
     Raises:
         SpecError: one problem, or a :class:`SpecErrors` with all that are independent.
     """
-    return _Loader(root).document(_open(found, ()))
-
-
-def _open(found: Found, chain: tuple[str, ...]) -> _File:
-    return _File(reader.read(found.data, found.name), found.path, chain)
+    loader = _Loader(root, memo or Memo())
+    return loader.document(loader.open(found, ()))
 
 
 class _Loader:
     """Loads one spec: counts the files, collects the problems."""
 
-    def __init__(self, root: Root) -> None:
+    def __init__(self, root: Root, memo: Memo) -> None:
         self.root = root
+        self.memo = memo
         self.files: list[str] = []
         self.errors: list[CnncalcError] = []
+
+    def open(self, found: Found, chain: tuple[str, ...]) -> _File:
+        key = (found.name, found.data)
+        tree = self.memo.trees.get(key)
+        if tree is None:
+            tree = self.memo.trees[key] = reader.read(found.data, found.name)
+        return _File(tree, found.path, chain)
 
     def document(self, file: _File) -> SpecDocument:
         document = self.compile(file)
@@ -156,7 +174,7 @@ class _Loader:
         if len(file.chain) >= CHAIN_LIMIT:
             raise LimitError(f"extends and uses go more than {CHAIN_LIMIT} levels deep", node.location)
         try:
-            opened = _open(found, chain)
+            opened = self.open(found, chain)
             self.check_top_level(opened)
         except CnncalcError as error:
             raise _included(error, node) from None
@@ -302,7 +320,7 @@ class _Loader:
                 continue
             try:
                 file = self.chain_to(item, item.text, part)
-                library = self.compile(file)
+                library = self.library(file)
                 if not library.is_library:
                     message = f"{quote(item.text)} has layers, so it is a network and no library of blocks"
                     raise item.error(message, "move the blocks to a file without layers, or use extends")
@@ -316,6 +334,17 @@ class _Loader:
                 document.libraries.append(library)
             except CnncalcError as error:
                 self.errors.append(error)
+
+    def library(self, file: _File) -> SpecDocument:
+        """The compiled library, from the memo where that has it."""
+        key = (file.root, file.path)
+        library = self.memo.libraries.get(key)
+        if library is None:
+            problems = len(self.errors)
+            library = self.compile(file)
+            if len(self.errors) == problems and not {"uses", "extends"} & file.root.entries.keys():
+                self.memo.libraries[key] = library
+        return library
 
     def defaults(self, parts: Sequence[Entries]) -> dict[str, MappingNode]:
         """Arguments per operator, merged by name over the file and its bases; each is one that the operator has."""
