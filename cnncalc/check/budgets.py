@@ -6,20 +6,18 @@ import os
 from collections.abc import Mapping, Sequence
 from fnmatch import fnmatchcase
 from fractions import Fraction
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 from cnncalc import units
 from cnncalc.analysis import COLUMNS
 from cnncalc.analysis.report import Report, plain
 from cnncalc.check.claims import figure_text
 from cnncalc.check.model import Finding, JudgedBudget
+from cnncalc.check.subject import Subject
 from cnncalc.errors import CnncalcError
 from cnncalc.spec.claims import BYTES, MEMORY, Budget, read_figure
 from cnncalc.spec.document import SpecDocument
 from cnncalc.values import Assumptions
-
-if TYPE_CHECKING:
-    from cnncalc.check.session import Subject
 
 #: layers that a message about a broken limit names: of the figure, and of its growth
 HEAVIEST = 5

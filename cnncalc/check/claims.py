@@ -4,17 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from fractions import Fraction
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from cnncalc import units
 from cnncalc.analysis import COLUMNS
 from cnncalc.analysis.report import plain
 from cnncalc.check.model import Finding, JudgedClaim
+from cnncalc.check.subject import Subject
 from cnncalc.errors import CnncalcError, UsageError, quote, suggest
 from cnncalc.spec.claims import BYTES, MEMORY, Claim, Figure
-
-if TYPE_CHECKING:
-    from cnncalc.check.session import Subject
 
 _SUMMED = frozenset(column.name for column in COLUMNS if column.total == "sum")
 
@@ -59,7 +57,7 @@ def measure(subject: Subject, claim: Claim) -> Any:
     if at is not None and at not in subject.paths:
         raise UsageError(f"no layer, block or stage is at {quote(at)}", hint=suggest(at, subject.paths))
     if claim.quantity == "shape":
-        graph = subject.network(options.get("input")).graph
+        graph = subject.graph(options.get("input"))
         return graph.nodes[graph.paths[at] if at else graph.outputs[0]].shape
     report = subject.report(options)
     if claim.quantity == "receptive_field":
@@ -93,7 +91,7 @@ def _field(subject: Subject, claim: Claim, report: Any) -> tuple[int, ...]:
     if at is None:
         found = next((fields[index] for index in reversed(report.counted) if fields[index]), None)
     else:
-        found = fields[subject.network(claim.options.get("input")).graph.paths[at]]
+        found = fields[subject.graph(claim.options.get("input")).paths[at]]
     if not found:
         raise UsageError(f"no receptive field is known {f'at {quote(at)}' if at else 'in this network'}")
     return tuple(found)

@@ -13,11 +13,11 @@ from cnncalc.analysis.report import Report, plain
 from cnncalc.check.model import Finding, spec_findings
 from cnncalc.check.session import specs_in
 from cnncalc.errors import CnncalcError, Location, SpecError, UsageError
-from cnncalc.network import Network
 from cnncalc.render.table import counted_by
 from cnncalc.spec import document, zoo
 from cnncalc.spec.expand import expand
 from cnncalc.spec.zoo import HERE, Found, Root
+from cnncalc.values import Assumptions
 
 #: quantities whose totals are shown
 QUANTITIES = ("params", "macs", "flops", "activations", "activation_bytes", "buffers", "depth")
@@ -41,7 +41,7 @@ class Assumed(NamedTuple):
 
 
 class Version(NamedTuple):
-    """One version of a spec: the network's figures, or why there are none.
+    """One version of a spec: its network's figures, or why there are none.
 
     ``kind`` is ``network``, ``library`` or ``broken``; ``file`` is what messages call it, ``files`` the paths of all
     that was read.
@@ -50,7 +50,6 @@ class Version(NamedTuple):
     name: str
     file: str
     kind: str
-    network: Network | None
     report: Report | None
     findings: tuple[Finding, ...]
     files: tuple[str, ...]
@@ -154,10 +153,10 @@ def read(place: str | Found, assumed: Assumed, root: Root = HERE) -> Version:
             place = zoo.find(os.path.join(os.path.dirname(path) or os.curdir, os.path.basename(path)), root)
         spec = document.load(place._replace(name=file), root)
     except CnncalcError as error:
-        return Version(name, file, "broken", None, None, tuple(spec_findings(error, name, file)), files)
+        return Version(name, file, "broken", None, tuple(spec_findings(error, name, file)), files)
     name, files = spec.name, spec.files
     if spec.is_library:
-        return Version(name, file, "library", None, None, (), files)
+        return Version(name, file, "library", None, (), files)
     given = {}
     for assignment in assumed.set:
         try:
@@ -166,11 +165,11 @@ def read(place: str | Found, assumed: Assumed, root: Root = HERE) -> Version:
             raise UsageError(error.message, Location(file, 1, 1), error.advice) from None
         given[variable] = node
     try:
-        network = Network(spec, *expand(spec, given, assumed.input))
+        graph, _ = expand(spec, given, assumed.input)
     except SpecError as error:
-        return Version(name, file, "broken", None, None, tuple(spec_findings(error, name, file)), files)
-    report = network.analyze(assumed.batch, assumed.dtype, assumed.convention, assumed.with_side, assumed.pass_)
-    return Version(name, file, "network", network, report, (), files)
+        return Version(name, file, "broken", None, tuple(spec_findings(error, name, file)), files)
+    counted = Assumptions(assumed.batch, assumed.dtype, assumed.convention, assumed.with_side, assumed.pass_)
+    return Version(name, file, "network", Report(graph, counted), (), files)
 
 
 def changes(
@@ -253,13 +252,13 @@ class _Row(NamedTuple):
 
 
 def _rows(version: Version) -> dict[int, _Row]:
-    network, report = version.network, version.report
-    if network is None or report is None:
+    report = version.report
+    if report is None:
         return {}
     columns = report.columns
     paths, shared = columns["path"], columns["shared_with"]
     figures = list(zip(*(columns[figure] for figure in FIGURES), strict=True))
-    nodes, kinds = network.graph.nodes, network.graph.signatures
+    nodes, kinds = report.graph.nodes, report.graph.signatures
     arguments = [tuple(kind.op.arguments()) for kind in kinds]
     return {
         index: _Row(

@@ -242,7 +242,7 @@ def _together(change: Change, layer: LayerChange, around: tuple[set[str], set[st
 
 def _prefixes(version: Version | None) -> set[str]:
     """Every path of a version, and of all that stands around one."""
-    paths = version.network.graph.paths if version and version.network else ()
+    paths = version.report.graph.paths if version and version.report else ()
     split = [path.split(".") for path in paths]
     return {".".join(names[:i]) for names in split for i in range(1, len(names) + 1)}
 

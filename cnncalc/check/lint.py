@@ -4,15 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Set
 from types import MappingProxyType
-from typing import TYPE_CHECKING
 
 from cnncalc.check.model import Finding
 from cnncalc.check.rules import fields, names, text, weights, windows, wiring
 from cnncalc.check.rules.base import Hit, Rule
+from cnncalc.check.subject import Subject
 from cnncalc.errors import Location
-
-if TYPE_CHECKING:
-    from cnncalc.check.session import Subject
 
 _FILES = (windows, fields, weights, wiring, names, text)
 

@@ -5,19 +5,22 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from fractions import Fraction
 from typing import NamedTuple
 
 from cnncalc.analysis import params
+from cnncalc.analysis.report import Report
 from cnncalc.counting.conventions import CONVENTIONS
 from cnncalc.counting.differences import parameters
 from cnncalc.counting.price import groups, not_reproducible, terms
 from cnncalc.errors import CnncalcError, UsageError, quote
-from cnncalc.network import Network
+from cnncalc.graph.graph import Graph
 from cnncalc.spec import document, zoo
 from cnncalc.spec.claims import read_figure
+from cnncalc.spec.document import SpecDocument
 from cnncalc.spec.expand import expand
-from cnncalc.values import Assumptions
+from cnncalc.values import Assumptions, Shape
 
 #: sides of square inputs that networks are commonly published at
 SIDES = (224, 256, 299, 320, 331, 384, 448)
@@ -37,13 +40,20 @@ class Match(NamedTuple):
     off: float
 
 
-def who_counts(printed: str, network: Network, assignments: Sequence[str] = ()) -> tuple[list[Match], bool]:
+def who_counts(
+    printed: str, spec: SpecDocument, graph: Graph, assignments: Sequence[str] = ()
+) -> tuple[list[Match], bool]:
     """The ways of counting that agree with a printed figure to its digits, nearest first; whether any does.
 
     Looked at are every convention that is reproducible, and every way of counting parameters (bytes of them, for a
     figure in bytes): of the network on its own input and on common ones, of its variants on theirs; and the figure is
     read with K, M and G as powers of 1024 too. Without any that agrees, the nearest three are returned.
-    ``assignments`` are the ``NAME=VALUE`` that the network was loaded with; on other inputs they hold as well.
+
+    Args:
+        printed: the figure as it is published: ``4.1G``, ``98MB``.
+        spec: the network's spec.
+        graph: the spec expanded on the input, and with the ``assignments``, that are asked about.
+        assignments: ``NAME=VALUE`` for variables of the spec; on other inputs they hold as well.
 
     Raises:
         UsageError: what is printed is no figure.
@@ -57,11 +67,11 @@ def who_counts(printed: str, network: Network, assignments: Sequence[str] = ()) 
         readings.append((", in 1024s", binary))
     ways = _in_bytes if printed.endswith("B") else _counts
     found: dict[tuple[str, str, int], tuple[Match, bool]] = {}
-    for one in _forms(network, assignments):
+    for one in _forms(spec, graph, assignments):
         for rule, total in ways(one):
             for suffix, reading in readings:
                 off = float(Fraction(total) / reading.value - 1)
-                match = Match(one.name, rule + suffix, one.input, total, off)
+                match = Match(one.name, rule + suffix, _input(one), total, off)
                 agrees = abs(total - reading.value) <= reading.half_digit
                 found.setdefault((one.name, match.rule, total), (match, agrees))  # the first input says it for all
     ranked = sorted(found.values(), key=lambda pair: abs(pair[0].off))
@@ -69,26 +79,24 @@ def who_counts(printed: str, network: Network, assignments: Sequence[str] = ()) 
     return (agreeing, True) if agreeing else ([match for match, _ in ranked[:NEAREST]], False)
 
 
-def _forms(network: Network, assignments: Sequence[str]) -> Iterator[Network]:
+def _input(graph: Graph) -> Shape:
+    return graph.nodes[graph.inputs[0]].shape
+
+
+def _forms(spec: SpecDocument, graph: Graph, assignments: Sequence[str]) -> Iterator[Graph]:
     """The network, on other inputs, and its variants."""
-    yield network
-    own = network.document
-    given = dict(document.parse_assignment(assignment, own.vars) for assignment in assignments)
-    shape = network.input
+    yield graph
+    given = dict(document.parse_assignment(assignment, spec.vars) for assignment in assignments)
+    shape = _input(graph)
     if len(shape) == 3:
         for side in SIDES:
             if (side, side) != shape[1:]:
-                try:
-                    yield Network(own, *expand(own, given, (shape[0], side, side)))
-                except CnncalcError:
-                    continue  # it does not fit
-    for name, path in _variants(network.name, network.document.path):
-        if name != network.name:
-            try:
-                spec = document.load(zoo.find(path))
-                yield Network(spec, *expand(spec))
-            except CnncalcError:
-                continue  # check says what is wrong with it
+                with suppress(CnncalcError):  # it does not fit
+                    yield expand(spec, given, (shape[0], side, side))[0]
+    for name, path in _variants(spec.name, spec.path):
+        if name != spec.name:
+            with suppress(CnncalcError):  # check says what is wrong with it
+                yield expand(document.load(zoo.find(path)))[0]
 
 
 def _variants(name: str, path: str | None) -> list[tuple[str, str]]:
@@ -103,30 +111,30 @@ def _variants(name: str, path: str | None) -> list[tuple[str, str]]:
     ]
 
 
-def _counts(network: Network) -> Iterator[tuple[str, int]]:
+def _counts(graph: Graph) -> Iterator[tuple[str, int]]:
     """What is counted in figures without a unit."""
-    layers = groups(network.graph)
+    layers = groups(graph)
     for convention in CONVENTIONS.values():
-        if not_reproducible(network.graph, convention) is None:
+        if not_reproducible(graph, convention) is None:
             yield convention.name, sum(term.work for term in terms(layers, convention))
-    yield from _parameters(network)
+    yield from _parameters(graph)
 
 
-def _in_bytes(network: Network) -> Iterator[tuple[str, int]]:
+def _in_bytes(graph: Graph) -> Iterator[tuple[str, int]]:
     """Bytes of the parameters and of the activations."""
     for size, dtype in ((4, "float32"), (2, "float16")):
-        for rule, total in _parameters(network):
+        for rule, total in _parameters(graph):
             yield f"{rule}, {dtype}", total * size
-        yield f"activation_bytes, {dtype}", network.analyze(dtype=dtype).totals["activation_bytes"]
+        yield f"activation_bytes, {dtype}", Report(graph, Assumptions(dtype=dtype)).totals["activation_bytes"]
 
 
-def _parameters(network: Network) -> Iterator[tuple[str, int]]:
+def _parameters(graph: Graph) -> Iterator[tuple[str, int]]:
     """The ways of counting that come to different totals, the plain one first."""
-    columns = params.measure(network.graph, Assumptions())
-    own = [node.index for node in network.graph.nodes if node.side is None]
+    columns = params.measure(graph, Assumptions())
+    own = [node.index for node in graph.nodes if node.side is None]
     totals = {name: sum([values[index] for index in own]) for name, values in columns.items()}
     ways = {"params": totals["params"], **parameters(totals)}
-    if network.graph.sides:
+    if graph.sides:
         ways["params with side outputs"] = sum(columns["params"])
     names = {total: rule for rule, total in reversed(ways.items())}
     yield from ((rule, total) for total, rule in names.items())

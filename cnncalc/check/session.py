@@ -4,95 +4,24 @@ from __future__ import annotations
 
 import os
 import signal
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
-from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from cnncalc.analysis.report import Report
 from cnncalc.check import budgets, claims, lint
 from cnncalc.check.model import Checked, Finding, spec_findings
+from cnncalc.check.subject import Others, Subject
 from cnncalc.errors import CnncalcError, UsageError
-from cnncalc.memory import peaks
-from cnncalc.memory.simulate import Settings
-from cnncalc.network import Network
 from cnncalc.spec import document, zoo
 from cnncalc.spec.claims import Budget
 from cnncalc.spec.document import SpecDocument
-from cnncalc.spec.expand import expand
 
 if TYPE_CHECKING:
     from multiprocessing.connection import Connection
     from multiprocessing.process import BaseProcess
 
     from cnncalc.check.git import Tree
-
-
-class Subject:
-    """A network under judgement: its spec, and its graph and figures under whatever assumptions a claim names."""
-
-    def __init__(self, spec: SpecDocument, session: Session) -> None:
-        self.spec = spec
-        self.name = spec.name
-        self._session = session
-        self.files = list(spec.files)
-        self._networks: dict[tuple[int, ...] | None, Network] = {}
-        self._reports: dict[tuple[Any, ...], Report] = {}
-        self._peaks: dict[tuple[Any, ...], peaks.Peak] = {}
-
-    def network(self, input: Sequence[int] | None = None) -> Network:
-        """The network on its own input, or on another.
-
-        Raises:
-            SpecError: it can't be expanded on that input.
-        """
-        key = None if input is None else tuple(input)
-        if key not in self._networks:
-            self._networks[key] = Network(self.spec, *expand(self.spec, input=key))
-        return self._networks[key]
-
-    def report(self, options: Mapping[str, Any]) -> Report:
-        """The figures under ``input``, ``batch``, ``dtype``, ``convention``, ``with_side`` of a claim or budget."""
-        given = {key: options[key] for key in ("batch", "dtype", "convention", "with_side") if key in options}
-        key = (tuple(options.get("input") or ()), *sorted(given.items()))
-        if key not in self._reports:
-            self._reports[key] = self.network(options.get("input")).analyze(**given)
-        return self._reports[key]
-
-    def peak(self, quantity: str, options: Mapping[str, Any]) -> peaks.Peak:
-        """What ``inference_memory`` or ``training_memory`` is, under ``input``, ``batch``, ``dtype``, ``with_side`` and
-        ``optimizer`` of a claim or budget.
-
-        Raises:
-            UsageError: a data type without gradients.
-        """
-        given = {key: options[key] for key in ("dtype", "with_side", "optimizer") if key in options}
-        key = (quantity, tuple(options.get("input") or ()), options.get("batch"), *sorted(given.items()))
-        if key not in self._peaks:
-            graph, batch = self.network(options.get("input")).graph, options.get("batch", 1)
-            run = peaks.training if quantity == "training_memory" else peaks.inference
-            self._peaks[key] = run(graph, batch, Settings(**given)).peak
-        return self._peaks[key]
-
-    @cached_property
-    def paths(self) -> Mapping[str, int]:
-        """Every path of the network and the value it stands for."""
-        return self.network().graph.paths
-
-    def rows(self, report: Report, at: str) -> list[int]:
-        """The indices of what lies at a path: a layer with its norm and act, a block, a stage, a side output."""
-        paths = report.columns["path"]
-        return [index for index, path in enumerate(paths) if path == at or path.startswith(f"{at}.")]
-
-    def other(self, name: str) -> Subject:
-        """Another network, that a ratio is taken of.
-
-        Raises:
-            UsageError: it can't be read, or has mistakes.
-        """
-        other = self._session.subject(name, self.spec.path)
-        self.files += other.spec.files
-        return other
 
 
 class Session:
@@ -116,25 +45,11 @@ class Session:
         self._ignored = frozenset(ignored)
         self._claims_only = claims_only
         self._earlier = earlier
-        self._others: dict[str, Subject] = {}
-        self._memo = document.Memo()
+        self._others = Others()
 
     def again(self) -> Session:
         """The same configuration, with nothing read yet."""
         return Session(self._limits, tuple(self._ignored), self._claims_only, self._earlier)
-
-    def subject(self, name: str, path: str | None) -> Subject:
-        """The network that the spec at ``path`` compares itself with."""
-        try:
-            found = zoo.find_base(name, path)
-            key = found.path or name
-            if key not in self._others:
-                self._others[key] = Subject(document.load(found, memo=self._memo), self)
-            return self._others[key]
-        except CnncalcError as error:
-            first = error.errors[0]
-            place = f"{first.location}: " if first.location else ""
-            raise UsageError(f"of: {place}{first.message}", hint=first.hint) from None
 
     def check(self, path: str) -> Checked:
         """Everything that is found in the spec at ``path``; mistakes of the spec are findings too."""
@@ -144,11 +59,11 @@ class Session:
         try:
             found = zoo.find(path)
             file = found.name
-            spec = document.load(found, memo=self._memo)
+            spec = document.load(found, memo=self._others.memo)
             name, files = spec.name, spec.files
-            subject = Subject(spec, self)
+            subject = Subject(spec, self._others)
             if not spec.is_library:
-                subject.network()
+                subject.graph()
         except CnncalcError as error:
             findings = spec_findings(error, name, file)
             files = tuple(dict.fromkeys([*files, *(finding.location.file for finding in findings)]))
@@ -184,7 +99,7 @@ class Session:
         tree = self._earlier[1]
         try:
             found = zoo.find(tree.path(spec.path), tree.root)
-            return Subject(document.load(found, tree.root, self._memo), self).report(budget.options)
+            return Subject(document.load(found, tree.root, self._others.memo), self._others).report(budget.options)
         except CnncalcError:
             return None
 

@@ -90,9 +90,9 @@ def _color(network: Any, quantity: str, value: Any) -> str:
     if not budgets:
         return "blue"
     from cnncalc.check.budgets import judge
-    from cnncalc.check.session import Session, Subject
+    from cnncalc.check.subject import Subject
 
-    subject = Subject(network.document, Session())
+    subject = Subject(network.document)
     judged = [judge(subject, budget)[0] for budget in budgets]
     verdicts = {one.verdict for one in judged if one.computed == value}
     return next((color for verdict, color in VERDICT_COLORS.items() if verdict in verdicts), "blue")

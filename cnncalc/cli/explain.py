@@ -128,7 +128,7 @@ def _published(loaded: Any, options: Any, chosen: str | None, given: dict[str, A
     if options.pass_ != "forward":
         raise UsageError("--published asks about a forward pass and takes no --pass")
     report = report_of(loaded, options)
-    matches, agree = published.who_counts(given["published"], loaded, options.set)
+    matches, agree = published.who_counts(given["published"], loaded.document, loaded.graph, options.set)
     if given["format_"] == "json":
         write_stdout(json.write(explained.published_payload(report, given["published"], matches, agree)))
     else:

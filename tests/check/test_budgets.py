@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from cnncalc.check import budgets
 from cnncalc.check.budgets import Limits, ceiling, matches
 from cnncalc.check.model import Finding, JudgedBudget
-from cnncalc.check.session import Session, Subject
+from cnncalc.check.subject import Subject
 from cnncalc.errors import Location
 from cnncalc.spec import document, zoo
 from cnncalc.spec.claims import Budget, read_figure
@@ -37,7 +37,7 @@ layers:
 
 
 def subject(text: str = SMALL) -> Subject:
-    return Subject(document.load(Found("net.yaml", text.encode(), None)), Session())
+    return Subject(document.load(Found("net.yaml", text.encode(), None)))
 
 
 def judged(budget: str, text: str = SMALL, **given: Any) -> tuple[JudgedBudget, Finding | None]:
@@ -483,7 +483,7 @@ def shipped(request: pytest.FixtureRequest) -> str:
 
 def test_suggestions_for_the_zoo(shipped: str) -> None:
     found = zoo.find(shipped)
-    one = Subject(document.load(found), Session())
+    one = Subject(document.load(found))
     text = found.data.decode("utf-8")
     text = text.partition("\nbudget:")[0] + "\n"  # the last key where there is one
     keeps(text + budgets.suggest(one.report({})))

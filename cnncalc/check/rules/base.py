@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from typing import TYPE_CHECKING, NamedTuple, TypeVar
+from typing import NamedTuple, TypeVar
 
+from cnncalc.check.subject import Subject
 from cnncalc.errors import Location
 from cnncalc.graph.graph import Graph, Node, Signature
 from cnncalc.values import elements
-
-if TYPE_CHECKING:
-    from cnncalc.check.session import Subject
 
 Answer = TypeVar("Answer")
 

@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from cnncalc.check.rules.base import Hit, Rule, named
 from cnncalc.check.rules.windows import WINDOWS
+from cnncalc.check.subject import Subject
 from cnncalc.graph.graph import Node
-from cnncalc.values import format_shape
-
-if TYPE_CHECKING:
-    from cnncalc.check.session import Subject
+from cnncalc.values import Shape, format_shape
 
 
 def _windows(subject: Subject) -> tuple[list[Node], Sequence[Any]]:
     """The windows of more than a pixel on the main path, and the fields of every node."""
-    graph = subject.network().graph
+    graph = subject.graph()
     wide = [kind.op.name in WINDOWS and _wide(kind.op) for kind in graph.signatures]
     nodes = [node for node in graph.nodes if wide[node.signature] and node.side is None]
     return nodes, subject.report({}).columns["receptive_field"] if nodes else ()
@@ -29,7 +27,7 @@ def _wide(op: Any) -> bool:
 def _past_the_input(subject: Subject) -> Iterator[Hit]:
     """What is spread over a whole map covers the input too, but no later window widens that."""
     nodes, fields = _windows(subject)
-    size = subject.network().input[1:]
+    size = _spatial(subject)
     past = []
     for node in nodes:
         before, after = fields[node.inputs[0]], fields[node.index]
@@ -47,15 +45,21 @@ def _past_the_input(subject: Subject) -> Iterator[Hit]:
 
 def _part_of_the_input(subject: Subject) -> Iterator[Hit]:
     nodes, fields = _windows(subject)
-    size = subject.network().input[1:]
+    size = _spatial(subject)
     nodes = [node for node in nodes if fields[node.index]]
-    if not nodes or any("attention" in kind.op.name for kind in subject.network().graph.signatures):
+    if not nodes or any("attention" in kind.op.name for kind in subject.graph().signatures):
         return
     widest = max(nodes, key=lambda node: (fields[node.index], node.index))
     field = fields[widest.index]
     if any(map(int.__lt__, field, size)):
         message = f"{named(widest)}: the widest receptive field is {_sizes(field)}, of an input of {_sizes(size)}"
         yield Hit(message, widest.place.location, "receptive field", "a stride, a dilation or more windows widen it")
+
+
+def _spatial(subject: Subject) -> Shape:
+    """The spatial sizes of the input."""
+    graph = subject.graph()
+    return graph.nodes[graph.inputs[0]].shape[1:]
 
 
 def _sizes(sizes: Sequence[int]) -> str:

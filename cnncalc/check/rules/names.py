@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 from cnncalc.check.rules.base import Hit, Rule
+from cnncalc.check.subject import Subject
 from cnncalc.errors import quote
 from cnncalc.spec.compile.forms import BlockLayer, GroupLayer, JoinLayer, Layer, OpLayer, StagesLayer
 from cnncalc.spec.compile.layers import VARIABLE
 from cnncalc.spec.reader import Scalar
-
-if TYPE_CHECKING:
-    from cnncalc.check.session import Subject
 
 
 def _numbered_claims(subject: Subject) -> Iterator[Hit]:

@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from typing import TYPE_CHECKING
 
 from cnncalc.check.rules.base import Hit, Rule
+from cnncalc.check.subject import Subject
 from cnncalc.ops import OPS
 from cnncalc.spec.compile.forms import Block, BlockLayer, GroupLayer, JoinLayer, Layer, OpLayer, StagesLayer
 from cnncalc.spec.compile.layers import VARIABLE
 from cnncalc.spec.document import SpecDocument
 from cnncalc.spec.reader import MappingNode, Scalar, SequenceNode, YamlNode
-
-if TYPE_CHECKING:
-    from cnncalc.check.session import Subject
 
 #: keys whose text takes no variables
 _PLAIN = frozenset(

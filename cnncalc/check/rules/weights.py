@@ -4,16 +4,13 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
 
 from cnncalc import units
 from cnncalc.check.rules.base import Hit, Rule, by_kind, named, outputs, parameters
+from cnncalc.check.subject import Subject
 from cnncalc.errors import listing
 from cnncalc.graph.graph import Graph, Node, Signature
 from cnncalc.values import elements, format_shape
-
-if TYPE_CHECKING:
-    from cnncalc.check.session import Subject
 
 #: what tensor cores take at once, in values of 16 bits
 STEP = 8
@@ -28,7 +25,7 @@ def _bias(kind: Signature) -> int | None:
 
 
 def _absorbed_bias(subject: Subject) -> Iterator[Hit]:
-    graph = subject.network().graph
+    graph = subject.graph()
     biased = {node.index: bias for node, bias in by_kind(graph, _bias)}
     norms = [node for node in graph.nodes if node.op.name == "bn" and node.inputs[0] in biased] if biased else []
     if not norms:
@@ -60,7 +57,7 @@ def _group_width(kind: Signature) -> int | None:
 
 
 def _odd_widths(subject: Subject) -> Iterator[Hit]:
-    graph = subject.network().graph
+    graph = subject.graph()
     answers = {graph.nodes[index].shape[0] for index in outputs(graph)}  # scores of the classes, enlarged after them
     ends = None
     for rule, what in ((_width, "layer width"), (_group_width, "group width")):
@@ -97,7 +94,7 @@ def _flattened(kind: Signature) -> bool | None:
 
 
 def _mostly_linear(subject: Subject) -> Iterator[Hit]:
-    graph = subject.network().graph
+    graph = subject.graph()
     for flatten, _ in by_kind(graph, _flattened):
         if flatten.side is None and any(kind.op.name in ("conv", "dwconv") for kind in graph.signatures):
             yield from _linear_after(graph, flatten)

@@ -4,18 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from fractions import Fraction
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 from cnncalc.check.rules.base import Hit, Rule, by_kind, named
+from cnncalc.check.subject import Subject
 from cnncalc.errors import listing
 from cnncalc.graph.graph import Graph, Node, Signature
 from cnncalc.ops import OPS
 from cnncalc.ops.base import Window
 from cnncalc.ops.window import per_axis
 from cnncalc.values import format_shape
-
-if TYPE_CHECKING:
-    from cnncalc.check.session import Subject
 
 #: the operators that slide a window over a map, which a transposed convolution does not
 WINDOWS = frozenset(
@@ -85,7 +83,7 @@ def _rounded(kind: Signature) -> tuple[str, str] | None:
 
 
 def _lost_pixels(subject: Subject) -> Iterator[Hit]:
-    for node, (lost, hint) in by_kind(subject.network().graph, _rounded):
+    for node, (lost, hint) in by_kind(subject.graph(), _rounded):
         yield Hit(f"{named(node)}: {lost}", node.place.location, node.path, hint)
 
 
@@ -119,7 +117,7 @@ def _even_after_pad(graph: Graph) -> Iterator[tuple[Node, tuple[str, int, int]]]
 
 
 def _half_pixel(subject: Subject) -> Iterator[Hit]:
-    graph = subject.network().graph
+    graph = subject.graph()
     for found in (by_kind(graph, _even_same), _even_after_pad(graph)):
         for node, (window, before, after) in found:
             message = f"{named(node)}: {window} shifts its output by half a pixel: {before} before, {after} after"
@@ -151,7 +149,7 @@ def _smallest(window: Window) -> int:
 
 
 def _skipped_pixels(subject: Subject) -> Iterator[Hit]:
-    for node, skipped in by_kind(subject.network().graph, _skipping):
+    for node, skipped in by_kind(subject.graph(), _skipping):
         hint = "an average pool of the stride before it, or a kernel as large as the stride, reads all"
         yield Hit(f"{named(node)}: {skipped}", node.place.location, node.path, hint)
 

@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
 
 from cnncalc import units
 from cnncalc.check.rules.base import Hit, Rule, named, outputs, parameters
+from cnncalc.check.subject import Subject
 from cnncalc.graph.graph import Graph, Node
-
-if TYPE_CHECKING:
-    from cnncalc.check.session import Subject
 
 
 def _unused(subject: Subject) -> Iterator[Hit]:
-    graph = subject.network().graph
+    graph = subject.graph()
     used = bytearray(len(graph.nodes))
     for index in outputs(graph):
         used[index] = 1
@@ -49,7 +46,7 @@ def _end(graph: Graph, members: list[Node]) -> Hit:
 
 
 def _twice(subject: Subject) -> Iterator[Hit]:
-    graph = subject.network().graph
+    graph = subject.graph()
     for node in graph.nodes:
         if node.op.role == "activation" and graph.nodes[node.inputs[0]].op == node.op:
             message = f"{named(node)} comes directly after {named(graph.nodes[node.inputs[0]])}"
