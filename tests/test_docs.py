@@ -20,7 +20,7 @@ from cnncalc.ops import OPS
 from cnncalc.ops.base import Field, show
 from cnncalc.spec import document, expressions, zoo
 from cnncalc.spec.claims import CLAIM_KEYS, QUANTITIES
-from cnncalc.spec.compile import forms
+from cnncalc.spec.compile.words import AUTOMATIC, MODIFIERS
 from cnncalc.spec.expand import expand
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -138,9 +138,9 @@ def test_every_command_and_option_is_documented():
         (CONVENTIONS, README),
         (OPS, GUIDE),
         (document.TOP_LEVEL, GUIDE),
-        (forms.MODIFIERS, GUIDE),
+        (MODIFIERS, GUIDE),
         (expressions.FUNCTIONS, GUIDE),
-        (sorted(forms.AUTOMATIC - {"prev", "in", "i"}), GUIDE),
+        (sorted(AUTOMATIC - {"prev", "in", "i"}), GUIDE),
         (QUANTITIES, GUIDE),
         (CLAIM_KEYS, GUIDE),
     ],

@@ -7,7 +7,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from cnncalc.errors import CnncalcError, Location, SpecError, quote, suggest
-from cnncalc.spec.compile.forms import other_word
+from cnncalc.spec.compile.words import other_word
 from cnncalc.spec.reader import MappingNode, Scalar, SequenceNode, YamlNode
 from cnncalc.values import DTYPES
 

@@ -11,8 +11,11 @@ from typing import Any, NamedTuple
 from cnncalc.errors import CnncalcError, LimitError, SpecError, SpecErrors, UsageError, quote, suggest
 from cnncalc.ops import OPS
 from cnncalc.spec import claims, reader, zoo
-from cnncalc.spec.compile.forms import Block, Layer, SideLayers, Slot, check_name
-from cnncalc.spec.compile.layers import Compiler, check_identifier, compile_library
+from cnncalc.spec.compile.blocks import compile_library
+from cnncalc.spec.compile.forms import Block, Layer, SideLayers
+from cnncalc.spec.compile.layers import Compiler
+from cnncalc.spec.compile.slots import Slot, Slots
+from cnncalc.spec.compile.words import check_identifier, check_name
 from cnncalc.spec.reader import MappingNode, Scalar, SequenceNode
 from cnncalc.spec.reader import YamlNode as Node
 from cnncalc.spec.written import Written
@@ -211,14 +214,13 @@ class _Loader:
         compiler = Compiler(blocks, self.defaults(parts), document.vars, self.errors)
         document.compiler = compiler
         compiler.check_defaults()
-        names = frozenset(document.vars)
         for value in document.vars.values():
-            self.guard(partial(compiler.any_value, value, names), None)
-        document.blocks = compile_library(compiler, self.mapping(parts, "blocks"), self.errors)
-        known = compiler.variables
+            self.guard(partial(compiler.variables.any_value, value), None)
+        document.blocks = compile_library(compiler, self.mapping(parts, "blocks"))
+        slots = compiler.slots
         document.is_library = "layers" not in merged
         if "layers" in merged:
-            document.layers = compiler.sequence(merged["layers"][1], known)
+            document.layers = compiler.sequence(merged["layers"][1], slots)
             if not document.layers and not self.errors:
                 self.errors.append(merged["layers"][1].error("layers is empty"))
             if "input" not in merged:
@@ -226,9 +228,9 @@ class _Loader:
                 self.errors.append(place.error("a spec with layers needs input", "as in 'input: [3, 224, 224]'"))
         if "input" in merged:
             document.input = self.input(merged["input"][1], document)
-        self.sides(document, merged, known)
+        self.sides(document, merged, slots)
         if "outputs" in merged:
-            document.outputs = self.guard(partial(compiler.references, merged["outputs"][1], known, "outputs"), ())
+            document.outputs = self.guard(partial(slots.references, merged["outputs"][1], "outputs"), ())
         if "written" in merged:
             document.written = self.guard(partial(Written, merged["written"][1]), None)
         document.claims = claims.read_claims(_value(merged, "claims"), self.errors)
@@ -377,10 +379,10 @@ class _Loader:
             self.errors.append(node.error(message, "as in 'input: [3, 224, 224]', without a batch axis"))
             return None
         for item in node.items:
-            self.guard(partial(document.compiler.expression, item, frozenset(document.vars), "a size"), None)
+            self.guard(partial(document.compiler.variables.expression, item, "a size"), None)
         return node
 
-    def sides(self, document: SpecDocument, merged: Entries, known: frozenset[str]) -> None:
+    def sides(self, document: SpecDocument, merged: Entries, slots: Slots) -> None:
         """Side outputs: a branch each, whose ``when`` slot is the layer it leaves from."""
         for name, (key, value) in self.mapping([merged], "side").items():
             try:
@@ -389,10 +391,10 @@ class _Loader:
                     raise value.error(
                         "a side output is a mapping of from and layers", "as in '{from: 4a, layers: [...]}'"
                     )
-                source = document.compiler.references(value.entries["from"][1], known, "from")
+                source = slots.references(value.entries["from"][1], "from")
                 if len(source) != 1:
                     raise value.entries["from"][1].error("a side output leaves from one layer")
-                layers = document.compiler.sequence(value.entries["layers"][1], known)
+                layers = document.compiler.sequence(value.entries["layers"][1], slots)
                 document.sides.append(SideLayers(name, source[0], layers))
             except CnncalcError as error:
                 self.errors.append(error)

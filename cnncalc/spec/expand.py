@@ -16,13 +16,14 @@ from cnncalc.spec.compile.forms import (
     Layer,
     OpLayer,
     SideLayers,
-    Slot,
     StagesLayer,
-    check_name,
 )
-from cnncalc.spec.compile.layers import Compiler, counted
+from cnncalc.spec.compile.slots import Slot, Slots
+from cnncalc.spec.compile.words import check_name, counted
 from cnncalc.spec.document import SpecDocument
-from cnncalc.spec.expressions import Value, describe
+from cnncalc.spec.expressions import ExprValue as Value
+from cnncalc.spec.expressions import describe
+from cnncalc.spec.reader import Source
 from cnncalc.spec.reader import YamlNode as Node
 from cnncalc.values import Shape
 
@@ -38,11 +39,8 @@ _AXES = ("in_w", "in_h", "in_d")
 class _FileScope:
     """The variables of one file; each is evaluated when it is first needed, and may use the others."""
 
-    def __init__(self, compiler: Compiler, nodes: Mapping[str, Node]) -> None:
-        self.slots: dict[str, Slot] = {}
-        known = frozenset(nodes)
-        for name, node in nodes.items():
-            self.slots[name] = compiler.any_value(node, known)
+    def __init__(self, slots: Slots, nodes: Mapping[str, Node]) -> None:
+        self.slots = {name: slots.any_value(node) for name, node in nodes.items()}
         self.values: dict[str, Value] = {}
         self.open: list[str] = []
 
@@ -122,7 +120,7 @@ def expand(
         graph = expander.graph(input)
         if document.written and not variables and input is None:  # which can leave operators out
             document.written.check(graph.nodes)
-        return graph, expander.variables[document.compiler]
+        return graph, expander.variables[document.parts[0].source]
     except RecursionError:
         place = (document.layers or [Layer(document.parts[0])])[0].location
         raise LimitError("blocks and joins are nested too deep", place) from None
@@ -140,11 +138,12 @@ class _Expander:
         self.characters = 0
         self.calls: list[str] = []
         self.made: dict[OpLayer, Op] = {}
-        self.variables: dict[Compiler, dict[str, Value]] = {}
+        self.variables: dict[Source, dict[str, Value]] = {}
         self._add_variables(document, nodes)
 
     def _add_variables(self, document: SpecDocument, nodes: Mapping[str, Node]) -> None:
-        self.variables[document.compiler] = _FileScope(document.compiler, nodes).all()
+        values = _FileScope(document.compiler.variables, nodes).all()
+        self.variables.update((part.source, values) for part in document.parts)
         for library in document.libraries:
             self._add_variables(library, library.vars)
 
@@ -154,7 +153,7 @@ class _Expander:
         if node is None or document.is_library:
             message = f"{quote(document.name)} has no layers: it is a library of blocks"
             raise document.parts[0].error(message, "a network takes it in with uses:")
-        values = self.variables[document.compiler]
+        values = self.variables[document.parts[0].source]
         shape = tuple(input) if input is not None else self._input_shape(node, values)
         self.builder = builder = GraphBuilder()
         start = builder.input("input", shape, node)
@@ -170,7 +169,7 @@ class _Expander:
         sizes = []
         scope = _Scope(None, values, "", [], None)  # type: ignore[arg-type]
         for item in node.items:  # type: ignore[attr-defined]
-            size = self.document.compiler.expression(item, frozenset(values), "input").value(scope)
+            size = self.document.compiler.variables.expression(item, "input").value(scope)
             if isinstance(size, bool) or not isinstance(size, int) or not 1 <= size < 2**31:
                 message = f"a size of the input must be a whole number from 1 to {2**31 - 1}, not {describe(size)}"
                 raise item.error(message)
@@ -453,7 +452,7 @@ class _Expander:
     def frame(self, layer: BlockLayer, scope: _Scope, shape: Shape) -> dict[str, Value]:
         """The variables of a call: the block's file, its input, its arguments (a default may use earlier ones)."""
         block: Block = layer.block
-        values = {**self.variables[block.home], **input_values(shape)}
+        values = {**self.variables[block.node.source], **input_values(shape)}
         inner = _Scope(self.builder, values, "", scope.history, None)
         for name, default in block.arguments.items():
             given = layer.arguments.get(name)

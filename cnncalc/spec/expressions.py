@@ -26,16 +26,16 @@ EXPONENT_LIMIT = 64
 MULTIPLES = {"K": 10**3, "M": 10**6, "G": 10**9, "T": 10**12}
 
 #: What a variable or argument can hold: a number, true or false, a word, or a list of them.
-Value = Any
+ExprValue = Any
 
 
 class Scope(Protocol):
     """Where names get their values. Unknown names raise ExpressionError."""
 
-    def lookup(self, name: str) -> Value: ...
+    def lookup(self, name: str) -> ExprValue: ...
 
 
-Evaluator = Callable[[Scope], Value]
+Evaluator = Callable[[Scope], ExprValue]
 
 _TOKEN = re.compile(
     r"""[ ]*(?:
@@ -331,20 +331,20 @@ def _bounded(value: Exact, start: int) -> Exact:
     return value
 
 
-def describe(value: Value) -> str:
+def describe(value: ExprValue) -> str:
     """What a value is, for a message: ``the word 'bn'``, ``3``, ``1.5``, ``true``, ``a list``."""
     if isinstance(value, str):
         return f"the word {quote(value)}"
     return "a list" if isinstance(value, tuple) else show(value)
 
 
-def _number(value: Value, start: int) -> Exact:
+def _number(value: ExprValue, start: int) -> Exact:
     if isinstance(value, (bool, str, tuple)):
         raise ExpressionError(f"a number is needed, but this is {describe(value)}", start)
     return value  # type: ignore[no-any-return]
 
 
-def _truth(value: Value, start: int) -> bool:
+def _truth(value: ExprValue, start: int) -> bool:
     if not isinstance(value, bool):
         raise ExpressionError(f"true or false is needed, but this is {describe(value)}", start)
     return value
@@ -360,7 +360,7 @@ def truth(expression: Expression, scope: Scope) -> bool:
 
 
 def _lookup(name: str, start: int) -> Evaluator:
-    def evaluate(scope: Scope) -> Value:
+    def evaluate(scope: Scope) -> ExprValue:
         try:
             return scope.lookup(name)
         except ExpressionError as error:

@@ -11,7 +11,7 @@ from typing import Any
 from cnncalc.ops import OPS
 from cnncalc.ops.base import Field, Op
 from cnncalc.spec.claims import BUDGET_KEYS, BYTES, CLAIM_KEYS, COUNTS, QUANTITIES, WORDS
-from cnncalc.spec.compile.forms import MODIFIERS
+from cnncalc.spec.compile.words import MODIFIERS
 from cnncalc.spec.document import LANGUAGE_VERSION, TOP_LEVEL
 
 Schema = dict[str, Any]

@@ -15,7 +15,7 @@ from cnncalc.errors import CnncalcError, format_errors
 from cnncalc.network import Network
 from cnncalc.ops import OPS
 from cnncalc.spec import document
-from cnncalc.spec.compile.forms import MODIFIERS
+from cnncalc.spec.compile.words import MODIFIERS
 from cnncalc.spec.expand import expand
 from cnncalc.spec.expressions import FUNCTIONS
 from cnncalc.spec.zoo import Found

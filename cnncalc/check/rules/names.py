@@ -10,7 +10,7 @@ from cnncalc.check.rules.base import Hit, Rule
 from cnncalc.check.subject import Subject
 from cnncalc.errors import quote
 from cnncalc.spec.compile.forms import BlockLayer, GroupLayer, JoinLayer, Layer, OpLayer, StagesLayer
-from cnncalc.spec.compile.layers import VARIABLE
+from cnncalc.spec.compile.words import VARIABLE
 from cnncalc.spec.reader import Scalar
 
 

@@ -8,7 +8,7 @@ from cnncalc.check.rules.base import Hit, Rule
 from cnncalc.check.subject import Subject
 from cnncalc.ops import OPS
 from cnncalc.spec.compile.forms import Block, BlockLayer, GroupLayer, JoinLayer, Layer, OpLayer, StagesLayer
-from cnncalc.spec.compile.layers import VARIABLE
+from cnncalc.spec.compile.words import VARIABLE
 from cnncalc.spec.document import SpecDocument
 from cnncalc.spec.reader import MappingNode, Scalar, SequenceNode, YamlNode
 

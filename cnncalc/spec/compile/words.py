@@ -1,0 +1,105 @@
+"""The words of the language: what can be a name, and what to write for a word of another framework."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Container
+
+from cnncalc.errors import SpecError, quote, suggest
+from cnncalc.ops import OPS
+from cnncalc.spec.reader import NO_SPACE, YamlNode
+
+MODIFIERS = ("name", "from", "when", "repeat", "first", "shared", "inplace")
+#: names that no layer can have, because they mean something in ``from`` and joins
+RESERVED_NAMES = ("input", "prev", "prev2", "identity")
+#: variables that every layer sees
+AUTOMATIC = frozenset({"in", "in_d", "in_h", "in_w", "prev", "i"})
+INPUT_IS_KNOWN = "the channels of the input are worked out"
+VARIABLE = re.compile(r"\$([A-Za-z_]\w*)", re.ASCII)
+BLOCK_NAME = re.compile(r"[A-Z][A-Za-z0-9_]{0,127}", re.ASCII)
+_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_-]{0,127}", re.ASCII)
+_IDENTIFIER = re.compile(r"[A-Za-z_]\w*", re.ASCII)
+
+#: words of other frameworks, without _ and the number of axes, and what to write instead
+_OTHER_WORDS = {
+    "batchnorm": "bn", "batchnormalization": "bn", "ln": "layernorm", "layernormalization": "layernorm",
+    "gn": "groupnorm", "dense": "linear", "fc": "linear", "fullyconnected": "linear", "deconv": "conv_transpose",
+    "depthwise": "dwconv", "depthwiseconv": "dwconv", "maxpooling": "maxpool", "averagepool": "avgpool",
+    "averagepooling": "avgpool", "gap": "global_avgpool", "globalaveragepooling": "global_avgpool",
+    "globalmaxpooling": "global_maxpool", "mha": "attention", "multiheadattention": "attention", "swish": "silu",
+    "cat": "concat", "concatenate": "concat", "sum": "add", "residual": "add", "multiply": "mul",
+    "in": INPUT_IS_KNOWN, "inchannels": INPUT_IS_KNOWN, "infeatures": INPUT_IS_KNOWN,
+    "global": "write global_avgpool, or global_maxpool",
+    "valid": "write pad: 0",
+    "memory": "write activation_bytes, inference_memory or training_memory",
+}  # fmt: skip
+
+
+def check_name(name: str, node: YamlNode, what: str = "a layer") -> None:
+    """Refuses a name that is no path component, or that means something else in ``from``."""
+    if not _NAME.fullmatch(name):
+        hint = "letters, digits, _ and -, at most 128, not starting with -"
+        raise node.error(f"{quote(name)} can't be the name of {what}", hint)
+    if name in RESERVED_NAMES:
+        raise node.error(f"the name '{name}' is taken by the language")
+
+
+def check_identifier(name: str, node: YamlNode) -> None:
+    """Refuses what can't be the name of a variable, or is set by the language."""
+    if not _IDENTIFIER.fullmatch(name):
+        raise node.error(f"{quote(name)} can't be the name of a variable", "letters, digits and _")
+    if name in AUTOMATIC or name in ("stage", "stages"):
+        raise node.error(f"the variable ${name} is set by the language")
+
+
+def counted(count: int, noun: str) -> str:
+    """``1 value``, ``2 values``."""
+    return f"{count} {noun}{'s' * (count != 1)}"
+
+
+def other_word(text: str, known: Container[str] = OPS) -> str | None:
+    """A hint for a word of other frameworks (``BatchNorm2d``, ``in_channels``); None if no word of ``known``."""
+    if re.match(r"\w+:", text, re.ASCII):
+        return NO_SPACE
+    plain = re.sub(r"(?<=[a-z])[123]d$", "", text.lower().replace("_", ""))
+    word = _OTHER_WORDS.get(plain) or next((name for name in OPS if name.replace("_", "") == plain), None)
+    if word is None or word == text or (word in OPS and word not in known):
+        return None
+    if word not in OPS:
+        return word
+    first = next(iter(OPS[word].fields), "")
+    return f"write {word}" + (f", which takes its outputs first: {INPUT_IS_KNOWN}" if first == "out" else "")
+
+
+def suggest_variable(name: str, known: frozenset[str]) -> str | None:
+    """A hint for the name of a variable that there is not."""
+    return suggest(name, known - AUTOMATIC) or suggest(name, known) or "variables stand under vars:"
+
+
+def suggest_argument(name: str, known: Collection[str]) -> str | None:
+    """A hint for an argument that the operation does not have."""
+    return other_word(name, ()) or suggest(name, known)
+
+
+def suggest_operation(name: str, known: Collection[str]) -> str | None:
+    """A hint for a word that is no operation."""
+    from cnncalc.spec import zoo
+
+    hint = other_word(name) or suggest(name, known)
+    if hint is None and name in zoo.names():
+        hint = f"a spec is taken in with 'extends: {name}', its layers with '{{base: NAME}}'"
+    return hint
+
+
+def unknown_follower(node: YamlNode, word: str, role: str) -> SpecError:
+    """The error for a word that ``norm:`` or ``act:`` does not know."""
+    wanted = "norm" if role == "norm" else "activation"
+    names = [name for name, op in OPS.items() if op.role == wanted]
+    if word in names:
+        needed = next(field.name for field in OPS[word].fields.values() if field.required)
+        return node.error(f"{word} needs {needed}", f"set it under defaults, as in '{word}: {{{needed}: ...}}'")
+
+    def hint() -> str:
+        return other_word(word, names) or suggest(word, [*names, "none"]) or f"such as {', '.join(names[:5])}"
+
+    return node.error(f"unknown {role} {quote(word)}", hint)
