@@ -74,7 +74,7 @@ def _docstring(network: Network, with_side: bool) -> list[str]:
             quoted(f"Source: {source}") if source else "",
             f"{totals['params']:,} parameters; {totals['macs']:,} MACs for an input of {sizes}{side}.",
             f"Written by cnncalc {cnncalc.__version__} from the spec {quoted(network.name)}. "
-            "The names of parameters are the paths of the spec.",
+            "Modules have the names of the spec's layers.",
         ],
         0,
     )

@@ -246,13 +246,12 @@ class Forward:
 
     def _empty_branches(self, node: Node, operands: list[int]) -> dict[int, str]:
         """The operands that go through an identity, by position."""
-        scope = self.scope.children[node.path.rpartition(".")[2]]
+        scope = self.scope.children[self.tree.names[node.index].rpartition(".")[2]]
         found: dict[int, str] = {}
-        for branch in self.tree.branches(scope):
-            if branch not in scope.children and (scope.name, layout.own_name(branch)) in self.empty:
-                value = self.tree.graph.paths[f"{node.path}.{branch}"]
+        for branch, value in self.tree.branches(scope).items():
+            if branch not in scope.children and (scope.name, branch) in self.empty:
                 free = [i for i, index in enumerate(operands) if index == value and i not in found]
-                found |= {free[0]: layout.own_name(branch)} if free else {}
+                found |= {free[0]: branch} if free else {}
         return found
 
     def _combine(self, op: str, name: str, texts: list[str]) -> None:

@@ -11,34 +11,6 @@ from typing import NamedTuple
 WIDTH = 88
 INDENT = 4
 
-#: what a module, a graph module or a sequence of modules has already, without underscores at the end
-_TAKEN = """
-    T_destination __add __annotate __annotate_func __annotations __annotations_cache __call __class __copy
-    __deepcopy __delattr __delitem __dict __dir __doc __eq __firstlineno __format __ge __getattr __getattribute
-    __getitem __getstate __gt __hash __iadd __imul __init __init_subclass __iter __jit_unused_properties __le __len
-    __lt __module __mul __ne __new __reduce __reduce_ex __reduce_package __repr __rmul __setattr __setitem
-    __setstate __sizeof __static_attributes __str __subclasshook __weakref _apply _backward_hooks
-    _backward_pre_hooks _boxed_call _buffers _call_impl _code _compiled_call_impl _create_node_hooks _deepcopy_hooks
-    _deepcopy_init _erase_node_hooks _forward_hooks _forward_hooks_always_called _forward_hooks_with_kwargs
-    _forward_pre_hooks _forward_pre_hooks_with_kwargs _get_backward_hooks _get_backward_pre_hooks _get_item_by_idx
-    _get_name _graph _is_full_backward_hook _lineno_map _load_from_state_dict _load_state_dict_post_hooks
-    _load_state_dict_pre_hooks _maybe_warn_non_full_backward_hook _modules _named_members
-    _non_persistent_buffers_set _parameters _prologue_start _recompile_submodules _register_create_node_hook
-    _register_deepcopy_hook _register_erase_node_hook _register_load_state_dict_pre_hook _register_replace_node_hook
-    _register_state_dict_hook _replace_hooks _replicate_for_data_parallel _save_to_state_dict _set_replace_hook
-    _slow_forward _state_dict_hooks _state_dict_pre_hooks _tracer_cls _tracer_extras _unregister_create_node_hook
-    _unregister_deepcopy_hook _unregister_erase_node_hook _unregister_replace_node_hook _version _wrapped_call
-    _wrapped_call_impl add_module add_submodule append apply bfloat16 buffers call_super_init children code compile
-    cpu cuda delete_all_unused_submodules delete_submodule double dump_patches eval extend extra_repr float forward
-    get_buffer get_extra_state get_parameter get_submodule graph half inplace insert ipu load_state_dict meta
-    modules mtia named_buffers named_children named_modules named_parameters parameters pop print_readable recompile
-    register_backward_hook register_buffer register_forward_hook register_forward_pre_hook
-    register_full_backward_hook register_full_backward_pre_hook register_load_state_dict_post_hook
-    register_load_state_dict_pre_hook register_module register_parameter register_state_dict_post_hook
-    register_state_dict_pre_hook requires_grad set_extra_state set_submodule shape_env share_memory state_dict to
-    to_empty to_folder train training type xpu zero_grad
-"""
-TAKEN = frozenset(_TAKEN.split())
 _QUOTES = '"' * 3
 
 
@@ -91,12 +63,6 @@ def prefixed(prefix: str, doc: Doc, suffix: str = "") -> Doc:
 def statement(prefix: str, doc: Doc, indent: int = 2 * INDENT) -> list[str]:
     """``prefix`` and a text as a line of a method."""
     return lines(prefixed(prefix, doc), indent)
-
-
-def own_name(segment: str) -> str:
-    """The name of a layer as the name of its module; of two that differ in an underscore at the end both get one."""
-    word = segment.rstrip("_")
-    return segment + "_" if word in TAKEN or iskeyword(word) else segment
 
 
 def is_plain(name: str) -> bool:

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from typing import NamedTuple
 
 from cnncalc.graph.graph import Graph, Node
 from cnncalc.graph.walk import overwritten
 from cnncalc.network import Network
-from cnncalc.source.layout import attribute, own_name
+from cnncalc.source.layout import attribute
+from cnncalc.source.names import module_names, own_name
 
 
 class Scope:
-    """A path of the spec: what lies below it, and the node of its own where it has one.
+    """A name of modules: what lies below it, and the node of its own where it has one. A join's is its branches' too.
 
-    Its nodes are neighbours in call order: the positions ``first`` to ``last``.
+    ``path`` is that of the spec. Its nodes are neighbours in call order: the positions ``first`` to ``last``.
     """
 
     __slots__ = ("children", "first", "last", "makes", "name", "node", "path", "reads")
@@ -34,14 +35,8 @@ class Scope:
 
     @property
     def is_layer(self) -> bool:
-        """An operator with what follows it (``norm``, ``act``), if anything."""
+        """An operator that is a module."""
         return self.node is not None and not self.is_join
-
-    @property
-    def layers(self) -> list[Node]:
-        """The operator and what follows it."""
-        followers = [child.node for child in self.children.values()]
-        return [node for node in (self.node, *followers) if node is not None]
 
 
 class Unit(NamedTuple):
@@ -62,42 +57,46 @@ class Tree:
     def __init__(self, network: Network, with_side: bool) -> None:
         graph: Graph = network.graph
         self.graph = graph
-        self.nodes = [node for node in graph.nodes if with_side or node.side is None]
+        self.nodes = graph.operators(with_side)
         self.replaced = overwritten(graph, with_side)
-        ends = [side.output for side in graph.sides] if with_side else []
-        self.outputs = (*graph.outputs, *ends)
-        self.root = Scope("", "", 1)
+        self.outputs = graph.ends(with_side)
+        #: the name of each node's module; a join has none, and is called as what is above its branches
+        self.names = [
+            ".".join(map(own_name, node.path.split("."))) if node.op.role == "join" else name
+            for node, name in zip(graph.nodes, module_names(graph), strict=True)
+        ]
+        self.root = Scope("", "", 0)
         self.root.last = len(graph.nodes)
         self.last_read = [-1] * len(graph.nodes)
-        for node in graph.operators():
+        for node in self.nodes:
             for index in node.inputs:
                 self.last_read[index] = node.index
             self._place(node)
         for index in self.outputs:
             self.last_read[index] = len(graph.nodes)
-        self._branches: dict[str, list[str]] = {}
+        self._branches: dict[str, dict[str, int]] = {}
         joins = {node.path for node in self.nodes if node.op.role == "join"}
-        for path in graph.paths:
+        for path, index in graph.paths.items():
             parent, _, name = path.rpartition(".")
             if parent in joins:
-                self._branches.setdefault(parent, []).append(name)
+                self._branches.setdefault(parent, {})[own_name(name)] = index
 
     def _place(self, node: Node) -> None:
         scope = self.root
-        path = ""
-        for segment in node.path.split("."):
-            path = f"{path}.{segment}" if path else segment
-            child = scope.children.get(segment)
+        segments = node.path.split(".")
+        for depth, name in enumerate(self.names[node.index].split("."), 1):
+            child = scope.children.get(name)
             if child is None:
-                child = scope.children[segment] = Scope(own_name(segment), path, node.index)
+                child = scope.children[name] = Scope(name, ".".join(segments[:depth]), node.index)
             child.last = node.index
             scope = child
         scope.node = node
+        scope.path = node.path
 
     def inputs(self, scope: Scope) -> list[int]:
-        """The values from outside, in the order in which they are read; of the whole network its input."""
+        """The values from outside, in the order in which they are read; of the whole network its inputs."""
         if scope is self.root:
-            return [0]
+            return list(self.graph.inputs)
         if scope.reads is None:
             read: dict[int, None] = {}
             for node in self.graph.nodes[scope.first : scope.last + 1]:
@@ -110,7 +109,7 @@ class Tree:
     def outputs_of(self, scope: Scope) -> list[int]:
         """The values that are read outside; the last one where none is."""
         if scope is self.root:
-            return list(self.outputs)
+            return self.outputs
         if scope.makes is None:
             inside = range(scope.first, scope.last + 1)
             scope.makes = [index for index in inside if self.last_read[index] > scope.last] or [scope.last]
@@ -154,9 +153,9 @@ class Tree:
             value = outputs[0]
         return self.outputs_of(scope) == [value]
 
-    def branches(self, join: Scope) -> list[str]:
-        """The names of a join's branches, those too in which nothing is left."""
-        return self._branches.get(join.path, [])
+    def branches(self, join: Scope) -> Mapping[str, int]:
+        """The values of a join's branches by their names, those too in which nothing is left."""
+        return self._branches.get(join.path, {})
 
     def is_class(self, scope: Scope) -> bool:
         """Whether a scope gets a class: a block of the spec, or what has a forward of its own."""

@@ -11,8 +11,7 @@ from cnncalc.network import Network
 from cnncalc.source import embedded, file
 from cnncalc.source.classes import Class, Instance, grouped, unified
 from cnncalc.source.forward import Forward, count_uses
-from cnncalc.source.fused import Follower, FusedClasses
-from cnncalc.source.layout import attribute, camel, own_name, variable
+from cnncalc.source.layout import attribute, camel, variable
 from cnncalc.source.terms import Branches, Call, Chain, Flag, Item, Optional, Term, looped, lowered
 from cnncalc.source.tree import Scope, Tree
 
@@ -23,7 +22,7 @@ _RESERVED = ("Any", "Branches", "Chain", "False", "None", "OrderedDict", "Tensor
 class Writer:
     """Writes one network.
 
-    The modules form the tree of the spec's paths, so the names of parameters are those paths.
+    Its modules are named by :mod:`cnncalc.source.names`, like those of the built network.
     """
 
     def __init__(self, network: Network, with_side: bool) -> None:
@@ -35,7 +34,6 @@ class Writer:
         blocks = dict.fromkeys(self.tree.graph.blocks.values())
         self.block_names = {block: self._free(block) for block in blocks}
         self.used_names: set[str] = set()
-        self.fused = FusedClasses(self._free)
         self.calls: dict[str, Call] = {}
         self.classes: list[Class] = []
         self.layers: dict[tuple[int, bool], Call] = {}
@@ -69,7 +67,7 @@ class Writer:
         sizes = ", ".join(map(str, self.network.input))
         about = f"The whole network, for inputs [batch, {sizes}]."
         self.classes.append(Class(self.name, (), whole.body, forward, whole.shares, (about,)))
-        parts = [fused.lines() for fused in self.fused.known.values()] + [made.lines() for made in self.classes]
+        parts = [made.lines() for made in self.classes]
         return file.text(self.network, self.with_side, self.name, parts, len(self.tree.outputs) > 1)
 
     # -- scopes to classes -----------------------------------------------------------------------------------------
@@ -129,7 +127,7 @@ class Writer:
             for join in scope.children.values():
                 if join.is_join and join.children:
                     for branch in self.tree.branches(join):
-                        (found if branch in join.children else missing).add((join.name, own_name(branch)))
+                        (found if branch in join.children else missing).add((join.name, branch))
         return found & missing
 
     def _residuals(self, scopes: Sequence[Scope]) -> dict[str, str]:
@@ -204,15 +202,14 @@ class Writer:
 
     def _branches(self, join: Scope, empty: Collection[tuple[str, str]]) -> Branches:
         branches = []
-        names = [*self.tree.branches(join), *join.children]
-        for name in dict.fromkeys(names):
+        for name in dict.fromkeys([*self.tree.branches(join), *join.children]):
             branch = join.children.get(name)
-            changes = (join.name, own_name(name)) in empty
+            changes = (join.name, name) in empty
             if branch is not None:
                 term = self.term(branch)
-                branches.append(Item(branch.name, Optional(True, term) if changes else term))
+                branches.append(Item(name, Optional(True, term) if changes else term))
             elif changes:
-                branches.append(Item(own_name(name), Optional(False, None)))
+                branches.append(Item(name, Optional(False, None)))
         return Branches(tuple(branches))
 
     def _chain(self, scope: Scope) -> Chain:
@@ -222,17 +219,8 @@ class Writer:
 
     def term(self, scope: Scope) -> Term:
         """What makes the module of a scope."""
-        if scope.is_layer:
-            first, *followers = scope.layers
-            if not followers:
-                return self._layer(first)
-            nodes = self.tree.graph.nodes
-            shape = first.shape
-            made = [node.index for node in scope.layers]
-            outputs = self.tree.outputs_of(scope)
-            read = tuple(position for position, index in enumerate(made) if index in outputs)
-            behind = [Follower(nodes[node.index].path.rpartition(".")[2], self._layer(node)) for node in followers]
-            return self.fused.call(self._layer(first), behind, shape[-1] if len(shape) == 2 else shape[0], read)
+        if scope.node is not None:
+            return self._layer(scope.node)
         call = self.calls.get(scope.path)
         return self._chain(scope) if call is None else call
 
@@ -252,7 +240,8 @@ class Writer:
         pairs: dict[tuple[str, ...], tuple[str, ...]] = {}
         for node in self.tree.nodes:
             if node.shared is not None:
-                pairs[tuple(node.path.split("."))] = tuple(self.tree.graph.nodes[node.shared].path.split("."))
+                ours, theirs = (tuple(self.tree.names[index].split(".")) for index in (node.index, node.shared))
+                pairs[ours] = theirs
         weighted = self._weighted(pairs)
         merged: dict[tuple[str, ...], tuple[str, ...]] = {}
         whole: dict[tuple[tuple[str, ...], tuple[str, ...]], bool] = {}
@@ -271,29 +260,32 @@ class Writer:
             common = 0
             while common < min(len(ours), len(theirs)) - 1 and ours[common] == theirs[common]:
                 common += 1
-            while common and not self._has_class(ours[:common]):
+            while common and not self._has_class(self._scope(ours[:common])):
                 common -= 1
-            texts = ["self" + "".join(attribute(own_name(part)) for part in path[common:]) for path in (ours, theirs)]
-            result.setdefault(".".join(ours[:common]), []).append((texts[0], texts[1]))
+            texts = ["self" + "".join(map(attribute, path[common:])) for path in (ours, theirs)]
+            result.setdefault(self._scope(ours[:common]).path, []).append((texts[0], texts[1]))
         return result
 
     def _weighted(self, pairs: dict[tuple[str, ...], tuple[str, ...]]) -> dict[tuple[str, ...], list[tuple[str, ...]]]:
         """The layers with weights or buffers below each path above a shared one."""
         above = {path[:end] for path in pairs for end in range(1, len(path))}
         found: dict[tuple[str, ...], list[tuple[str, ...]]] = {}
-        for node in self.tree.graph.operators():
+        for node in self.tree.nodes:
             kind = self.tree.graph.signatures[node.signature]
             if kind.weights or node.op.buffers(*kind.inputs):
-                path = tuple(node.path.split("."))
+                path = tuple(self.tree.names[node.index].split("."))
                 for end in range(1, len(path)):
                     if path[:end] in above:
                         found.setdefault(path[:end], []).append(path)
         return found
 
-    def _has_class(self, path: Sequence[str]) -> bool:
+    def _scope(self, names: Sequence[str]) -> Scope:
         scope = self.tree.root
-        for part in path:
-            scope = scope.children[part]
+        for name in names:
+            scope = scope.children[name]
+        return scope
+
+    def _has_class(self, scope: Scope) -> bool:
         return not scope.is_join and self.tree.is_class(scope)
 
 

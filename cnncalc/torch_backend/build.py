@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from importlib import import_module
-from keyword import kwlist
 from typing import Any
 
 import torch
 from torch import fx, nn
 
 from cnncalc.errors import EnvironmentFailure, UsageError, suggest
-from cnncalc.graph.graph import Node
+from cnncalc.graph.graph import Graph, Node
 from cnncalc.graph.walk import overwritten
 from cnncalc.network import Network
 from cnncalc.ops.base import Lowering
+from cnncalc.source.names import input_names, module_names
 
 DTYPES = {
     "float64": torch.float64,
@@ -35,8 +35,8 @@ def build(
     """The network as a ``torch.fx.GraphModule`` with random weights, in training mode.
 
     Its forward takes a tensor ``[batch, channels, *spatial]`` and returns the output, or a tuple of the outputs, then
-    of the side outputs. A module's name is the layer's path; a name that every module has already, as ``forward``, gets
-    an underscore. What shares weights has a module of its own with the same parameters.
+    of the side outputs. Every operator is a module of its own, called once, with no other operator inside; its name is
+    the layer's path (:func:`cnncalc.source.names.module_names`). What shares weights has the same parameters.
 
     Args:
         network: what :func:`cnncalc.load` gives.
@@ -53,19 +53,16 @@ def build(
     place = find_device(device)
     check_dtype(dtype)
     _check_memory(network, place, dtype, with_side, max_memory)
-    nodes = network.graph.nodes
-    replaced = overwritten(network.graph, with_side) if inplace else [None] * len(nodes)
-    names = _Names()
-    graph = fx.Graph()
-    values: list[fx.Node | None] = [graph.placeholder("x")]
+    graph = network.graph
+    replaced = overwritten(graph, with_side) if inplace else [None] * len(graph.nodes)
+    names = module_names(graph)
+    code = fx.Graph()
+    values = {index: code.placeholder(name) for index, name in zip(graph.inputs, input_names(graph), strict=True)}
     built: dict[int, nn.Module] = {}
     root = nn.Module()
     with torch.device(place):
-        for node in network.graph.operators():
-            if node.side is not None and not with_side:
-                values.append(None)
-                continue
-            module = _module(network, node)
+        for node in graph.operators(with_side):
+            module = _module(graph, node)
             inputs = list(node.inputs)
             first = replaced[node.index]
             if first is not None:  # it goes before the others, and is overwritten
@@ -75,15 +72,14 @@ def build(
             if node.shared is not None:
                 _tie(module, built[node.shared])
             built[node.index] = module
-            target = names.of(node.path)
+            target = names[node.index]
             _put(root, target, module)
             called = tuple(values[i] for i in inputs)
-            values.append(graph.create_node("call_module", target, called, name=_local(target)))
-    ends = network.graph.ends(with_side)
-    results = tuple(values[index] for index in ends)
-    graph.output(results if len(results) > 1 else results[0])
-    graph.lint()
-    whole = fx.GraphModule(root, graph, class_name=_class_name(network.name))
+            values[node.index] = code.create_node("call_module", target, called, name=_local(target))
+    results = tuple(values[index] for index in graph.ends(with_side))
+    code.output(results if len(results) > 1 else results[0])
+    code.lint()
+    whole = fx.GraphModule(root, code, class_name=_class_name(graph.name))
     return whole.to(DTYPES[dtype])
 
 
@@ -160,32 +156,25 @@ def resolve(value: Any) -> Any:
     return getattr(import_module(home), name)(*map(resolve, value.args), **keywords)
 
 
-def _module(network: Network, node: Node) -> nn.Module:
-    module: nn.Module = resolve(node.op.lowering(*network.graph.signatures[node.signature].inputs))
+def _module(graph: Graph, node: Node) -> nn.Module:
+    module: nn.Module = resolve(node.op.lowering(*graph.signatures[node.signature].inputs))
     return module
 
 
 def _tie(module: nn.Module, other: nn.Module) -> None:
     """Gives a module the parameters and buffers of another one with the same weights."""
-    for kind in ("named_parameters", "named_buffers"):
-        ours, theirs = getattr(module, kind)(), getattr(other, kind)()
-        # its own come first; its norm may lie in it by now
-        for (name, _), (_, tensor) in zip(list(ours), list(theirs), strict=False):
-            home, _, leaf = name.rpartition(".")
-            setattr(module.get_submodule(home), leaf, tensor)
+    for name, tensor in [*other.named_parameters(), *other.named_buffers()]:
+        home, _, leaf = name.rpartition(".")
+        setattr(module.get_submodule(home), leaf, tensor)
 
 
 def _put(root: nn.Module, target: str, module: nn.Module) -> None:
-    """Puts a module into the tree, with what lies above and below it: weights are in call order then."""
+    """Puts a module into the tree, in modules that only hold others: weights are in call order then."""
     *above, name = target.split(".")
     for part in above:
         if part not in root._modules:
             root.add_module(part, nn.Module())
         root = root.get_submodule(part)
-    below = root._modules.get(name)  # a join comes after its branches, which lie in it
-    if below is not None:
-        for part, child in below.named_children():
-            module.add_module(part, child)
     root.add_module(name, module)
 
 
@@ -193,20 +182,6 @@ def _local(target: str) -> str:
     """The name of a value in the generated code."""
     name = target.replace(".", "_").replace("-", "_")
     return "self_" if name == "self" else name
-
-
-class _Names:
-    """Paths as module names: a segment that is a word of Python, or an attribute of any module, gets an underscore.
-
-    So does one that is such a name with underscores, or two layers could come to one name.
-    """
-
-    def __init__(self) -> None:
-        taken = [*dir(fx.GraphModule(nn.Module(), fx.Graph())), "inplace"]
-        self._reserved = frozenset(name.rstrip("_") for name in [*taken, *kwlist])
-
-    def of(self, path: str) -> str:
-        return ".".join(part + "_" if part.rstrip("_") in self._reserved else part for part in path.split("."))
 
 
 def _class_name(name: str) -> str:

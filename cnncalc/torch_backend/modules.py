@@ -16,9 +16,12 @@ class Add(nn.Module):
     inplace = False
 
     def forward(self, *xs: Tensor) -> Tensor:
-        if self.inplace:
-            return reduce(Tensor.add_, xs)
-        return reduce(torch.add, xs)
+        if not self.inplace:
+            return reduce(torch.add, xs)
+        y = xs[0]
+        for x in xs[1:]:
+            y = y.add_(x)
+        return y
 
 
 class Mul(nn.Module):
@@ -97,7 +100,7 @@ class StochasticDepth(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         if not self.training or not self.p:
             return x
-        kept = torch.rand(x.shape[0], *(1 for _ in x.shape[1:]), device=x.device) >= self.p
+        kept = torch.rand(x.shape[:1] + (1,) * (x.dim() - 1), device=x.device) >= self.p
         return x * kept / (1 - self.p) if self.p < 1 else x * 0
 
 
@@ -239,10 +242,11 @@ class Constant(nn.Module):
 
     def __init__(self, shape: tuple[int, ...]) -> None:
         super().__init__()
+        self.once = (1,) * len(shape)
         self.weight = nn.Parameter(torch.randn(shape))
 
     def forward(self, x: Tensor) -> Tensor:
-        return self.weight.repeat(x.shape[0], *(1 for _ in self.weight.shape))
+        return self.weight.repeat(x.shape[0], *self.once)
 
 
 class Noise(nn.Module):
@@ -254,7 +258,7 @@ class Noise(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         noise = torch.randn_like(x[:, :1])
-        return x + self.weight.view(-1, *(1 for _ in x.shape[2:])) * noise
+        return x + self.weight.view((-1,) + (1,) * (x.dim() - 2)) * noise
 
 
 class PixelNorm(nn.Module):
@@ -332,7 +336,7 @@ class RoiAlign(nn.Module):
         count = self.size * self.samples_per_axis
         along = (torch.arange(count, dtype=x.dtype, device=x.device) * 2 + 1) / count - 1
         rows = along.repeat(self.regions)
-        grid = torch.stack([along.expand(len(rows), -1), rows[:, None].expand(-1, count)], dim=2)
+        grid = torch.stack([along.expand(count * self.regions, -1), rows[:, None].expand(-1, count)], dim=2)
         sampled = functional.grid_sample(x, grid.expand(x.shape[0], -1, -1, -1), align_corners=False)
         pooled = functional.avg_pool2d(sampled, self.samples_per_axis)
         return torch.unflatten(pooled, 2, (self.regions, self.size)).transpose(1, 2).flatten(0, 1)
@@ -419,7 +423,8 @@ class WindowAttention(nn.Module):
 
     def join(self, parts: Tensor, x: Tensor) -> Tensor:
         """What ``partition`` does, undone."""
-        rows, columns = (n // self.window for n in x.shape[2:])
+        height, width = x.shape[2:]
+        rows, columns = height // self.window, width // self.window
         cut = torch.unflatten(torch.unflatten(parts, 2, (self.window, self.window)), 1, (rows, columns))
         order = (0, 5, 3, 1, 4, 2) if self.grid else (0, 5, 1, 3, 2, 4)
         return cut.permute(order).flatten(4, 5).flatten(2, 3)
@@ -427,7 +432,8 @@ class WindowAttention(nn.Module):
     def areas(self, x: Tensor) -> Tensor:
         """A number for each part of the map that the shift did not bring beside another."""
         axes = []
-        for n, shift in zip(x.shape[2:], self.shifts, strict=True):
+        height, width = x.shape[2:]
+        for n, shift in zip((height, width), self.shifts, strict=True):
             position = torch.arange(n, device=x.device)
             axes.append((position >= n - self.window).int() + (position >= n - shift).int())
         return (axes[0][:, None] * 3 + axes[1])[None, None]

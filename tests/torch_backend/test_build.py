@@ -43,11 +43,17 @@ def run(module: nn.Module, channels: int = 4, batch: int = 2) -> Any:
 
 
 def test_names_are_paths() -> None:
+    """What follows a layer is beside it, a sum beside its branches; every other name is the layer's path."""
     given = cnncalc.load("resnet18")
     module = build(given, "meta")
-    assert targets(module) == [node.path for node in given.graph.nodes[1:]]
+    changed = {node.path: name for node, name in zip(given.graph.operators(), targets(module), strict=True)}
+    changed = {path: name for path, name in changed.items() if path != name}
+    assert changed["conv1.bn"] == "conv1_bn"
+    assert changed["stage2.block_1.add1.main.conv1.relu"] == "stage2.block_1.add1.main.conv1_relu"
+    assert changed["stage2.block_1.add1"] == "stage2.block_1.add1.add"
+    assert len(changed) == 20 + 9 + 8  # norms, activations of a convolution, sums
     assert isinstance(module.get_submodule("stage2.block_1.add1.main.conv1"), nn.Conv2d)
-    assert isinstance(module.get_submodule("stage2.block_1.add1.main.conv1.bn"), nn.BatchNorm2d)
+    assert isinstance(module.get_submodule("stage2.block_1.add1.main.conv1_bn"), nn.BatchNorm2d)
     assert {name.rpartition(".")[0] for name, _ in module.named_parameters()} <= set(targets(module))
 
 
@@ -55,9 +61,44 @@ def test_names_are_paths() -> None:
 def test_a_name_that_every_module_has_gets_an_underscore(word: str) -> None:
     given = network(f"layers: [{{conv: 2, kernel: 1, act: relu, name: {word}}}, {{conv: 3, kernel: 1, name: last}}]\n")
     module = build(given)
-    assert targets(module) == [f"{word}_", f"{word}_.relu", "last"]
+    follower = f"{word}_relu" + "_" * word.startswith("_")
+    assert targets(module) == [f"{word}_", follower, "last"]
     assert tuple(run(module).shape) == (2, 3, 8, 8)
     assert copy.deepcopy(module).training
+
+
+CONV = "{conv: 4, kernel: 1, name: "
+
+
+@pytest.mark.parametrize(
+    ("layers", "names"),
+    [
+        # the layers of the spec keep their names, whatever comes first
+        (f"{CONV}a, norm: bn}}, {CONV}a_bn}}", ["a", "a_bn_", "a_bn"]),
+        (f"{CONV}a_bn, norm: bn}}, {CONV}a, norm: bn}}", ["a_bn", "a_bn_bn", "a", "a_bn_"]),
+        (f"{CONV}a_bn}}, {CONV}a_bn_}}, {CONV}a, norm: bn}}", ["a_bn", "a_bn_", "a", "a_bn__"]),
+        # two followers: act leaky_relu of a, act relu of a_leaky
+        (f"{CONV}a, act: leaky_relu}}, {CONV}a_leaky, act: relu}}", ["a", "a_leaky_relu", "a_leaky", "a_leaky_relu_"]),
+        # a group, a group's layer
+        (f"{CONV}a, norm: bn}}, {{layers: [{CONV}a}}], name: a_bn}}", ["a", "a_bn_", "a_bn.a"]),
+        (f"{{layers: [{CONV}a, norm: bn}}, {CONV}b}}], name: g}}, {CONV}a_bn}}", ["g.a", "g.a_bn", "g.b", "a_bn"]),
+        # branches
+        (f"{{add: {{add: [{CONV}a}}], x: identity}}, name: s}}", ["s.add.a", "s.add_"]),
+        (f"{{add: {{add: [{CONV}a}}], add_: [{CONV}a}}]}}, name: s}}", ["s.add.a", "s.add_.a", "s.add__"]),
+        ("{add: {x: identity, y: identity}, name: s}", ["s"]),
+        (f"{CONV}a}}, {{add: [a, input], name: s}}", ["a", "s"]),
+    ],
+)
+def test_no_two_modules_come_to_one_name(layers: str, names: list[str]) -> None:
+    module = build(network(f"layers: [{layers}]\n"))
+    assert targets(module) == names
+    assert tuple(run(module).shape) == (2, 4, 8, 8)
+
+
+def test_the_names_do_not_depend_on_the_side_outputs_being_built() -> None:
+    given = network(f"layers: [{CONV}a, norm: bn}}, {CONV}b}}]\nside: {{a_bn: {{from: a, layers: [{CONV}c}}]}}}}\n")
+    assert targets(build(given)) == ["a", "a_bn_", "b"]
+    assert targets(build(given, with_side=True)) == ["a", "a_bn_", "b", "a_bn.c"]
 
 
 def test_no_two_layers_come_to_one_name() -> None:
@@ -70,7 +111,7 @@ def test_no_two_layers_come_to_one_name() -> None:
 def test_a_branch_may_be_called_as_an_attribute_of_its_join() -> None:
     given = network("layers: [{add: {x: identity, inplace: [{conv: 4, kernel: 1}]}, name: sum}]\n")
     module = build(given)
-    assert targets(module) == ["sum.inplace_.conv1", "sum"]
+    assert targets(module) == ["sum.inplace_.conv1", "sum.add"]
     assert tuple(run(module).shape) == (2, 4, 8, 8)
 
 
@@ -87,7 +128,7 @@ def test_the_class_is_called_as_the_network() -> None:
     assert type(build(cnncalc.load("lenet5"), "meta")).__name__ == "Lenet5"
     assert type(build(cnncalc.load("mobilenet_v1_x0_5"), "meta")).__name__ == "Mobilenet_V1_X0_5"
     given = network("layers: [relu]\n")
-    given.name = "3-d"
+    given.graph.name = "3-d"
     assert type(build(given, "meta")).__name__ == "Network_3_D"
 
 
@@ -101,21 +142,18 @@ def test_shared_weights_are_one_storage() -> None:
         "  - {conv: 4, kernel: 3, pad: same, norm: bn, shared: first, name: second}\n"
     )
     module = build(given)
-    names = ("weight", "bias", "bn.weight", "bn.running_mean")
+    tensors = dict([*module.named_parameters(remove_duplicate=False), *module.named_buffers(remove_duplicate=False)])
     first, second = module.get_submodule("first"), module.get_submodule("second")
     assert first is not second
-    for name in names:
-        assert _tensor(first, name) is _tensor(second, name), name
+    for name in ("weight", "bias", "_bn.weight", "_bn.running_mean"):
+        name = name if name.startswith("_") else f".{name}"
+        assert tensors[f"first{name}"] is tensors[f"second{name}"], name
     assert sum(tensor.numel() for tensor in module.parameters()) == given.analyze().totals["params"] == 4 * 4 * 9 + 12
     with torch.no_grad():
         first.get_parameter("weight").zero_()
     assert not second.get_parameter("weight").any()
     half = module.to(torch.float16)  # the tie survives a change of type
     assert half.get_submodule("first").get_parameter("weight") is half.get_submodule("second").get_parameter("weight")
-
-
-def _tensor(module: nn.Module, name: str) -> torch.Tensor:
-    return dict([*module.named_parameters(), *module.named_buffers()])[name]
 
 
 def test_side_outputs_come_after_the_output() -> None:
@@ -241,7 +279,11 @@ def test_what_the_memory_column_calls_in_place_is() -> None:
     given = cnncalc.load("resnet18")
     module = build(given, "meta")
     columns = given.analyze().columns
-    inplace = {target for target in targets(module) if getattr(module.get_submodule(target), "inplace", False)}
+    inplace = {
+        node.path
+        for node, target in zip(given.graph.operators(), targets(module), strict=True)
+        if getattr(module.get_submodule(target), "inplace", False)
+    }
     words = {"relu", "add"}
     assert inplace == {
         path
@@ -360,11 +402,11 @@ def test_networks_have_the_epsilon_of_their_library(name: str, epsilons: set[flo
 
 
 def test_the_state_dict_is_in_call_order() -> None:
-    """A join lies above its branches and comes after them."""
     network = cnncalc.load("resnet18")
-    wanted = [f"{node.path}.weight" for node in network.graph.nodes if node.op.name in ("conv", "linear")]
-    weights = [key for key in build(network, "meta").state_dict() if key.endswith(".weight") and ".bn." not in key]
-    assert weights == wanted
+    names = zip(network.graph.operators(), targets(build(network, "meta")), strict=True)
+    wanted = [f"{name}.weight" for node, name in names if node.op.name in ("conv", "bn", "linear")]
+    assert [key for key in build(network, "meta").state_dict() if key.endswith(".weight")] == wanted
+    assert wanted[:3] == ["conv1.weight", "conv1_bn.weight", "stage1.block_1.add1.main.conv1.weight"]
 
 
 @pytest.mark.parametrize("name", ["class", "self", "None", "import", "a-b", "3a", "lambda"])

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from math import prod
 from typing import Any, NamedTuple
 
 import torch
-from torch import fx, nn
+from torch import fx
 from torch.utils.flop_counter import FlopCounterMode
 
 from cnncalc.errors import EnvironmentFailure, escape, listing
@@ -331,7 +331,6 @@ class _Meter(fx.Interpreter):
     def __init__(self, module: fx.GraphModule) -> None:
         super().__init__(module)
         self.rows: dict[str, _Counted] = {}
-        self._targets = frozenset(str(node.target) for node in module.graph.nodes if node.op == "call_module")
         self._seen: set[int] = set()
         self._depths: dict[fx.Node, int] = {}
 
@@ -347,21 +346,13 @@ class _Meter(fx.Interpreter):
         except REFUSALS as error:
             raise _RefusedError("forward", target, error) from error
         macs = (self.counter.get_total_flops() - counted) // 2
-        parts = list(self._parts(target, self.fetch_attr(target)))
-        parameters = [tensor for part in parts for tensor in part.parameters(recurse=False)]
-        buffers = [tensor for part in parts for tensor in part.buffers(recurse=False)]
+        layer = self.fetch_attr(target)
+        parameters, buffers = list(layer.parameters()), list(layer.buffers())
         self._depths[n] += bool(macs and parameters)  # a weighted layer multiplies with what it has learned
         self.rows[target] = _Counted(
             tuple(result.shape), self._new(parameters), self._new(buffers), macs, self._depths[n]
         )
         return result
-
-    def _parts(self, name: str, module: nn.Module) -> Iterator[nn.Module]:
-        """The module and those inside it that are no layers of their own."""
-        yield module
-        for child, inner in module.named_children():
-            if f"{name}.{child}" not in self._targets:
-                yield from self._parts(f"{name}.{child}", inner)
 
     def _new(self, tensors: Sequence[torch.Tensor]) -> int:
         """The values of the tensors that no layer before has."""
