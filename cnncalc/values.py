@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from math import prod
-from typing import Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from cnncalc.errors import UsageError, suggest
+
+if TYPE_CHECKING:
+    from fractions import Fraction
 
 #: ``[channels, *spatial]`` for maps, ``[tokens, features]`` for sequences, ``[features]`` for vectors; no batch axis.
 Shape = tuple[int, ...]
@@ -22,6 +25,11 @@ def elements(shape: Shape) -> int:
 def format_shape(shape: Shape) -> str:
     """``64x112x112``."""
     return "x".join(map(str, shape))
+
+
+def whole(value: int | Fraction) -> int | Fraction:
+    """An int where an exact number is whole, else the Fraction that it is."""
+    return value if type(value) is int or value.denominator != 1 else value.numerator
 
 
 class Work:

@@ -9,12 +9,13 @@ the same pixels; they do not move with it, no later window widens them, and the 
 
 from __future__ import annotations
 
+from math import ceil
 from typing import Any, NamedTuple
 
 from cnncalc.analysis.columns import Column
 from cnncalc.graph.graph import Graph, Node, Signature
 from cnncalc.ops.base import Tap
-from cnncalc.values import Assumptions, Shape
+from cnncalc.values import Assumptions, Shape, whole
 
 COLUMNS = (
     Column(
@@ -65,11 +66,12 @@ class Axis(NamedTuple):
     def widest(self) -> int:
         """The pixels that the widest path shows."""
         shown = self.shown[1] - self.shown[0] if self.shown else 0
-        return _whole(max(self.size, shown))
+        widest: int = ceil(max(self.size, shown))
+        return widest
 
     def row(self) -> tuple[Any, Any, Any, Any]:
         """What the columns say of the axis."""
-        return (self.widest(), _whole(self.least), _plain(self.stride), _plain(self.centre()))
+        return (self.widest(), ceil(self.least), whole(self.stride), whole(self.centre()))
 
     def centre(self) -> Any:
         """The middle of value 0's field: a whole number, or a Fraction."""
@@ -171,13 +173,3 @@ def _meet(branches: tuple[Axis, ...]) -> Axis:
         min([axis.step for axis in moving]),
         (min([low for low, _ in shown]), max([high for _, high in shown])) if shown else None,
     )
-
-
-def _whole(value: Any) -> int:
-    """The value rounded up."""
-    return value if type(value) is int else int(-(-value // 1))
-
-
-def _plain(value: Any) -> Any:
-    """An int where the value is whole, else the Fraction."""
-    return value if type(value) is int or value.denominator != 1 else value.numerator

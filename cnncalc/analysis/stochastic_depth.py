@@ -12,7 +12,7 @@ from typing import Any
 from cnncalc.analysis.columns import Column
 from cnncalc.counting import price
 from cnncalc.graph.graph import Graph
-from cnncalc.values import Assumptions
+from cnncalc.values import Assumptions, whole
 
 COLUMNS = (
     Column("expected_macs", "expected", "count", "sum", "MACs times the probability that training runs the layer"),
@@ -31,9 +31,4 @@ def measure(graph: Graph, assumptions: Assumptions) -> dict[str, list[Any]]:
         arriving = needed[node.index] * node.op.survival()
         for index in node.inputs:
             needed[index] = max(needed[index], arriving)
-    return {"expected_macs": [_whole(work * share) for work, share in zip(macs, needed, strict=True)]}
-
-
-def _whole(value: Any) -> Any:
-    """An int where the value is whole, else the Fraction."""
-    return value.numerator if value.denominator == 1 else value
+    return {"expected_macs": [whole(work * share) for work, share in zip(macs, needed, strict=True)]}

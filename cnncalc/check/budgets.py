@@ -17,7 +17,7 @@ from cnncalc.check.subject import Subject
 from cnncalc.errors import CnncalcError
 from cnncalc.spec.claims import BYTES, MEMORY, Budget, read_figure
 from cnncalc.spec.document import SpecDocument
-from cnncalc.values import Assumptions
+from cnncalc.values import Assumptions, whole
 
 #: layers that a message about a broken limit names: of the figure, and of its growth
 HEAVIEST = 5
@@ -107,7 +107,7 @@ def judge(
         judged = JudgedBudget(budget.quantity, budget.warn, budget.max, None, "not judged", budget.location)
         message = f"{_label(budget)} is not computed by this version, so its budget is not judged"
         return judged, _finding(subject, budget, "note", message, None)
-    computed = _whole(figure)
+    computed = whole(figure)
     verdict, severity = "within", ""
     if _over(computed, budget.max) > 0:
         verdict, severity = "over max", "error"
@@ -158,17 +158,12 @@ def _amount(quantity: str, value: Any) -> str:
     return f"{units.short(value)}B" if quantity in BYTES else units.grouped(value)
 
 
-def _whole(value: Any) -> Any:
-    """An int where an expected count is whole."""
-    return value.numerator if isinstance(value, Fraction) and value.denominator == 1 else value
-
-
 def _by_layer(report: Report, quantity: str) -> dict[str, Any]:
     """The figure of every layer that has any, by its path; nothing where layers do not add up to the total."""
     if not any(column.name == quantity and column.total == "sum" for column in COLUMNS):
         return {}
     paths, values = report.columns["path"], report.columns[quantity]
-    return {paths[index]: _whole(values[index]) for index in report.counted if values[index]}
+    return {paths[index]: whole(values[index]) for index in report.counted if values[index]}
 
 
 def _most(values: Mapping[str, Any], number: int) -> list[tuple[str, Any]]:
@@ -199,13 +194,13 @@ def _growth(before: Report, now: Report, quantity: str, since: str) -> str:
         return ""
     old, new = _by_layer(before, quantity), _by_layer(now, quantity)
     start = before.totals[quantity]
-    change = _whole(now.totals[quantity] - start)
+    change = whole(now.totals[quantity] - start)
     if not change:
         return f"since {since}: unchanged"
     sign = "+" if change > 0 else "-"
     share = units.percent(abs(change), start)
     by = f"{sign}{_amount(quantity, abs(change))}" + (f" ({sign}{share})" if share else "")
-    grown = {path: _whole(value - old.get(path, 0)) for path, value in new.items() if value > old.get(path, 0)}
+    grown = {path: whole(value - old.get(path, 0)) for path, value in new.items() if value > old.get(path, 0)}
     there = frozenset(before.columns["path"])
     named = [
         f"{path} +{_amount(quantity, value)}{'' if path in there else ' (new)'}" for path, value in _most(grown, GROWN)

@@ -9,6 +9,8 @@ from collections.abc import Iterator
 from math import prod
 from typing import Any
 
+from cnncalc.values import whole
+
 
 class Expression:
     """A number made of others. ``value`` is an int, or a Fraction where it is no whole number."""
@@ -77,7 +79,7 @@ class Sum(Expression):
     __slots__ = ("terms",)
 
     def __init__(self, terms: tuple[tuple[int, Expression], ...]) -> None:
-        super().__init__(_plain(sum([sign * term.value for sign, term in terms])))
+        super().__init__(whole(sum([sign * term.value for sign, term in terms])))
         self.terms = terms
 
     def parts(self) -> tuple[Expression, ...]:
@@ -90,7 +92,7 @@ class Product(Expression):
     __slots__ = ("factors",)
 
     def __init__(self, factors: tuple[Expression, ...]) -> None:
-        super().__init__(_plain(prod([factor.value for factor in factors])))
+        super().__init__(whole(prod([factor.value for factor in factors])))
         self.factors = factors
 
     def parts(self) -> tuple[Expression, ...]:
@@ -105,7 +107,7 @@ class Quotient(Expression):
     def __init__(self, top: Expression, bottom: Expression) -> None:
         from fractions import Fraction
 
-        super().__init__(_plain(Fraction(top.value) / bottom.value))
+        super().__init__(whole(Fraction(top.value) / bottom.value))
         self.top = top
         self.bottom = bottom
 
@@ -160,8 +162,3 @@ def total(*terms: Any) -> Expression:
 
 def _terms(value: Expression) -> tuple[tuple[int, Expression], ...]:
     return value.terms if isinstance(value, Sum) else ((1, value),)
-
-
-def _plain(value: Any) -> Any:
-    """An int where the value is whole, else the Fraction."""
-    return value if isinstance(value, int) or value.denominator != 1 else value.numerator

@@ -4,6 +4,7 @@ behind an enlargement, and behind what shows every position the whole map.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -81,7 +82,7 @@ def _axis(branches: list[receptive_field.Axis], step: Step | None) -> tuple[Expr
         size = base + step.more * jump
     if met.shown and met.shown[1] - met.shown[0] >= size.value:
         low, high = met.shown
-        known = [branch for branch in branches if branch.shown and branch.widest() == _up(high - low)]
+        known = [branch for branch in branches if branch.shown and branch.widest() == math.ceil(high - low)]
         if known:
             return Symbol("rf_in", known[0].widest()), "every value sees the whole axis already", _stride(jump, step)
         return _whole(_span(low, high)), "every value sees the whole axis already", _stride(jump, step)
@@ -117,7 +118,3 @@ def _is(expression: Expression, value: int) -> bool:
 def _whole(size: Expression) -> Expression:
     """Behind an enlargement some values see a pixel more than others: what the most see."""
     return size if isinstance(size.value, int) else ceil(size)
-
-
-def _up(value: Any) -> int:
-    return int(-(-value // 1))

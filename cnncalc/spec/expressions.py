@@ -6,12 +6,15 @@ division makes one.
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any, Protocol
 
-from cnncalc.errors import ExpressionError, Hint, quote, suggest
+from cnncalc.errors import ExpressionError, quote
 from cnncalc.ops.base import show
+from cnncalc.spec.expression_hints import odd_number, too_many_digits, unknown_word, unreadable
+from cnncalc.values import whole
 
 if TYPE_CHECKING:
     from fractions import Fraction
@@ -46,29 +49,7 @@ _TOKEN = re.compile(
     )""",
     re.VERBOSE | re.ASCII,
 )
-#: characters that other languages have, and what this one has for them
-_INSTEAD = {"^": "**", "=": "==", "&": "and", "|": "or", "!": "not"}
-_SPELLINGS = frozenset({"true", "false", "yes", "no", "on", "off"})
 _KEYWORDS = frozenset({"and", "or", "not", "if", "else", "true", "false"})
-
-
-_ODD_NUMBER = re.compile(
-    r"[+-]?0[xXoObB]\w*|[+][\d.]+|[+-]?\d+_[\d_]*|\d+(:\d+)+|[+-]?\.(inf|nan)|-?\.\d+|-?\d+\.", re.ASCII | re.IGNORECASE
-)
-
-
-def _decimal_hint(text: str) -> str:
-    """What a number in another notation is in decimal, where that is plain."""
-    text = text.replace("_", "").lstrip("+").lower()
-    if text.endswith(("inf", "nan")):
-        return "numbers are finite, at most 10^15"
-    if "." in text and text.count(".") == 1:
-        whole, _, decimals = text.partition(".")
-        return f"write {whole if whole.strip('-') else whole + '0'}{'.' * bool(decimals)}{decimals}"
-    try:
-        return f"write {int(text, 0)}" if len(text) <= 16 else "numbers are written in decimal digits"
-    except ValueError:
-        return "numbers are written in decimal digits"
 
 
 class Expression:
@@ -100,18 +81,15 @@ def parse(text: str, bare_names: Iterable[str] = ()) -> Expression:
         raise ExpressionError("the expression is empty")
     if len(text) > LENGTH_LIMIT:
         if text.isdigit() and text.isascii():
-            raise _too_many_digits(text, 0)
+            raise too_many_digits(text, 0)
         raise ExpressionError(
             f"the expression is too long: {len(text)} characters, at most {LENGTH_LIMIT}", LENGTH_LIMIT
         )
-    if _ODD_NUMBER.fullmatch(text):
-        raise ExpressionError(f"{quote(text)} is not a number of the language", 0, _decimal_hint(text))
-    parser = _Parser(text, frozenset(bare_names))
-    evaluate = parser.ternary()
-    if parser.kind:
-        hint = "the multiples are K, M, G and T, next to the number" if parser.token.upper() in MULTIPLES else None
-        raise ExpressionError(f"unexpected {quote(parser.token)} in the expression {quote(text)}", parser.start, hint)
-    return Expression(text, evaluate, frozenset(parser.names))
+    try:
+        parser = _Parser(text, frozenset(bare_names))
+        return Expression(text, parser.complete(), frozenset(parser.names))
+    except ExpressionError as error:
+        raise odd_number(text) or error from None
 
 
 class _Parser:
@@ -132,8 +110,7 @@ class _Parser:
             rest = self.text[self.position :].lstrip(" ")
             self.start = len(self.text) - len(rest)
             if rest:
-                message, hint = self._unreadable(rest[0])
-                raise ExpressionError(message, self.start, hint)
+                raise unreadable(self.text, self.start)
             self.kind = self.token = ""
             return
         self.kind = match.lastgroup or ""
@@ -144,18 +121,14 @@ class _Parser:
         self.start = match.start(self.kind) - (self.kind == "name")
         self.position = match.end()
 
-    def _unreadable(self, character: str) -> tuple[str, str | None]:
-        hint = None
-        if character.isascii():
-            shown = quote(character)
-            hint = f"write {_INSTEAD[character]}" if character in _INSTEAD else None
-        else:
-            from unicodedata import digit
-
-            shown = f"U+{ord(character):04X}"
-            if character.isdigit():
-                hint = f"write {digit(character)}"
-        return f"{shown} has no place in the expression {quote(self.text)}", hint
+    def complete(self) -> Evaluator:
+        """The whole text."""
+        evaluate = self.ternary()
+        if self.kind:
+            hint = "the multiples are K, M, G and T, next to the number" if self.token.upper() in MULTIPLES else None
+            message = f"unexpected {quote(self.token)} in the expression {quote(self.text)}"
+            raise ExpressionError(message, self.start, hint)
+        return evaluate
 
     def take(self, *operators: str) -> str:
         """The current token if it is one of these operators or keywords, which it then passes."""
@@ -277,15 +250,7 @@ class _Parser:
             return _call(token, arguments, start)
         if token in _KEYWORDS:
             raise ExpressionError(f"unexpected '{token}' in the expression {quote(self.text)}", start)
-        hint: Hint
-        if self.bare_names:
-            hint = suggest(token, self.bare_names)
-        elif token in FUNCTIONS:
-            hint = f"write {token}(...)"
-        elif token.lower() in _SPELLINGS:
-            hint = "true and false are the only spellings"
-        else:
-            hint = suggest(token, FUNCTIONS) if self.token == "(" else f"a variable is written ${token}"
+        hint = unknown_word(token, self.token == "(", FUNCTIONS, self.bare_names)
         raise ExpressionError(f"unknown word {quote(token)} in an expression", start, hint)
 
     def _close(self, start: int) -> None:
@@ -296,13 +261,9 @@ class _Parser:
             raise ExpressionError(f"'(' is not closed in the expression {quote(self.text)}", start, hint)
 
 
-def _too_many_digits(token: str, start: int) -> ExpressionError:
-    return ExpressionError(f"too many digits: {quote(token)}", start, "numbers go up to 10^15")
-
-
 def _literal(token: str, multiple: str, start: int) -> Exact:
     if len(token) > 16 and "." not in token:
-        raise _too_many_digits(token, start)
+        raise too_many_digits(token, start)
     if len(token) > 1 and token[0] == "0" and token[1].isdigit():
         decimal = token.lstrip("0") or "0"
         raise ExpressionError(f"a number can't start with 0: {quote(token)}", start, f"write {decimal}")
@@ -312,15 +273,10 @@ def _literal(token: str, multiple: str, start: int) -> Exact:
         raise ExpressionError(f"{quote(token)} is not a number", start)
     exponent = re.search(r"[eE]([+-]?\d+)$", token)
     if len(token) > 40 or (exponent and abs(int(exponent[1])) > 18):
-        raise _too_many_digits(token, start)
+        raise too_many_digits(token, start)
     from fractions import Fraction
 
-    return _bounded(_whole(Fraction(token) * MULTIPLES.get(multiple, 1)), start)
-
-
-def _whole(value: Exact) -> Exact:
-    """An int where the value is whole."""
-    return value.numerator if value.denominator == 1 else value
+    return _bounded(whole(Fraction(token) * MULTIPLES.get(multiple, 1)), start)
 
 
 def _bounded(value: Exact, start: int) -> Exact:
@@ -426,7 +382,7 @@ def _call(name: str, arguments: list[Evaluator], start: int) -> Evaluator:
 def _divide(a: Exact, b: Exact) -> Exact:
     from fractions import Fraction
 
-    return _whole(Fraction(a) / b)
+    return whole(Fraction(a) / b)
 
 
 def _power(a: Exact, b: Exact) -> Exact:
@@ -434,31 +390,18 @@ def _power(a: Exact, b: Exact) -> Exact:
         raise ValueError(f"an exponent is a whole number up to {EXPONENT_LIMIT}, not {show(b)}")
     if b < 0:
         return _divide(1, _power(a, -b))
-    return _whole(a**b)
-
-
-def _ceil(x: Exact) -> int:
-    return -(-x // 1)
-
-
-def _floor(x: Exact) -> int:
-    return x // 1
-
-
-def _round(x: Exact) -> int:
-    return round(x)
+    return whole(a**b)
 
 
 def _log2(x: Exact) -> Exact:
     from fractions import Fraction
-    from math import log2
 
     if x <= 0:
         raise ValueError(f"{show(x)} is not positive")
     power = max(x.numerator, x.denominator).bit_length() - 1
     if x in (2**power, Fraction(1, 2**power)):
         return power if x >= 1 else -power
-    return Fraction(log2(x)).limit_denominator(10**12)
+    return Fraction(math.log2(x)).limit_denominator(10**12)
 
 
 def divisible(x: Exact, d: Exact) -> int:
@@ -481,9 +424,9 @@ def div8(x: Exact) -> int:
 FUNCTIONS: dict[str, tuple[Callable[..., Any], int, int]] = {
     "min": (lambda *values: min(values), 1, 16),
     "max": (lambda *values: max(values), 1, 16),
-    "floor": (_floor, 1, 1),
-    "ceil": (_ceil, 1, 1),
-    "round": (_round, 1, 1),
+    "floor": (math.floor, 1, 1),
+    "ceil": (math.ceil, 1, 1),
+    "round": (round, 1, 1),
     "abs": (abs, 1, 1),
     "log2": (_log2, 1, 1),
     "div8": (div8, 1, 1),
@@ -500,11 +443,11 @@ _COMPARISONS: dict[str, Callable[[Any, Any], bool]] = {
 }
 
 _OPERATORS: dict[str, Callable[[Any, Any], Any]] = {
-    "+": lambda a, b: _whole(a + b),
-    "-": lambda a, b: _whole(a - b),
-    "*": lambda a, b: _whole(a * b),
+    "+": lambda a, b: whole(a + b),
+    "-": lambda a, b: whole(a - b),
+    "*": lambda a, b: whole(a * b),
     "/": _divide,
     "//": lambda a, b: a // b,
-    "%": lambda a, b: _whole(a % b),
+    "%": lambda a, b: whole(a % b),
     "**": _power,
 }
