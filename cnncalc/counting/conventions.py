@@ -10,9 +10,9 @@ than a row can say. A figure is that of one sample, times the batch.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from types import MappingProxyType
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from cnncalc.values import WORK_UNITS
 
@@ -64,6 +64,20 @@ VARIANTS: Final[Mapping[str, str]] = MappingProxyType(
         "global_avgpool as function": "torch.nn.functional's in place of the module",
         "global_avgpool as mean": "the tensor's mean over its spatial axes",
         "flatten behind an adaptive pool": "flattening behind an AdaptiveAvgPool2d to the size that the map has",
+    }
+)
+
+
+#: by keyword, the variant that an operator's own arguments make it, and when they do
+BY_ARGUMENTS: Final[Mapping[str, tuple[str, Callable[[Mapping[str, Any]], bool]]]] = MappingProxyType(
+    {
+        "attention": ("attention without bias", lambda given: not given["bias"]),
+        "avgpool": ("avgpool with same_tf", lambda given: given["pad"] == "same_tf"),
+        "conv": ("conv with connections", lambda given: given["connections"] is not None),
+        "conv_transpose": ("conv_transpose with groups", lambda given: given["groups"] > 1),
+        "maxpool": ("maxpool with same_tf", lambda given: given["pad"] == "same_tf"),
+        "upsample": ("upsample bilinear", lambda given: given["mode"] == "bilinear"),
+        "window_attention": ("window_attention cosine", lambda given: given["cosine"]),
     }
 )
 

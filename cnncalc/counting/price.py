@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from math import prod
 from types import MappingProxyType
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from cnncalc.analysis.columns import Column
-from cnncalc.counting import backward
-from cnncalc.counting.conventions import CONVENTIONS, NOT_REPRODUCIBLE, Convention, Weights
-from cnncalc.graph.graph import Graph, Node, Signature
+from cnncalc.counting import backward, memory_format
+from cnncalc.counting.conventions import BY_ARGUMENTS, CONVENTIONS, NOT_REPRODUCIBLE, Convention, Weights
+from cnncalc.graph.graph import Graph, Signature
 from cnncalc.values import Assumptions, Shape, Work, elements
 
 COLUMNS = (
@@ -157,34 +157,13 @@ def _rule(names: tuple[str, ...], convention: Convention) -> tuple[str, Weights]
     return names[-1], convention.every
 
 
-def _names(kind: Signature, variant: str | None = None) -> tuple[str, ...]:
+def _names(signature: Signature, variant: str | None = None) -> tuple[str, ...]:
     """What an operator goes by: how it is written, what its arguments make it, its keyword."""
-    keyword = kind.op.name
-    own = _own_variant(kind)
-    if variant is None:
-        return (keyword,) if own is None else (own, keyword)
-    return (variant, keyword) if own is None else (variant, own, keyword)
-
-
-#: by keyword, the variant that an operator's own arguments can make it, and when they do
-_OWN_VARIANTS: Mapping[str, tuple[str, Callable[[Mapping[str, Any]], bool]]] = MappingProxyType(
-    {
-        "attention": ("attention without bias", lambda given: not given["bias"]),
-        "avgpool": ("avgpool with same_tf", lambda given: given["pad"] == "same_tf"),
-        "conv": ("conv with connections", lambda given: given["connections"] is not None),
-        "conv_transpose": ("conv_transpose with groups", lambda given: given["groups"] > 1),
-        "maxpool": ("maxpool with same_tf", lambda given: given["pad"] == "same_tf"),
-        "upsample": ("upsample bilinear", lambda given: given["mode"] == "bilinear"),
-        "window_attention": ("window_attention cosine", lambda given: given["cosine"]),
-    }
-)
-
-
-def _own_variant(kind: Signature) -> str | None:
-    if kind.op.name not in _OWN_VARIANTS:
-        return None
-    variant, holds = _OWN_VARIANTS[kind.op.name]
-    return variant if holds(dict(kind.op.arguments())) else None
+    keyword = signature.op.name
+    own, holds = BY_ARGUMENTS.get(keyword, (keyword, None))
+    if holds is None or not holds(dict(signature.op.arguments())):
+        return (keyword,) if variant is None else (variant, keyword)
+    return (own, keyword) if variant is None else (variant, own, keyword)
 
 
 def _quantity(kind: Signature, work: Work, name: str) -> int:
@@ -264,61 +243,9 @@ _QUANTITIES: Mapping[str, Callable[[Signature], int]] = MappingProxyType(
     }
 )
 
-_KEEPS_LAYOUT = ("affine", "dropout", "scale", "space_to_depth", "stochastic_depth")
-
 
 def _variants(graph: Graph) -> dict[int, str]:
     """By index, the nodes that are written in a way which some conventions count otherwise."""
     program = graph.program.of(graph.nodes) if graph.program else {}
-    return {**_by_neighbours(graph), **{index: writing for writing, found in program.items() for index in found}}
-
-
-def _by_neighbours(graph: Graph) -> dict[int, str]:
-    """What a node's neighbours decide.
-
-    PyTorch's layer norm takes channels last. So they are last from a layer norm or window attention of a map on,
-    through what works value by value, and a sum of two such values; a 1x1 convolution there is a linear layer. What
-    feeds a larger convolution or a flattening has channels first, and so has its layer norm.
-    """
-    if not any(
-        kind.op.name in ("layernorm", "window_attention") and len(kind.output) == 3 for kind in graph.signatures
-    ):
-        return {}
-    nodes = graph.nodes
-    pointwise = graph.per_node(_is_pointwise)
-    first = [False] * len(nodes)
-    for node in reversed(nodes):
-        wants_first = node.op.name in ("dwconv", "conv_transpose", "flatten")
-        wants_first = wants_first or (node.op.name == "conv" and not pointwise[node.index])
-        if wants_first or (first[node.index] and _keeps_layout(node)):
-            for index in node.inputs:
-                first[index] = True
-    last = [False] * len(nodes)
-    found: dict[int, str] = {}
-    for node in nodes:
-        before = bool(node.inputs) and all(last[index] for index in node.inputs)
-        if len(node.shape) != 3:
-            continue
-        if node.op.name == "layernorm":
-            last[node.index] = not first[node.index]
-            if first[node.index]:
-                found[node.index] = "layernorm channels first"
-        elif node.op.name == "conv" and pointwise[node.index] and before:
-            last[node.index] = True
-            found[node.index] = "conv as linear"
-        else:
-            last[node.index] = node.op.name == "window_attention" or (before and _keeps_layout(node))
-            last[node.index] = last[node.index] or (before and node.op.name == "add")
-    return found
-
-
-def _is_pointwise(kind: Signature) -> bool:
-    """Whether a convolution of a map joins the channels of each pixel alone, all of them."""
-    if kind.op.name != "conv" or len(kind.output) != 3:
-        return False
-    (x,) = kind.inputs
-    return kind.weights["weight"] == (kind.output[0], x[0], 1, 1) and kind.output[1:] == x[1:]
-
-
-def _keeps_layout(node: Node) -> bool:
-    return node.op.role == "activation" or node.op.name in _KEEPS_LAYOUT
+    written = {index: writing for writing, indices in program.items() for index in indices}
+    return {**memory_format.variants(graph), **written}

@@ -19,6 +19,7 @@ class _Activation(Op):
     """
 
     role = "activation"
+    memory_format = "kept"
 
     unit: ClassVar[Work]
     module: ClassVar[str]

@@ -113,6 +113,7 @@ class WindowAttention(Op):
 
     other_parameters = ("relative_position_bias_table", "logit_scale")
     writings = ("with einsum",)
+    memory_format = "last"
     biases = ("qkv.bias", "proj.bias", "cpb_mlp.0.bias")
 
     heads: int

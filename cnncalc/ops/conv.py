@@ -27,6 +27,7 @@ class _Convolution(Op):
 
     takes_norm_act = True
     biases = ("bias",)
+    memory_format = "first"
 
     kernel: Window
     stride: Window
@@ -202,6 +203,7 @@ class ConvTranspose(Op):
 
     takes_norm_act = True
     biases = ("bias",)
+    memory_format = "first"
 
     out: int
     kernel: Window

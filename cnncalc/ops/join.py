@@ -60,6 +60,7 @@ class Add(_Elementwise):
     """Sum.   [c, *hw], ... -> [c, *hw]"""
 
     can_run_in_place = True
+    memory_format = "kept"
 
     def work(self, *xs_and_y: Shape) -> Work:
         return Work(add=(len(xs_and_y) - 2) * elements(xs_and_y[-1]))

@@ -63,6 +63,7 @@ class Flatten(Op):
 
     result = "view"
     writings = ("behind an adaptive pool",)
+    memory_format = "first"
 
     def shape(self, x: Shape) -> Shape:
         return (elements(x),)

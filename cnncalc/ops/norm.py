@@ -77,6 +77,7 @@ class LayerNorm(Op):
 
     role = "norm"
     parameter_kind = "norm_params"
+    memory_format = "last"
 
     affine: bool = True
     eps: float = 1e-5

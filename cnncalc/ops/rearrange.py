@@ -251,6 +251,8 @@ class SpaceToDepth(_Rearrangement):
     [c, h, w] -> [c*factor^2, h/factor, w/factor];  a copy.
     """
 
+    memory_format = "kept"
+
     factor: int
 
     def shape(self, x: Shape) -> Shape:

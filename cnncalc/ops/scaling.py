@@ -23,6 +23,8 @@ def _features(x: Shape) -> int:
 class Scale(Op):
     """factor*x + shift with constants: Highway's 1 - x is factor -1, shift 1.   [*any] -> [*any];  no parameters."""
 
+    memory_format = "kept"
+
     factor: float = 1
     shift: float = 0
 
@@ -52,6 +54,7 @@ class Affine(Op):
     """
 
     parameter_kind = "other_params"
+    memory_format = "kept"
 
     scale: bool = True
     bias: bool = True

@@ -21,6 +21,7 @@ class _Dropped(Op):
     """What training leaves out with probability ``p``."""
 
     result = "view"
+    memory_format = "kept"
 
     p: Rational
 

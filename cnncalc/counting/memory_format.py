@@ -1,0 +1,50 @@
+"""Which maps have their channels last in memory, as PyTorch's layer norm takes them, by what stands around."""
+
+from __future__ import annotations
+
+from cnncalc.counting.conventions import VARIANTS
+from cnncalc.graph.graph import Graph, Signature
+
+
+def variants(graph: Graph) -> dict[int, str]:
+    """By index, the operators that are written otherwise for it (:data:`cnncalc.counting.conventions.VARIANTS`).
+
+    Channels are last from a layer norm or window attention of a map on, through what works value by value, and a sum
+    of such values; a 1x1 convolution there is a linear layer. What feeds a larger convolution or a flattening has
+    channels first, and so has its layer norm.
+    """
+    if not any(one.op.memory_format == "last" and len(one.output) == 3 for one in graph.signatures):
+        return {}
+    pointwise = graph.per_node(_is_pointwise)
+    first = [False] * len(graph.nodes)
+    for node in reversed(graph.nodes):
+        asks = node.op.memory_format == "first" and not pointwise[node.index]
+        if asks or (first[node.index] and node.op.memory_format == "kept" and len(node.inputs) == 1):
+            for index in node.inputs:
+                first[index] = True
+    last = [False] * len(graph.nodes)
+    found: dict[int, str] = {}
+    for node in graph.nodes:
+        before = bool(node.inputs) and all(last[index] for index in node.inputs)
+        if len(node.shape) != 3:
+            continue
+        if node.op.memory_format == "last":
+            writing = f"{node.op.name} channels first"
+            if first[node.index] and writing in VARIANTS:
+                found[node.index] = writing
+            else:
+                last[node.index] = True
+        elif before and pointwise[node.index]:
+            last[node.index] = True
+            found[node.index] = f"{node.op.name} as linear"
+        else:
+            last[node.index] = before and node.op.memory_format == "kept"
+    return found
+
+
+def _is_pointwise(signature: Signature) -> bool:
+    """Whether a convolution of a map joins the channels of each pixel alone, all of them, as a linear layer does."""
+    if f"{signature.op.name} as linear" not in VARIANTS or len(signature.output) != 3:
+        return False
+    (x,) = signature.inputs
+    return signature.weights["weight"] == (signature.output[0], x[0], 1, 1) and signature.output[1:] == x[1:]
