@@ -56,6 +56,13 @@ APART = [
     ("autograd", "ops"),
     ("autograd", "graph"),
 ]
+#: modules that tell how Python, the machine or the hour is
+OF_THE_INTERPRETER = {
+    "sys", "gc", "weakref", "inspect", "ctypes", "tracemalloc", "traceback", "threading", "os", "platform", "locale",
+    "time", "datetime", "random", "secrets", "uuid",
+}  # fmt: skip
+#: where an operator is known by its address, which its signature keeps alive
+BY_IDENTITY = {"graph.builder"}
 EXACT_RULES = ("shape", "weights", "buffers", "work", "reach", "_axis", "axes")
 
 Sources = dict[str, str]
@@ -130,7 +137,7 @@ def shape_rule_calls(modules: Sources) -> list[str]:
 
 
 def side_effects(modules: Sources) -> list[str]:
-    """Wall 4: the core never prints, opens, reads the environment, or rebinds module state."""
+    """Wall 4: the core never prints, reads a file, standard input or the environment, or rebinds module state."""
     bad = []
     for module, source in modules.items():
         if inside(module, "cli") or inside(module, "torch_backend") or module == "__main__":
@@ -142,10 +149,30 @@ def side_effects(modules: Sources) -> list[str]:
                 bad.append(f"{module}:{node.lineno} calls {node.func.id}()")
             if isinstance(node, ast.Attribute) and node.attr in ("environ", "getenv"):
                 bad.append(f"{module}:{node.lineno} reads the environment")
+            if isinstance(node, ast.Attribute) and node.attr == "stdin" and not files:
+                bad.append(f"{module}:{node.lineno} reads standard input")
             if isinstance(node, ast.Global):
                 bad.append(f"{module}:{node.lineno} has module state")
             if isinstance(node, ast.Assert):
                 bad.append(f"{module}:{node.lineno} relies on assert")
+    return bad
+
+
+def hangs_on_the_interpreter(modules: Sources) -> list[str]:
+    """Wall 4: no figure of the core depends on how Python counts, collects, finds or orders its objects, or on time."""
+    bad = []
+    for module, source in modules.items():
+        if not any(inside(module, room) for room in CORE):
+            continue
+        bad += [f"{module} imports {name}" for name in imports(source) if name.split(".")[0] in OF_THE_INTERPRETER]
+        tree = ast.parse(source)
+        functions = [node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef)]
+        bad += [f"{module}:{one.lineno} waits for Python to free it" for one in functions if one.name == "__del__"]
+        hashed = {node for one in functions if one.name == "__hash__" for node in ast.walk(one)}
+        names = {"hash", "id"} - ({"id"} if module in BY_IDENTITY else set())
+        for node in set(ast.walk(tree)) - hashed:
+            if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in names:
+                bad.append(f"{module}:{node.lineno} calls {node.func.id}()")
     return bad
 
 
@@ -172,7 +199,7 @@ def floats_in_rules(modules: Sources) -> list[str]:
     return bad
 
 
-WALLS = [foreign_imports, crossed_rooms, shape_rule_calls, side_effects, floats_in_rules]
+WALLS = [foreign_imports, crossed_rooms, shape_rule_calls, side_effects, hangs_on_the_interpreter, floats_in_rules]
 
 
 @pytest.mark.parametrize("wall", WALLS, ids=lambda wall: wall.__name__)
@@ -202,6 +229,15 @@ def test_wall_stands(wall):
         (side_effects, "counting.price", "def f():\n    global state\n    state = 1"),
         (side_effects, "spec.document", "open('x')"),
         (side_effects, "spec.expand", "assert 1"),
+        (side_effects, "counting.price", "import sys\ntext = sys.stdin.read()"),
+        (hangs_on_the_interpreter, "autograd.engine", "def f(x):\n    import sys\n    return sys.getrefcount(x) == 2"),
+        (hangs_on_the_interpreter, "autograd.lifetimes", "from sys import getrefcount"),
+        (hangs_on_the_interpreter, "memory.simulate", "import gc\ngc.disable()"),
+        (hangs_on_the_interpreter, "autograd.tensors", "class S:\n    def __del__(self):\n        pass"),
+        (hangs_on_the_interpreter, "autograd.tensors", "import weakref"),
+        (hangs_on_the_interpreter, "memory.peaks", "def f(xs):\n    return sorted(xs, key=lambda x: id(x))"),
+        (hangs_on_the_interpreter, "values", "def f(x):\n    return hash(x) % 2"),
+        (hangs_on_the_interpreter, "counting.price", "from time import perf_counter"),
         (floats_in_rules, "ops.pool", "class P:\n    def shape(self, x):\n        return (x[0] / 2,)"),
         (floats_in_rules, "ops.norm", "class P:\n    def work(self, x, y):\n        return 0.5 * x[0]"),
         (floats_in_rules, "ops.window", "def axes(x):\n    return round(x)"),

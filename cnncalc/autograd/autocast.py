@@ -10,13 +10,13 @@ from typing import Literal
 
 from cnncalc.autograd.engine import Recorder
 from cnncalc.autograd.strides import computed
-from cnncalc.autograd.tensors import Leaf, Node, Storage, Value
+from cnncalc.autograd.tensors import GradNode, Leaf, Storage, Value
 
 #: bytes of float16 and bfloat16, and of float32
 HALF, FULL = 2, 4
 
 
-class Casts(Recorder):
+class Autocast(Recorder):
     """Casts of values to the data type in which an operator runs, where ``autocast`` is on.
 
     ``autocast`` is float16 or bfloat16. :attr:`itemsize`, bytes of the values that are made where nothing else is said,
@@ -47,7 +47,7 @@ class Casts(Recorder):
         if not self.autocast or on not in (None, self.device):
             return x
         self.itemsize = FULL
-        return self._cast(x, FULL)
+        return self.cast(x, FULL)
 
     def pooled(self, x: Value) -> Value:
         """A value as a pool takes it: a CPU has those over three axes in its 32-bit list."""
@@ -58,34 +58,36 @@ class Casts(Recorder):
         if not self.autocast:
             return list(xs)
         self.itemsize = max(x.itemsize for x in xs)
-        return [self._cast(x, self.itemsize) for x in xs]
+        return [self.cast(x, self.itemsize) for x in xs]
 
     def end_autocast(self) -> None:
         """Forgets the casts of parameters: each is kept until here, so that it is made once."""
-        self._copies.clear()
+        self.release_all(self._copies.values())
+        self._copies = {}
 
     def _lower(self, x: Value) -> Value:
         if x.edge is None or not isinstance(x.edge.node, Leaf):
-            return self._cast(x, HALF)
+            return self.cast(x, HALF)
         if x.storage.number not in self._copies:
-            self._copies[x.storage.number] = self._cast(x, HALF)
+            self._copies[x.storage.number] = self.retain(self.cast(x, HALF))
         return self._copies[x.storage.number]
 
-    def _cast(self, x: Value, itemsize: int) -> Value:
+    def cast(self, x: Value, itemsize: int) -> Value:
+        """The values in another data type: ``x`` itself, or a copy."""
         if x.itemsize == itemsize:
             return x
         before = x.itemsize
         out = self.new(x.shape, x.scales, itemsize, computed(x.shape, [(x.shape, x.strides)]))
-        return self.record(out, [x], lambda grad, needs: [self._cast(grad, before)])
+        return self.record(out, [x], lambda grad, needs: [self.cast(grad, before)])
 
-    def _unpack(self, node: Node) -> list[Storage]:
+    def _unpack(self, node: GradNode) -> list[Storage]:
         itemsize = self.itemsize
         saved = super()._unpack(node)
         self.itemsize = itemsize
         self.end_autocast()  # a part that ran again did so in an autocast of its own
         return saved
 
-    def _run(self, node: Node) -> list[Value | None]:
+    def _run(self, node: GradNode) -> list[Value | None]:
         if self.autocast:
             self.itemsize = max((grad.itemsize for grad in node.grads if grad is not None), default=self.itemsize)
         return super()._run(node)

@@ -1,21 +1,22 @@
 """Autograd over sizes: storages, values that lie in them, and the backward pass in PyTorch's order.
 
 Nothing is computed; what is modelled is when memory is taken and given back. A storage lives as long as anything refers
-to it, exactly as in PyTorch: a local name, a node of the graph that saved it, a gradient. Python's own reference counts
-are those counts, so the rules of an operator read like its module's ``forward``.
+to it, exactly as in PyTorch: a name of a function, a node of the graph that saved it, a gradient. What refers to what
+is counted, see :mod:`cnncalc.autograd.lifetimes`, and decides whether a gradient is summed in place, or kept as it
+arrives.
 """
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Sequence
 from heapq import heappop, heappush
 from math import prod
 from typing import NamedTuple
 
-from cnncalc.autograd.recomputation import Checkpoint, Part, Recomputed
+from cnncalc.autograd.lifetimes import Lifetimes
+from cnncalc.autograd.recomputation import Checkpoint, PackedNode, Part
 from cnncalc.autograd.strides import Strides, computed, contiguous, is_contiguous, is_dense
-from cnncalc.autograd.tensors import Backward, Edge, Leaf, Node, Size, Storage, Value, done
+from cnncalc.autograd.tensors import Backward, Edge, GradNode, Leaf, Size, Storage, Value, done
 from cnncalc.values import Shape
 
 
@@ -37,19 +38,19 @@ PRODUCT = "product"
 CONVOLUTION = ("forward", "input_gradient", "weight_gradient")
 
 
-class Recorder:
+class Recorder(Lifetimes):
     """Records every storage and event of a run, and the graph of its backward pass.
 
     ``storages`` has the :class:`Size` of each, ``origins`` the phase and the layer in which it was taken, and ``saved``
     by number those that a node keeps, each with the phases and layers of such nodes. ``marks`` has the number of events
-    at which each layer begins, its phase and its index: where :attr:`phase` or :attr:`layer` is set. An event is the
-    number of a storage that is taken, or ``~number`` of one that is given back. ``calls`` are those of libraries that
-    may take memory for themselves. ``records`` says whether gradients are recorded, as in PyTorch's grad mode.
-    ``adds_in_place`` is how PyTorch sums the gradients of a value with several readers: into the first where it can.
-    Under a dispatch mode, as trackers are, it never does.
+    at which each layer begins, its phase and its index: where :attr:`phase` or :attr:`layer` is set. ``calls`` are
+    those of libraries that may take memory for themselves. ``records`` says whether gradients are recorded, as in
+    PyTorch's grad mode. ``adds_in_place`` is how PyTorch sums the gradients of a value with several readers: into the
+    first where it can. Under a dispatch mode, as trackers are, it never does.
     """
 
     def __init__(self, batch: int, itemsize: int, adds_in_place: bool = True) -> None:
+        super().__init__()
         self.batch = batch
         self.itemsize = itemsize
         self.adds_in_place = adds_in_place
@@ -57,7 +58,6 @@ class Recorder:
         self.marks: list[tuple[int, str, int]] = []
         self.storages: list[Size] = []
         self.origins: list[tuple[str, int]] = []
-        self.events: list[int] = []
         self.saved: dict[int, list[tuple[str, int]]] = {}
         self.calls: list[Call] = []
         self._checkpoint: Checkpoint | None = None
@@ -96,28 +96,36 @@ class Recorder:
         Raises:
             Recomputed: a part runs again, and what it needs no more comes here.
         """
-        number = len(self.storages)
-        again = self._checkpoint if self.recomputes else None
-        if again is not None and number - again.begin == again.stop:
-            raise Recomputed(False)
+        storage = Storage(len(self.storages))
+        if self._checkpoint is not None:
+            self._checkpoint.make(storage)
         size = itemsize or self.itemsize
         taken = prod(shape) * size
         self.storages.append(Size(0, taken // self.batch) if scales else Size(taken, 0))
         self.origins.append((self._phase, self._layer))
-        storage = Storage(self.events, number)
-        if again is not None and number - again.begin in again.wanted:
-            again.last.append(storage)
-        return Value(shape, contiguous(shape) if strides is None else strides, storage, size, scales)
+        self.events.append(storage.number)
+        return self.own(Value(shape, contiguous(shape) if strides is None else strides, storage, size, scales))
 
-    def call(self, what: str) -> None:
+    def look(self, x: Value, shape: Shape, strides: Strides) -> Value:
+        """Another look at the storage of ``x``, without a history."""
+        return self.own(Value(shape, strides, x.storage, x.itemsize, x.scales))
+
+    def library_call(self, what: str) -> None:
         """Notes that a library is called for the storage that was taken last."""
         self.calls.append(Call(len(self.events), self._phase, self._layer, what))
 
     def parameter(self, shape: Shape) -> Value:
         """A learned tensor."""
         value = self.new(shape, scales=False)
-        value.edge = Edge(Leaf(), 0)
+        self.lead(value, Edge(Leaf(), 0))
         return value
+
+    def lead(self, value: Value, edge: Edge) -> None:
+        """Has a value lead back by an edge, in place of the one that it has."""
+        edge.node.references += 1
+        before, value.edge = value.edge, edge
+        if before is not None:
+            self.forget(before.node)
 
     def needs(self, *values: Value) -> bool:
         """Whether a gradient is needed of any."""
@@ -131,24 +139,39 @@ class Recorder:
     def record_all(
         self, outs: Sequence[Value], inputs: Sequence[Value], backward: Backward, saves: Sequence[Value] = ()
     ) -> None:
-        """Gives several outputs the one node that leads back to the inputs, where a gradient is needed."""
-        if not self.needs(*inputs):
-            return
-        storages = [value.storage for value in saves]
+        """Gives several outputs the one node that leads back to the inputs, where a gradient is needed.
+
+        With that, the call which makes the outputs of the inputs returns.
+
+        Raises:
+            RuntimeError: an input was given back.
+        """
+        needed = False
+        for value in inputs:
+            if not value.references:
+                raise RuntimeError(f"a value of shape {value.shape} is used after it was given back: hold it")
+            needed = needed or value.edge is not None
+        if needed and self.records:
+            node = self._node(outs, inputs, backward, [value.storage for value in saves])
+            self._order += 1
+            node.grads = [None] * len(outs)
+            for output, out in enumerate(outs):
+                self.lead(out, Edge(node, output))
+        self.spend(inputs, outs)
+        self.spend(saves, outs)
+
+    def _node(
+        self, outs: Sequence[Value], inputs: Sequence[Value], backward: Backward, storages: list[Storage]
+    ) -> GradNode:
         within = self._checkpoint if storages else None
         if within is not None and within.recomputed is None:
-            node = Node(self._order, self.layer, backward, inputs, ())
-            node.packed = within.pack(outs, inputs, storages)
-        else:
-            for storage in storages:
-                self.saved.setdefault(storage.number, []).append((self._phase, self._layer))
-            node = Node(self._order, self.layer, backward, inputs, storages)
-            if within is not None:
-                within.keep(storages)
-        self._order += 1
-        node.grads = [None] * len(outs)
-        for output, out in enumerate(outs):
-            out.edge = Edge(node, output)
+            position = within.pack(outs, inputs, storages)
+            return PackedNode(self._order, self.layer, backward, inputs, within, position)
+        for storage in storages:
+            self.saved.setdefault(storage.number, []).append((self._phase, self._layer))
+        if within is not None:
+            within.keep(storages)
+        return GradNode(self._order, self.layer, backward, inputs, storages)
 
     @property
     def recomputes(self) -> bool:
@@ -157,49 +180,56 @@ class Recorder:
 
     def checkpoint(self, part: Part, inputs: Sequence[Value]) -> Sequence[Value]:
         """The outputs of a part, of which the backward pass keeps the inputs alone and runs it again."""
-        within = self._checkpoint = Checkpoint(part, inputs, len(self.storages))
+        within = self._checkpoint = Checkpoint(self, part, inputs, len(self.storages))
         outputs = part(inputs)
         self._checkpoint = None
+        within.leave()
         if within.packed:
             for value in inputs:
                 self.saved.setdefault(value.storage.number, []).append((self._phase, self._layer))
         return outputs
 
-    def _unpack(self, node: Node) -> list[Storage]:
-        """What a node saved; where it did so in a checkpoint, that may have to run again."""
-        if node.packed is None:
-            return node.saved
-        checkpoint, position = node.packed
+    def _unpack(self, node: GradNode) -> list[Storage]:
+        """What a node saved in a checkpoint, which may have to run again for it; the caller has to free that."""
+        checkpoint = node.checkpoint if isinstance(node, PackedNode) else None
+        if not isinstance(node, PackedNode) or checkpoint is None:
+            return []
         if checkpoint.recomputed is None:
             self._checkpoint = checkpoint
             checkpoint.run_again(len(self.storages))
             self._checkpoint = None
             self.layer = node.layer
-        return checkpoint.give(position)
+        return checkpoint.give(node.position)
 
-    def backward(self, root: Value, start: Value | None = None) -> None:
+    def finish(self, node: GradNode) -> None:
+        """A node is done: what it saved goes, and its part in a checkpoint."""
+        super().finish(node)
+        if isinstance(node, PackedNode):
+            node.leave()
+
+    def backward(self, root: Value) -> None:
         """The backward pass: the newest node first of those whose gradients have all arrived.
 
-        It starts from the gradient ``start`` of ``root``, by default a new one; the caller holds that to the end.
-        Gradients of parameters end in their leaves.
+        It starts from a new gradient of ``root``, which the caller holds to the end. Gradients of parameters end in
+        their leaves.
         """
         if root.edge is None:
             return
         first = root.edge.node
         _count_arrivals(first)
         lies = computed(root.shape, [(root.shape, root.strides)])
-        start = start or self.new(root.shape, root.scales, root.itemsize, lies)
-        first.grads[root.edge.output] = start
-        ready: list[tuple[float, int, Node]] = [(-first.order, 0, first)]
+        start = self.new(root.shape, root.scales, root.itemsize, lies)
+        first.grads[root.edge.output] = self.retain(start)
+        ready: list[tuple[float, int, GradNode]] = [(-first.order, 0, first)]
         pushed = 0
         while ready:
             node = heappop(ready)[2]
             if isinstance(node, Leaf):
                 self._accumulate(node)
                 continue
+            edges = node.edges
             results = self._run(node)
-            # by index: a name for a gradient would be a reference to it
-            for edge, index in zip(node.edges, range(len(results)), strict=True):
+            for edge, index in zip(edges, range(len(results)), strict=True):
                 if edge is None:
                     continue
                 self._arrive(edge, results, index)
@@ -208,28 +238,30 @@ class Recorder:
                 if not target.waiting:
                     pushed += 1
                     heappush(ready, (-target.order, pushed, target))
-            node.edges = []
-            del results
+            self.release_all(results)
+        self.release(start)
 
-    def _run(self, node: Node) -> list[Value | None]:
+    def _run(self, node: GradNode) -> list[Value | None]:
         """The gradients of a node's inputs, each summed over what its input was broadcast along, in its data type."""
         grads, node.grads = node.grads, []
         self.layer = node.layer
         needs = [edge is not None for edge in node.edges]
         results: list[Value | None] = [None] * len(needs)
-        saved = self._unpack(node)
+        recomputed = self._unpack(node)
         if any(grad is not None for grad in grads):
-            results = list(node.backward(*grads, needs))
-        del saved
+            results = self.run(lambda: list(node.backward(*grads, needs)))
+        self.free(recomputed)
         for index, (shape, scales, itemsize) in enumerate(node.sizes):
             result = results[index]
             if result is not None and result.shape != shape:
-                results[index] = result = self.new(shape, scales, result.itemsize)
+                results[index] = self.new(shape, scales, result.itemsize)
+                self.release(result)
+            result = results[index]
             if result is not None and result.itemsize != itemsize:
                 results[index] = self.new(shape, scales, itemsize)
-            del result
-        node.saved = []
-        node.packed = None
+                self.release(result)
+        self.finish(node)
+        self.release_all(grads)
         node.backward = done
         return results
 
@@ -238,42 +270,42 @@ class Recorder:
         grads, grad = edge.node.grads, results[index]
         if grad is None:
             return
-        if grads[edge.output] is None:
+        first = grads[edge.output]
+        if first is None:
             grads[edge.output], results[index] = grad, None
-        elif not (self.adds_in_place and _is_sole(grads, edge.output)):
-            operands = [(value.shape, value.strides) for value in (grads[edge.output], grad) if value is not None]
+        elif not (self.adds_in_place and _is_sole(first)):
+            operands = [(value.shape, value.strides) for value in (first, grad)]
             grads[edge.output] = self.new(grad.shape, grad.scales, grad.itemsize, computed(grad.shape, operands))
+            self.release(first)
 
     def _accumulate(self, leaf: Leaf) -> None:
         """The gradient of a parameter: kept as it has arrived where nothing else refers to it and it lies as the
         parameter does, in row order, or else copied. A later one is added to it in place.
         """
         grad, leaf.grads = leaf.grads[0], [None]
-        if grad is None or leaf.grad is not None:
+        if grad is None:
             return
-        # the two references are this function's own
-        kept = sys.getrefcount(grad) == 2 and is_contiguous(grad.shape, grad.strides)
-        leaf.grad = grad if kept else self.new(grad.shape, grad.scales, grad.itemsize)
+        if leaf.grad is None and grad.references == 1 and is_contiguous(grad.shape, grad.strides):
+            leaf.grad = grad
+            return
+        if leaf.grad is None:
+            leaf.grad = self.new(grad.shape, grad.scales, grad.itemsize)
+        self.release(grad)
 
 
-def _is_sole(grads: list[Value | None], index: int) -> bool:
-    """Whether nothing but this place refers to a gradient or its storage, and it has no gaps."""
-    value = grads[index]
-    if value is None:
-        return False
-    # two references to the value are this function's own, one to the storage is the call's
-    sole = sys.getrefcount(value) == 3 and sys.getrefcount(value.storage) == 2
-    return sole and is_dense(value.shape, value.strides)
+def _is_sole(value: Value) -> bool:
+    """Whether nothing but one place refers to a gradient or its storage, and it has no gaps."""
+    return value.references == value.storage.references == 1 and is_dense(value.shape, value.strides)
 
 
-def _count_arrivals(first: Node) -> None:
+def _count_arrivals(first: GradNode) -> None:
     """For every node, how many gradients will come."""
     stack = [first]
-    seen = {id(first)}
+    seen = {first}
     while stack:
         for edge in stack.pop().edges:
             if edge is not None:
                 edge.node.waiting += 1
-                if id(edge.node) not in seen:
-                    seen.add(id(edge.node))
+                if edge.node not in seen:
+                    seen.add(edge.node)
                     stack.append(edge.node)

@@ -8,8 +8,9 @@ from types import MappingProxyType
 from typing import Literal
 
 from cnncalc.autograd.engine import CONVOLUTION, PRODUCT
+from cnncalc.autograd.lifetimes import scoped
 from cnncalc.autograd.strides import is_contiguous
-from cnncalc.autograd.tensor_ops import WHOLE, Tensors, factors
+from cnncalc.autograd.tensor_ops import WHOLE, TensorOps, factors
 from cnncalc.autograd.tensors import Backward, Value
 from cnncalc.autograd.torch_versions import Rules, rules
 from cnncalc.autograd.view_ops import layout
@@ -21,7 +22,7 @@ RUNNING = ("running_mean", "running_var")
 Keeps = Literal["input", "output", "input, or output in place"]
 
 
-class Tape(Tensors):
+class Tape(TensorOps):
     """What an operator's rule ``run`` calls, in the order in which its module calls PyTorch.
 
     ``training`` is the module's mode; ``weights`` and ``buffers`` are those of the layer that runs; ``in_place`` says
@@ -48,6 +49,7 @@ class Tape(Tensors):
             kept = self.like(x)
         return self.overwritten([x], backward, [kept])
 
+    @scoped
     def prelu(self, x: Value) -> Value:
         """x, or the layer's slope times x; both gradients are as large as x, until the slope's is summed."""
         given, weight = self.lowered(x, self.weights["weight"])
@@ -60,20 +62,23 @@ class Tape(Tensors):
 
         return self.record(self.like(given), [given, weight], backward, [given, weight])
 
+    @scoped
     def conv(self, x: Value, weight: Value, bias: Value | None, shape: Shape) -> Value:
         """A convolution of any kind; ``shape`` is the output's, with the batch. It keeps x and the weight always."""
         inputs = self.lowered(x, weight, *([bias] if bias is not None else []))
         out = self.alike(shape, inputs[0])
-        self.call(CONVOLUTION[0])
+        self.library_call(CONVOLUTION[0])
         return self.record(out, inputs, self.gradients(*inputs, calls=CONVOLUTION[1:]), inputs[:2])
 
+    @scoped
     def linear(self, x: Value, weight: Value, bias: Value | None) -> Value:
         """x @ weight.T + bias over the last axis.
 
         The bias is part of the product where the rows of x lie one after the other, and added afterwards where they
         must be copied for it. Without a bias the weight's gradient comes before that of x.
         """
-        given, weight, *biases = self.lowered(x, weight, *([bias] if bias is not None else []))
+        inputs = self.lowered(x, weight, *([bias] if bias is not None else []))
+        given, weight, *biases = map(self.hold, inputs)
         shape = (*x.shape[:-1], weight.shape[0])
         rows = given if len(shape) == 2 else self.reshape(given, (prod(shape[:-1]), x.shape[-1]))
         if biases and (len(shape) == 2 or is_contiguous(given.shape, given.strides)):
@@ -83,11 +88,10 @@ class Tape(Tensors):
                 return [*products(grad, needs[:2]), grad if needs[2] else None]  # the bias was broadcast
 
             out = self.new((rows.shape[0], shape[-1]), x.scales)
-            self.call(PRODUCT)
+            self.library_call(PRODUCT)
             self.record(out, [rows, weight, *biases], backward, factors(rows, weight))
             return out if len(shape) == 2 else self.view(out, shape)
         out = self.product(rows, weight, (rows.shape[0], shape[-1]))
-        del rows
         if len(shape) != 2:
             out = self.unsafe_view(out, shape)
         for added in biases:
@@ -119,6 +123,7 @@ class Tape(Tensors):
         """Bytes of a mean: of the widest of the values that are read; on a GPU those of float32 at least."""
         return max([value.itemsize for value in read] + [4] * (self.device == "cuda"))
 
+    @scoped
     def instance_norm(self, x: Value) -> Value:
         """Batch normalization of a single sample that has the channels of all of them; weights are repeated for it."""
         batch, channels = x.shape[:2]
@@ -136,6 +141,7 @@ class Tape(Tensors):
 
         return self.record(out, [weight], backward)
 
+    @scoped
     def layer_norm(self, x: Value) -> Value:
         """Normalization along the last axis; mean and deviation are made, and kept where a gradient is needed."""
         inputs = [self.raised(x, on="cuda"), *self.weights.values()]
@@ -144,6 +150,7 @@ class Tape(Tensors):
         statistics = [self.new((*x.shape[:-1], 1), x.scales, size) for _ in range(2)]
         return self.record(out, inputs, self.gradients(*inputs), [inputs[0], *statistics])
 
+    @scoped
     def group_norm(self, x: Value, groups: int) -> Value:
         """Normalization over the channels of a group, and over space; a GPU makes no wider statistics than a CPU."""
         inputs = [self.contiguous(self.raised(x, on="cuda")), *self.weights.values()]
@@ -152,16 +159,19 @@ class Tape(Tensors):
         statistics = [self.new((x.shape[0], groups), x.scales, size) for _ in range(2)]
         return self.record(out, inputs, self.gradients(*inputs), [inputs[0], *statistics])
 
+    @scoped
     def local_response_norm(self, x: Value, size: int) -> Value:
         """x over a power of the mean of squares of neighbouring channels, as ``functional.local_response_norm``."""
         shape = x.shape
         below = self.unsqueeze(self.mul(x, x), 1)  # the channels become an axis of the map
         below = self.pad(below, (0,) * (2 * len(shape) - 4) + (size // 2, (size - 1) // 2))
         below = self.pool(below, (shape[0], 1, *shape[1:]))
-        below = self.view(below, shape)
-        below = self.pow(self.shifted(self.scaled(below)))
+        mean = self.hold(self.view(below, shape))
+        below = self.pow(self.shifted(self.scaled(mean)))
+        self.drop(mean)
         return self.div(x, below)
 
+    @scoped
     def max_pool(self, x: Value, shape: Shape) -> Value:
         """Maxima, and where each was found."""
         given = self.pooled(x)
@@ -169,11 +179,13 @@ class Tape(Tensors):
         found = self.new(shape, itemsize=WHOLE)
         return self.record(out, [given], self.gradients(given), [given, found])
 
+    @scoped
     def pool(self, x: Value, shape: Shape) -> Value:
         """A mean, or a sum, of the values in each window."""
         given = self.pooled(x)
         return self.record(self.alike(shape, given), [given], self.gradients(given), [given])
 
+    @scoped
     def resize(self, x: Value, shape: Shape) -> Value:
         """A map in another size (``functional.interpolate``); nothing is kept."""
         given = self.raised(x, on="cuda")
@@ -187,12 +199,13 @@ class Tape(Tensors):
         noise = self.like(x)
         return self.record(self.like(x), [x], self.gradients(x), [noise])
 
+    @scoped
     def cross_entropy(self, x: Value, target: Value) -> Value:
         """Mean cross entropy over axis 1; log-probabilities, and the number of targets, are kept.
 
         With autocast a CPU takes 32 bits for all of it, a GPU for the mean.
         """
-        given = self.raised(x, on="cpu")
+        given = self.hold(self.raised(x, on="cpu"))
         logs = self.like(given)
         self.record(logs, [given], self.gradients(given), [logs])
         logs = self.raised(logs)

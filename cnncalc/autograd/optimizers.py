@@ -68,25 +68,30 @@ class Optimizer:
             self._for_loop(learned)
 
     def _foreach(self, parameters: Sequence[tuple[int, Value]]) -> None:
+        tape = self.tape
         if self.counts:
-            self.tape.layer = 0
-            self.tape.new((), scales=False, itemsize=4)  # the 1 that is added to every count of steps
-        decayed = [self._like(*pair) for pair in parameters] if self.copies_gradients else []
-        del decayed  # in the momentum, or in the parameters
+            tape.layer = 0
+            tape.release(tape.new((), scales=False, itemsize=4))  # the 1 that is added to every count of steps
+        if self.copies_gradients:
+            tape.release_all([self._like(*pair) for pair in parameters])  # in the momentum, or in the parameters
         if self.adaptive:
-            roots = [self._like(*pair) for pair in parameters]
-            del roots
+            tape.release_all([self._like(*pair) for pair in parameters])  # square roots
 
     def _for_loop(self, parameters: Sequence[tuple[int, Value]]) -> None:
         """A name lives until it is given another value, so that temporaries of two parameters meet."""
-        gradient = root = None
+        tape = self.tape
+        gradient: list[Value] = []
+        root: list[Value] = []
         for layer, parameter in parameters:
-            gradient = parameter.grad  # the copy of the last one's goes, its root stays
+            tape.release_all(gradient)
             if self.copies_gradients:
-                gradient = self._like(layer, parameter)
+                gradient = [self._like(layer, parameter)]
             if self.adaptive:
-                root = self.tape.like(self._like(layer, parameter))  # sqrt, then a quotient of it
-        del gradient, root
+                square = self._like(layer, parameter)
+                quotient = tape.like(square)
+                tape.release_all([square, *root])
+                root = [quotient]
+        tape.release_all([*gradient, *root])
 
     def _like(self, layer: int, parameter: Value) -> Value:
         self.tape.layer = layer

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
 from contextlib import suppress
-from typing import NamedTuple
 
-from cnncalc.autograd.tensors import Storage, Value
+from cnncalc.autograd.lifetimes import Lifetimes
+from cnncalc.autograd.tensors import Backward, GradNode, Storage, Value
 
-#: takes the inputs of a part of the network, gives its outputs
+#: takes the inputs of a part of the network, gives its outputs, which the caller then has to release
 Part = Callable[["Sequence[Value]"], "Sequence[Value]"]
 
 
@@ -29,15 +29,18 @@ class Checkpoint:
     time where it is the last.
     """
 
-    __slots__ = ("begin", "inputs", "last", "packed", "part", "recomputed", "stop", "wanted")
+    __slots__ = ("begin", "inputs", "last", "left", "lifetimes", "packed", "part", "recomputed", "stop", "wanted")
 
-    def __init__(self, part: Part, inputs: Sequence[Value], begin: int) -> None:
+    def __init__(self, lifetimes: Lifetimes, part: Part, inputs: Sequence[Value], begin: int) -> None:
+        self.lifetimes = lifetimes
         self.part = part
-        self.inputs = inputs
+        self.inputs = [lifetimes.retain(value) for value in inputs]
         #: the number of the first storage of the pass through the part that runs; others are counted from it
         self.begin = begin
         #: how many nodes have saved something
         self.packed = 0
+        #: how many of them are still to be done; the first pass, while it runs, is one too
+        self.left = 1
         #: where the last of them saves only what it reads: the storage that it makes, and those that it saves
         self.stop: int | None = None
         self.wanted: Collection[int] = ()
@@ -46,16 +49,32 @@ class Checkpoint:
         #: of those ``wanted``, the ones made in the second pass; the others live on anyway
         self.last: list[Storage] = []
 
-    def pack(self, outs: Sequence[Value], inputs: Sequence[Value], storages: Sequence[Storage]) -> Packed:
-        """Notes, in the first pass, that a node has saved something."""
+    def pack(self, outs: Sequence[Value], inputs: Sequence[Value], storages: Sequence[Storage]) -> int:
+        """Notes, in the first pass, that a node has saved something; gives its place among such nodes."""
         self.packed += 1
+        self.left += 1
         self.stop, self.wanted = None, ()
         first = min(out.storage.number for out in outs)
         in_place = any(out.storage is value.storage for out in outs for value in inputs)
         if not in_place and all(storage.number < first for storage in storages):
             self.stop = first - self.begin
             self.wanted = {storage.number - self.begin for storage in storages}
-        return Packed(self, self.packed - 1)
+        return self.packed - 1
+
+    def make(self, storage: Storage) -> None:
+        """Holds, in the second pass, a storage that is wanted at its end.
+
+        Raises:
+            Recomputed: the last node makes it, and all that this needs is there.
+        """
+        if self.recomputed is None:
+            return
+        number = storage.number - self.begin
+        if number == self.stop:
+            raise Recomputed(False)
+        if number in self.wanted:
+            storage.references += 1
+            self.last.append(storage)
 
     def keep(self, storages: list[Storage]) -> None:
         """Holds, in the second pass, what a node needs.
@@ -64,6 +83,8 @@ class Checkpoint:
             Recomputed: it was the last.
         """
         if self.recomputed is not None:
+            for storage in storages:
+                storage.references += 1
             self.recomputed.append(storages)
             if len(self.recomputed) == self.packed:
                 raise Recomputed(True)
@@ -80,14 +101,34 @@ class Checkpoint:
         self.recomputed = []
         self.begin = begin
         with suppress(Recomputed):
-            self.part(self.inputs)
+            self.lifetimes.release_all(self.part(self.inputs))
         if self.stop is not None:
             self.recomputed.append(self.last)
             self.last = []
 
+    def leave(self) -> None:
+        """The first pass is over, or a node is done; with the last, all that is held goes."""
+        self.left -= 1
+        if not self.left:
+            self.lifetimes.release_all(self.inputs)
+            for storages in self.recomputed or ():
+                self.lifetimes.free(storages)
 
-class Packed(NamedTuple):
-    """Where a node finds what it saved in a checkpoint: its place among the checkpoint's nodes."""
 
-    checkpoint: Checkpoint
-    position: int
+class PackedNode(GradNode):
+    """A node that finds what it would have saved in a checkpoint; ``position`` is its place among such nodes."""
+
+    __slots__ = ("checkpoint", "position")
+
+    def __init__(
+        self, order: int, layer: int, backward: Backward, inputs: Sequence[Value], checkpoint: Checkpoint, position: int
+    ) -> None:
+        super().__init__(order, layer, backward, inputs, ())
+        self.checkpoint: Checkpoint | None = checkpoint
+        self.position = position
+
+    def leave(self) -> None:
+        """The node is done."""
+        checkpoint, self.checkpoint = self.checkpoint, None
+        if checkpoint is not None:
+            checkpoint.leave()

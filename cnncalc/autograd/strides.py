@@ -13,7 +13,12 @@ Strides = tuple[int, ...]
 
 def contiguous(shape: Shape) -> Strides:
     """Strides of values in row order."""
-    return ordered(shape, range(len(shape)))
+    strides = []
+    step = 1
+    for size in reversed(shape):
+        strides.append(step)
+        step *= size or 1
+    return tuple(reversed(strides))
 
 
 def ordered(shape: Shape, axes: Sequence[int]) -> Strides:

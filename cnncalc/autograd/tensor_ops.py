@@ -11,16 +11,17 @@ from math import prod
 
 from cnncalc.autograd.autocast import FULL
 from cnncalc.autograd.engine import PRODUCT
+from cnncalc.autograd.lifetimes import scoped
 from cnncalc.autograd.strides import computed, contiguous, cut, is_channels_last
 from cnncalc.autograd.tensors import Value
-from cnncalc.autograd.view_ops import Layout, Views, layout
+from cnncalc.autograd.view_ops import Layout, ViewOps, layout
 from cnncalc.values import Shape
 
 #: bytes of a truth value, and of a whole number
 BOOL, WHOLE = 1, 8
 
 
-class Tensors(Views):
+class TensorOps(ViewOps):
     """PyTorch's functions on tensors without weights."""
 
     in_place: bool = False
@@ -69,7 +70,7 @@ class Tensors(Views):
             return self.combined(negative, twice)
 
         def backward(grad: Value, needs: Sequence[bool]) -> list[Value | None]:
-            second = divisor(grad) if needs[1] else None
+            second = self.call(divisor, grad) if needs[1] else None
             return [self.combined(grad, other) if needs[0] else None, second]
 
         return self.record(self.combined(x, y), [x, y], backward, [y] if y.edge is None else [x, y])
@@ -86,7 +87,7 @@ class Tensors(Views):
             return chosen
 
         def backward(grad: Value, needs: Sequence[bool]) -> list[Value | None]:
-            return [single(grad) if need else None for need in needs]
+            return [self.call(single, grad) if need else None for need in needs]
 
         return self.record(self.combined(x, y), [x, y], backward, [x, y])
 
@@ -113,6 +114,7 @@ class Tensors(Views):
         after = layout(out)
         return self.record(out, [x], lambda grad, needs: [self.combined(grad, self.like(after))], [out])
 
+    @scoped
     def pow(self, x: Value) -> Value:
         """A power; its gradient is made of the power below, and of that times the exponent."""
         given = self.raised(x, on="cuda")
@@ -133,6 +135,7 @@ class Tensors(Views):
         """Signs; the gradient is zeros."""
         return self.record(self.like(x), [x], lambda grad, needs: [self.like(grad)])
 
+    @scoped
     def softmax(self, x: Value) -> Value:
         """Softmax along any axis; the result is kept. A GPU's kernel for float16 has a result in 32 bits by itself."""
         widens = self.device == "cuda" and self.autocast == "float16"
@@ -154,6 +157,7 @@ class Tensors(Views):
         out = self.new(one if keepdim else cut(shape, axis, ()), scales, x.itemsize)
         return self.record(out, [x], lambda grad, _: [share(self.expand(self.view(grad, one), shape, scales))])
 
+    @scoped
     def mean_of_map(self, x: Value) -> Value:
         """Mean over space, which keeps one value along each axis, and of the layout that x has."""
         x = self.pooled(x)
@@ -186,18 +190,18 @@ class Tensors(Views):
 
         def backward(grad: Value, needs: Sequence[bool]) -> list[Value | None]:
             direction = self.combined(before, after)
-            zero = self.like(after, BOOL)
-            result = self.combined(grad, direction)
-            del zero
-            return [result]
+            self.like(after, BOOL)  # where it is zero
+            return [self.combined(grad, direction)]
 
         return self.record(out, [x], backward, [x, out])
 
+    @scoped
     def normalize(self, x: Value) -> Value:
         """Division by the length along the last axis."""
         below = self.expand(self.clamp(self.length(x)), x.shape, x.scales)
         return self.div(x, below)
 
+    @scoped
     def matmul(self, x: Value, y: Value) -> Value:
         """Products of matrices, all other axes being the same; what cannot be a view as a batch of them is copied."""
         batch = x.shape[:-2]
@@ -211,7 +215,7 @@ class Tensors(Views):
         """A product of two matrices, or of two batches of them, of a shape; y's gradient is made before that of x."""
         backward = self.gradients(y, x, calls=(PRODUCT, PRODUCT))
         out = self.new(shape, x.scales or y.scales)
-        self.call(PRODUCT)
+        self.library_call(PRODUCT)
         return self.record(out, [x, y], lambda grad, needs: backward(grad, needs[::-1])[::-1], factors(x, y))
 
     def index(self, x: Value, places: Value, axis: int = 0) -> Value:
@@ -230,11 +234,13 @@ class Tensors(Views):
         out = self.new((self.batch * x.shape[0], *x.shape[1:]), itemsize=x.itemsize)
         return self.record(out, [x], self.gradients(x))
 
+    @scoped
     def chosen(self, shape: Shape) -> Value:
         """Truth values, each true with some probability."""
         noise = self.new(shape, itemsize=4)  # torch.rand's, whatever the network's data type
         return self.like(noise, BOOL)
 
+    @scoped
     def grid_sample(self, x: Value, grid: Value) -> Value:
         """A map read at the places of a grid [batch, height, width, 2], whose gradient is made even unneeded."""
         grid, x = self.promoted(self.raised(grid, on="cpu"), self.raised(x, on="cpu"))

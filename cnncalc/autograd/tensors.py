@@ -1,16 +1,16 @@
-"""What lives on a tape: storages, the values that lie in them, and the nodes of the backward pass."""
+"""What lives on a tape: storages, the values that lie in them, and the nodes of the backward pass.
+
+Their ``references`` are counted by :mod:`cnncalc.autograd.lifetimes`.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from math import inf
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 from cnncalc.autograd.strides import Strides
 from cnncalc.values import Shape
-
-if TYPE_CHECKING:
-    from cnncalc.autograd.recomputation import Packed
 
 #: takes the gradients of the outputs, one after the other, and then a list: which inputs need one; gives for each
 #: input a gradient, or None
@@ -29,17 +29,13 @@ class Size(NamedTuple):
 
 
 class Storage:
-    """Memory of its own. It is given back when nothing refers to it any more."""
+    """Memory of its own, by its number among those of a run."""
 
-    __slots__ = ("events", "number")
+    __slots__ = ("number", "references")
 
-    def __init__(self, events: list[int], number: int) -> None:
-        self.events = events
+    def __init__(self, number: int) -> None:
         self.number = number
-        events.append(number)
-
-    def __del__(self) -> None:
-        self.events.append(~self.number)
+        self.references = 0
 
 
 class Value:
@@ -49,17 +45,16 @@ class Value:
     history knows the value that it is a view of, which is none itself, and how to make it again.
     """
 
-    __slots__ = ("base", "edge", "itemsize", "replay", "scales", "shape", "storage", "strides")
+    __slots__ = ("base", "edge", "itemsize", "references", "replay", "scales", "shape", "storage", "strides")
 
-    def __init__(
-        self, shape: Shape, strides: Strides, storage: Storage, itemsize: int, scales: bool, edge: Edge | None = None
-    ) -> None:
+    def __init__(self, shape: Shape, strides: Strides, storage: Storage, itemsize: int, scales: bool) -> None:
         self.shape = shape
         self.strides = strides
         self.storage = storage
         self.itemsize = itemsize
         self.scales = scales
-        self.edge = edge
+        self.references = 1
+        self.edge: Edge | None = None
         self.base: Value | None = None
         self.replay: Callable[[Value], Value] | None = None
 
@@ -69,20 +64,15 @@ class Value:
         leaf = self.edge.node if self.edge else None
         return leaf.grad if isinstance(leaf, Leaf) else None
 
-    def view(self, shape: Shape, strides: Strides) -> Value:
-        """Another look at the same storage, without a history."""
-        return Value(shape, strides, self.storage, self.itemsize, self.scales)
 
-
-class Node:
+class GradNode:
     """A step of the backward pass: what it keeps, and where its results go.
 
     ``order`` counts nodes as they are made; ``sizes`` are shape, scales and itemsize of each input; ``grads`` those of
-    the outputs that have arrived; ``waiting`` how many are still to come. ``packed`` is where a checkpoint has what the
-    node would have saved.
+    the outputs that have arrived; ``waiting`` how many are still to come.
     """
 
-    __slots__ = ("backward", "edges", "grads", "layer", "order", "packed", "saved", "sizes", "waiting")
+    __slots__ = ("backward", "edges", "grads", "layer", "order", "references", "saved", "sizes", "waiting")
 
     def __init__(
         self, order: float, layer: int, backward: Backward, inputs: Sequence[Value], saved: Sequence[Storage]
@@ -93,19 +83,24 @@ class Node:
         self.edges = [value.edge for value in inputs]
         self.sizes = [(value.shape, value.scales, value.itemsize) for value in inputs]
         self.saved = list(saved)
-        self.packed: Packed | None = None
         self.grads: list[Value | None] = [None]
         self.waiting = 0
+        self.references = 0
+        for edge in self.edges:
+            if edge is not None:
+                edge.node.references += 1
+        for storage in saved:
+            storage.references += 1
 
 
 class Edge(NamedTuple):
     """Where a gradient goes: a node, and which of its outputs it is the gradient of."""
 
-    node: Node
+    node: GradNode
     output: int
 
 
-class Leaf(Node):
+class Leaf(GradNode):
     """Where the gradient of a parameter ends."""
 
     __slots__ = ("grad",)

@@ -6,7 +6,8 @@ from collections.abc import Callable, Sequence
 from math import prod
 from typing import NamedTuple
 
-from cnncalc.autograd.autocast import Casts
+from cnncalc.autograd.autocast import Autocast
+from cnncalc.autograd.lifetimes import scoped
 from cnncalc.autograd.strides import Strides, computed, cut, is_contiguous, preferred, viewed
 from cnncalc.autograd.tensors import Backward, Value
 from cnncalc.values import Shape
@@ -26,7 +27,7 @@ def layout(x: Value) -> Layout:
     return Layout(x.shape, x.strides, x.scales, x.itemsize)
 
 
-class Views(Casts):
+class ViewOps(Autocast):
     """PyTorch's functions that look at values in another way, move them or join them.
 
     ``replays_views`` says that tensors are fake, as a tracker's are: see :meth:`overwritten`.
@@ -57,7 +58,7 @@ class Views(Casts):
         def made(size: tuple[Shape, bool, int], what: str) -> Value:
             found = self.new(*size, preferred(size[0], [(first.shape, first.strides)]))
             if what:
-                self.call(what)
+                self.library_call(what)
             return found
 
         def backward(grad: Value, needs: Sequence[bool]) -> list[Value | None]:
@@ -67,13 +68,13 @@ class Views(Casts):
 
     def _view(self, out: Value, x: Value, backward: Backward, again: Callable[[Value], Value]) -> Value:
         """Records a view of x; ``again`` makes it of another value."""
-        self.record(out, [x], backward)
-        if out.edge is not None:
+        if self.needs(x):
             before = x.replay
-            out.base = x.base or x
+            out.base = self.retain(x.base or x)
             out.replay = again if before is None else lambda base: again(before(base))
-        return out
+        return self.record(out, [x], backward)
 
+    @scoped
     def overwritten(self, inputs: Sequence[Value], backward: Backward, saves: Sequence[Value]) -> Value:
         """The first of the inputs after an operator that ran in place.
 
@@ -83,22 +84,22 @@ class Views(Casts):
         gradient is put into zeros.
         """
         x = inputs[0]
-        out = x.view(x.shape, x.strides)
         base, replay = x.base, x.replay
         if base is None or replay is None or not self.needs(*inputs):
-            return self.record(out, inputs, backward, saves)
+            return self.record(self.look(x, x.shape, x.strides), inputs, backward, saves)
         whole, part = layout(base), layout(x)
 
         def slices(grad: Value, needs: Sequence[bool]) -> list[Value | None]:
             copy = self.new(whole.shape, whole.scales, strides=whole.strides)
             return [copy, *list(backward(self.like(part), needs))[1:]]
 
-        changed = base.view(base.shape, base.strides)
-        self.record(changed, [base, *inputs[1:]], slices, saves)
-        base.edge = changed.edge
+        changed = self.record(self.look(base, base.shape, base.strides), [base, *inputs[1:]], slices, saves)
+        if changed.edge is not None:
+            self.lead(base, changed.edge)
         if self.replays_views:
             return replay(base)
-        out.base, out.replay = base, replay
+        out = self.look(x, x.shape, x.strides)
+        out.base, out.replay = self.retain(base), replay
         return self.record(out, [base], self.gradients(base))
 
     def view(self, x: Value, shape: Shape) -> Value:
@@ -120,7 +121,7 @@ class Views(Casts):
         strides = viewed(x.shape, x.strides, shape)
         if strides is None:
             raise RuntimeError(f"{x.shape} with strides {x.strides} has no view of {shape}")
-        return x.view(shape, strides)
+        return self.look(x, shape, strides)
 
     def reshape(self, x: Value, shape: Shape) -> Value:
         """A view where that is possible, or else a copy."""
@@ -151,7 +152,7 @@ class Views(Casts):
 
     def permute(self, x: Value, order: Sequence[int]) -> Value:
         """The axes in another order."""
-        out = x.view(tuple(x.shape[axis] for axis in order), tuple(x.strides[axis] for axis in order))
+        out = self.look(x, tuple(x.shape[axis] for axis in order), tuple(x.strides[axis] for axis in order))
         back = [order.index(axis) for axis in range(len(order))]
         return self._view(out, x, lambda grad, _: [self.permute(grad, back)], lambda base: self.permute(base, order))
 
@@ -176,7 +177,7 @@ class Views(Casts):
             own = axis - len(shape) + len(x.shape)
             step = x.strides[own] if own >= 0 else shape[axis + 1] * strides[0]
             strides.insert(0, step if sizes[axis] == shape[axis] else 0)
-        out = Value(shape, tuple(strides), x.storage, x.itemsize, scales)
+        out = self.own(Value(shape, tuple(strides), x.storage, x.itemsize, scales))
         return self.record(out, [x], lambda grad, needs: [grad])
 
     def slices(self, x: Value, first: int, ranges: Sequence[range]) -> Value:
@@ -187,33 +188,33 @@ class Views(Casts):
         return x
 
     def _slice(self, x: Value, axis: int, taken: range) -> Value:
-        out = x.view(cut(x.shape, axis, (len(taken),)), cut(x.strides, axis, (x.strides[axis] * taken.step,)))
+        out = self.look(x, cut(x.shape, axis, (len(taken),)), cut(x.strides, axis, (x.strides[axis] * taken.step,)))
         return self._view(out, x, self.gradients(x), lambda base: self._slice(base, axis, taken))
 
     def alias(self, x: Value) -> Value:
         """A view of everything."""
-        return self._view(x.view(x.shape, x.strides), x, lambda grad, _: [grad], self.alias)
+        return self._view(self.look(x, x.shape, x.strides), x, lambda grad, _: [grad], self.alias)
 
     def as_strided(self, x: Value, strides: Strides) -> Value:
         """A view with other strides; the gradient is put into zeros."""
-        out = x.view(x.shape, strides)
+        out = self.look(x, x.shape, strides)
         return self._view(out, x, self.gradients(x), lambda base: self.as_strided(base, strides))
 
     def select(self, x: Value, axis: int) -> Value:
         """One position of an axis; the gradient is zeros around it."""
-        out = x.view(cut(x.shape, axis, ()), cut(x.strides, axis, ()))
+        out = self.look(x, cut(x.shape, axis, ()), cut(x.strides, axis, ()))
         return self._view(out, x, self.gradients(x), lambda base: self.select(base, axis))
 
     def unbind(self, x: Value) -> list[Value]:
         """Views of each position of the first axis; the gradient is those of all, stacked."""
-        outs = [x.view(x.shape[1:], x.strides[1:]) for _ in range(x.shape[0])]
+        outs = [self.look(x, x.shape[1:], x.strides[1:]) for _ in range(x.shape[0])]
         self.record_all(outs, [x], self._joined(x))
         return outs
 
     def chunk(self, x: Value, count: int) -> list[Value]:
         """Views of equal parts of the first axis; the gradient is those of all, one after the other."""
         shape = (x.shape[0] // count, *x.shape[1:])
-        outs = [x.view(shape, x.strides) for _ in range(count)]
+        outs = [self.look(x, shape, x.strides) for _ in range(count)]
         self.record_all(outs, [x], self._joined(x))
         return outs
 
@@ -221,6 +222,7 @@ class Views(Casts):
         shape, scales = x.shape, x.scales
         return lambda *_: [self.new(shape, scales)]
 
+    @scoped
     def cat(self, xs: Sequence[Value], axis: int) -> Value:
         """The values one after the other; the gradients are views of the whole's.
 
@@ -234,7 +236,8 @@ class Views(Casts):
         shapes = [x.shape for x in xs]
 
         def backward(grad: Value, needs: Sequence[bool]) -> list[Value | None]:
-            return [grad.view(shape, grad.strides) if need else None for shape, need in zip(shapes, needs, strict=True)]
+            parts = zip(shapes, needs, strict=True)
+            return [self.look(grad, shape, grad.strides) if need else None for shape, need in parts]
 
         return self.record(out, xs, backward)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import accumulate, groupby
 from types import MappingProxyType
@@ -143,13 +142,7 @@ def trace(graph: Graph, batch: int, settings: Settings, order: Sequence[int] | N
     if settings.amp and settings.dtype != "float32":
         raise UsageError(f"mixed precision is for float32, not {settings.dtype}", hint="leave out one of the two")
     tape = Tape(min(batch, 2), dtype_bytes(settings.dtype), settings.adds_in_place)
-    collects = gc.isenabled()
-    gc.disable()  # no cycles are made, and a collection would walk through the whole tape again and again
-    try:
-        return _Run(graph, settings, tape, order).trace()
-    finally:
-        if collects:
-            gc.enable()
+    return _Run(graph, settings, tape, order).trace()
 
 
 class _Run:
@@ -188,19 +181,18 @@ class _Run:
         forward_end = len(tape.events)
         if targets:
             tape.phase = "loss"
-            loss = self._loss(outputs, targets)
+            loss = tape.run(self._loss, outputs, targets)
             tape.end_autocast()
             tape.phase = "backward"
             tape.backward(loss)
         if optimizer is not None:
             tape.phase = "optimizer"
             optimizer.step()
-        events = list(tape.events)  # what is freed from here on is no part of the run
         return Trace(
             tape.storages,
             self._kinds(),
             tape.origins,
-            events,
+            tape.events,
             forward_end,
             tape.marks,
             tape.saved,
@@ -268,7 +260,7 @@ class _Run:
         """The outputs; every other value is let go after its last use, the input never."""
         last = {index: node.index for node in self.order for index in node.inputs}
         last.update(dict.fromkeys(self.ends, -1))
-        values = {0: x}
+        values = {0: self.tape.retain(x)}
         self.places[0] = x.storage.number
         segments = {index: segment for segment in self.segments for index in range(segment.first, segment.stop)}
         for segment, nodes in groupby(self.order, lambda node: segments.get(node.index)):
@@ -294,7 +286,7 @@ class _Run:
             tape.begin(values[index] for index in inputs)
             taken = len(tape.storages)
             try:
-                values[node.index] = node.op.run(tape, *[values[index] for index in inputs])
+                values[node.index] = tape.run(node.op.run, tape, *[values[index] for index in inputs])
             except Recomputed as stop:
                 if stop.ran or len(tape.storages) > taken:
                     self.recomputed.append(node.index)
@@ -304,10 +296,11 @@ class _Run:
             self.places[node.index] = values[node.index].storage.number
             for index in {*node.inputs, node.index}:
                 if last.get(index, node.index) == node.index:
-                    del values[index]
+                    tape.release(values.pop(index))
 
     def _checkpoint(self, nodes: Sequence[Node], values: dict[int, Value], last: Mapping[int, int]) -> None:
         """Runs the layers of a segment, of which the backward pass keeps what they read from outside."""
+        tape = self.tape
         own = {node.index for node in nodes}
         read = list(dict.fromkeys(index for node in nodes for index in node.inputs if index not in own))
         made = [node.index for node in nodes if last.get(node.index, node.index) not in own]
@@ -315,17 +308,18 @@ class _Run:
         last_within.update(dict.fromkeys(made, -1))
 
         def part(inputs: Sequence[Value]) -> Sequence[Value]:
-            within = dict(zip(read, inputs, strict=True))
+            within = {index: tape.retain(value) for index, value in zip(read, inputs, strict=True)}
             try:
                 self._execute(nodes, within, last_within)
+                return [within.pop(index) for index in made]
             finally:
-                self.tape.in_place = False
-            return [within[index] for index in made]
+                tape.in_place = False
+                tape.release_all(within.values())
 
-        values.update(zip(made, self.tape.checkpoint(part, [values[index] for index in read]), strict=True))
+        values.update(zip(made, tape.checkpoint(part, [values[index] for index in read]), strict=True))
         for index in read:
             if last[index] in own:
-                del values[index]
+                tape.release(values.pop(index))
 
     def _loss(self, outputs: Sequence[Value], targets: Sequence[Value]) -> Value:
         """The sum of the cross entropies of all outputs; each is let go when it is added."""

@@ -78,11 +78,10 @@ class Attention(Op):
 
     def run(self, tape: Tape, x: Value) -> Value:
         weights = tape.weights
-        projected = tape.linear(x, weights["in_proj_weight"], weights.get("in_proj_bias"))
+        projected = tape.hold(tape.linear(x, weights["in_proj_weight"], weights.get("in_proj_bias")))
         parts = tape.unflatten(projected, 2, (3, self.heads, -1))
         q, k, v = tape.unbind(tape.permute(parts, (2, 0, 3, 1, 4)))
-        del parts
-        scores = tape.matmul(tape.scaled(q), tape.transpose(k, 2, 3))
+        scores = tape.hold(tape.matmul(tape.scaled(q), tape.transpose(k, 2, 3)))
         mixed = tape.flatten(tape.transpose(tape.matmul(tape.softmax(scores), v), 1, 2), 2)
         return tape.linear(mixed, weights["out_proj.weight"], weights.get("out_proj.bias"))
 
@@ -194,20 +193,21 @@ class WindowAttention(Op):
     def run(self, tape: Tape, x: Value) -> Value:
         height, width = x.shape[2:]
         shifts = self._shifts(x.shape[1:])
-        x = tape.roll(tape.pad(x, (0, -width % self.window, 0, -height % self.window)))
-        parts = self._partitioned(tape, x)
+        x = tape.hold(tape.roll(tape.pad(x, (0, -width % self.window, 0, -height % self.window))))
+        parts = tape.hold(self._partitioned(tape, x))
         cut = tape.unflatten(self._projected(tape, parts), 3, (3, self.heads, -1))
-        q, k, v = tape.unbind(tape.permute(cut, (3, 0, 1, 4, 2, 5)))
-        del cut
+        q, k, v = map(tape.hold, tape.unbind(tape.permute(cut, (3, 0, 1, 4, 2, 5))))
         scores = self._biased(tape, self._compared(tape, q, k))
         if any(shifts):
-            area = self._partitioned(tape, self._areas(tape, x))
-            scores = tape.add(scores, self._mask(tape, area, scores.itemsize))
-        y = tape.flatten(tape.transpose(tape.matmul(tape.softmax(scores), v), 2, 3), 3)
-        y = tape.linear(y, tape.weights["proj.weight"], tape.weights.get("proj.bias"))
-        y = tape.roll(self._joined(tape, y, x))
-        inside = tape.slices(y, 2, (range(height), range(width)))
-        return tape.alias(y) if inside is y else tape.contiguous(inside)
+            area = tape.hold(self._partitioned(tape, tape.call(self._areas, tape, x)))
+            scores = tape.add(scores, tape.call(self._mask, tape, area, scores.itemsize))
+        mixed = tape.matmul(tape.softmax(tape.hold(scores)), v)
+        y = tape.flatten(tape.transpose(mixed, 2, 3), 3)
+        y = tape.hold(tape.linear(y, tape.weights["proj.weight"], tape.weights.get("proj.bias")))
+        moved = tape.hold(tape.roll(self._joined(tape, y, x)))
+        tape.drop(y)
+        inside = tape.slices(moved, 2, (range(height), range(width)))
+        return tape.alias(moved) if inside is moved else tape.contiguous(inside)
 
     def products(self, x: Shape, y: Shape) -> tuple[Product, ...]:
         c, h, w = x
@@ -247,13 +247,13 @@ class WindowAttention(Op):
     def _biased(self, tape: Tape, scores: Value) -> Value:
         if self.position == "none":
             return tape.shifted(scores)
-        return tape.add(scores, self._position_bias(tape))
+        return tape.add(scores, tape.call(self._position_bias, tape))
 
     def _position_bias(self, tape: Tape) -> Value:
         learned = self.position == "table"
-        table = tape.weights["relative_position_bias_table"] if learned else self._made_table(tape)
+        table = tape.weights["relative_position_bias_table"] if learned else tape.hold(self._made_table(tape))
         rows = tape.unflatten(tape.index(table, tape.buffers["relative_position_index"]), 0, (self.window**2, -1))
-        bias = tape.permute(rows, (2, 0, 1))
+        bias = tape.hold(tape.permute(rows, (2, 0, 1)))
         return bias if learned else tape.scaled(tape.function(bias))
 
     def _made_table(self, tape: Tape) -> Value:
@@ -266,24 +266,23 @@ class WindowAttention(Op):
 
     def _areas(self, tape: Tape, x: Value) -> Value:
         """The number of each pixel's area, of 4 bytes."""
-        axes = []
-        position: Value | None = None
+        axes: list[Value] = []
+        positions: list[Value] = []
         for size in x.shape[2:]:
-            position = tape.new((size,), scales=False, itemsize=8)
-            first = tape.like(tape.like(position, 1), 4)
-            axes.append(tape.combined(first, tape.like(tape.like(position, 1), 4), itemsize=4))
-            del first
-        rows = tape.unsqueeze(axes[0], 1)
-        areas = tape.combined(tape.like(rows), axes[1], itemsize=4)
+            positions.append(tape.hold(tape.new((size,), scales=False, itemsize=8)))
+            for before in positions[:-1]:
+                tape.drop(before)
+            first, second = (tape.cast(tape.cast(positions[-1], 1), 4) for _ in range(2))
+            axes.append(tape.hold(tape.add(first, second)))
+        areas = tape.add(tape.shifted(tape.unsqueeze(axes[0], 1)), axes[1])
         return tape.view(areas, (1, 1, *areas.shape))
 
     def _mask(self, tape: Tape, area: Value, itemsize: int) -> Value:
         """Large and negative for each pair of pixels that are not of the same area: made in float32, then cast."""
         differs = tape.combined(area, tape.transpose(area, 2, 3), itemsize=1)
-        shape = tape.unsqueeze(differs, 2).shape
-        made = tape.new(shape, scales=False, itemsize=4)
-        del differs
-        return made if itemsize == 4 else tape.new(shape, scales=False, itemsize=itemsize)
+        made = tape.new((*differs.shape[:2], 1, *differs.shape[2:]), scales=False, itemsize=4)
+        tape.drop(differs)
+        return made if itemsize == 4 else tape.new(made.shape, scales=False, itemsize=itemsize)
 
     def lowering(self, x: Shape) -> Lowering:
         return Lowering(

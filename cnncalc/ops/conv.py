@@ -76,7 +76,7 @@ class _Convolution(Op):
         shape = self.batched(x)
         axes = self._axes(x.shape[1:])
         if window.is_uneven(axes):
-            x = tape.pad(x, window.torch_padding(axes))
+            x = tape.hold(tape.pad(x, window.torch_padding(axes)))
         return self._convolve(tape, x, shape)
 
     def _convolve(self, tape: Tape, x: Value, shape: Shape) -> Value:

@@ -49,8 +49,8 @@ class RoiAlign(Op):
         for _ in range(4):
             along = tape.shifted(along)  # times 2, plus 1, divided, minus 1
         rows = tape.new((count * self.regions,), scales=False)
-        grid = tape.new((*rows.shape, count, 2), scales=False)
-        sampled = tape.grid_sample(x, tape.expand(grid, (x.shape[0], *grid.shape), x.scales))
+        grid = tape.hold(tape.new((*rows.shape, count, 2), scales=False))
+        sampled = tape.hold(tape.grid_sample(x, tape.expand(grid, (x.shape[0], *grid.shape), x.scales)))
         pooled = tape.pool(sampled, (*x.shape[:2], self.regions * self.size, self.size))
         parts = tape.transpose(tape.unflatten(pooled, 2, (self.regions, self.size)), 1, 2)
         return tape.flatten(parts, 0, 1)

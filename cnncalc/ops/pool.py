@@ -130,7 +130,7 @@ class AvgPool(_WindowPool):
         if self.pad != "same_tf":
             return tape.pool(x, shape)
         padding = window.torch_padding(self._axes(x.shape[1:]))
-        inside = tape.pad(tape.new((1, 1, *x.shape[2:]), scales=False), padding)
+        inside = tape.hold(tape.pad(tape.new((1, 1, *x.shape[2:]), scales=False), padding))
         total = tape.pool(tape.pad(x, padding), shape)
         return tape.div(total, tape.pool(inside, (1, 1, *shape[2:])))
 
@@ -189,7 +189,7 @@ class LPPool(_WindowPool):
         return sums + (Work(sqrt=n) if self.power == 2 else Work(log=n, mul=n, exp=n))
 
     def run(self, tape: Tape, x: Value) -> Value:
-        out = tape.pool(tape.pow(x), self.batched(x))
+        out = tape.hold(tape.pool(tape.pow(x), self.batched(x)))
         return tape.pow(tape.scaled(tape.mul(tape.sign(out), tape.pointwise(tape.abs(out), "output"))))
 
     def lowering(self, x: Shape) -> Lowering:

@@ -213,7 +213,7 @@ class Noise(Op):
         return Work(mul=elements(y), add=elements(y))
 
     def run(self, tape: Tape, x: Value) -> Value:
-        noise = tape.new((x.shape[0], 1, *x.shape[2:]))
+        noise = tape.hold(tape.new((x.shape[0], 1, *x.shape[2:])))
         weight = tape.weights["weight"]
         strength = tape.view(weight, (*weight.shape, *(1 for _ in x.shape[2:])))
         return tape.add(x, tape.mul(strength, noise))

@@ -76,7 +76,7 @@ class StochasticDepth(_Dropped):
             return x
         if self.p >= 1:
             return tape.scaled(x)
-        kept = tape.chosen((x.shape[0], *(1 for _ in x.shape[1:])))
+        kept = tape.hold(tape.chosen((x.shape[0], *(1 for _ in x.shape[1:]))))
         return tape.scaled(tape.mul(x, kept))
 
     def _module(self) -> str:

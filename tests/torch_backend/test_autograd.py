@@ -12,7 +12,7 @@ from torch._subclasses.fake_tensor import FakeTensorMode
 from torch.autograd.graph import saved_tensors_hooks
 
 from cnncalc.autograd.functional import Tape
-from cnncalc.autograd.tensors import Edge, Leaf, Value
+from cnncalc.autograd.tensors import Edge, Leaf
 from cnncalc.ops import OPS
 from cnncalc.ops.base import Op
 from cnncalc.ops.norm import BatchNorm
@@ -49,14 +49,13 @@ def ours(
     leaves = [tape.new((batch, *shape)) for shape in shapes]
     if needed:
         for leaf in leaves:
-            leaf.edge = Edge(Leaf(), 0)
+            tape.lead(leaf, Edge(Leaf(), 0))
     start = len(tape.events)
     xs = [tape.copy(leaf) for leaf in leaves] if in_place else leaves
     tape.in_place = in_place
-    values = list(xs)
-    del xs
-    out = op.run(tape, *values)
-    del values
+    out = tape.run(op.run, tape, *xs)
+    if in_place:
+        tape.release_all(xs)
     if training and out.edge is not None:
         tape.backward(out)
     events = tape.events[start:]
@@ -150,17 +149,15 @@ def test_as_many_bytes_are_saved(op: Op, shapes: Any, batch: int) -> None:
         return tensor
 
     with saved_tensors_hooks(pack, lambda tensor: tensor):
-        out = module(*leaves)
+        module(*leaves)
     tape = tape_of(op, shapes, batch, True)
     before = len(tape.storages)
-    values = [
-        Value(leaf.shape, leaf.strides, leaf.storage, 4, True, Edge(Leaf(), 0))
-        for leaf in (tape.new((batch, *shape)) for shape in shapes)
-    ]
-    made = op.run(tape, *values)
+    values = [tape.new((batch, *shape)) for shape in shapes]
+    for value in values:
+        tape.lead(value, Edge(Leaf(), 0))
+    tape.run(op.run, tape, *values)
     saved = sum(tape.storages[number].at(batch) for number in tape.saved if number >= before)
     inputs = [value.storage.number in tape.saved for value in values]
-    del out, made
     assert saved == sum(kept.values())
     assert inputs == [leaf.untyped_storage().data_ptr() in kept for leaf in leaves]
 

@@ -38,7 +38,7 @@ def in_place(row: Rules) -> Tape:
     tape.rules = row
     tape.in_place = True
     x = tape.new((2, 8))
-    x.edge = Edge(Leaf(), 0)
+    tape.lead(x, Edge(Leaf(), 0))
     tape.pointwise(x, "input")
     return tape
 
@@ -68,7 +68,7 @@ def test_dropout_keeps_noise_on_a_cpu_and_a_mask_on_a_gpu(device: str, module: n
     tape.device = device
     tape.training = True
     value = tape.new((3, 7))
-    value.edge = Edge(Leaf(), 0)
+    tape.lead(value, Edge(Leaf(), 0))
     out = tape.dropout(value)
     tape.backward(out)
     taken = [tape.storages[event].at(3) for event in tape.events if event >= 0]
@@ -99,12 +99,11 @@ def test_statistics_of_a_norm_have_the_bytes_of_the_device(
         tracker.take([x, *module.parameters()])
         start = len(tracker.events)
         with tracker:
-            out = module(x)
+            module(x)
     tape = tape_of(op, shapes, 3, False, dtype.itemsize)
     tape.device = device
     value = tape.new(x.shape)
     begin = len(tape.storages)
-    made = op.run(tape, value)
-    del out, made
+    tape.run(op.run, tape, value)
     taken = [size.at(3) for size in tape.storages[begin:]]
     assert taken == [size for size, _ in tracker.events[start:] if size > 0]

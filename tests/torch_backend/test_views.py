@@ -105,9 +105,9 @@ def test_a_view_that_is_changed_in_place(case: str, real: bool) -> None:
     tape.replays_views = not real
     leaves = [tape.new((2, 3, 4)), tape.new(shape)]
     for leaf in leaves:
-        leaf.edge = Edge(Leaf(), 0)
+        tape.lead(leaf, Edge(Leaf(), 0))
     start = len(tape.events)
-    made = tape.scaled(ours(tape, tape.scaled(leaves[0]), leaves[1]))
+    made = tape.run(lambda: tape.scaled(ours(tape, tape.scaled(leaves[0]), leaves[1])))
     tape.backward(made)
     sizes = [size.at(2) for size in tape.storages]
     events = [sizes[event] if event >= 0 else -sizes[~event] for event in tape.events[start:]]
