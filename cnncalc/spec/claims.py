@@ -46,15 +46,19 @@ class Figure(NamedTuple):
 
 
 class Claim(NamedTuple):
-    """A published figure as the spec carries it; ``figure`` is None for a list of sizes, which ``sizes`` holds."""
+    """A published figure as the spec carries it: a number, or a list of sizes, which ``sizes`` holds."""
 
     quantity: str
     printed: str
-    figure: Figure | None
     sizes: tuple[int, ...] | None
     holds: bool
     options: dict[str, Any]
     location: Location
+
+    @property
+    def figure(self) -> Figure | None:
+        """The printed number, None for a list of sizes."""
+        return read_figure(self.printed) if self.sizes is None else None
 
     def to_dict(self) -> dict[str, Any]:
         """The claim as JSON data."""
@@ -78,25 +82,29 @@ class Budget(NamedTuple):
     location: Location
 
 
+def is_figure(text: str) -> bool:
+    """Whether :func:`read_figure` reads the text."""
+    ratio = _RATIO.fullmatch(text)
+    return int(ratio[2]) > 0 if ratio else len(text) <= 40 and _FIGURE.fullmatch(text) is not None
+
+
 def read_figure(text: str) -> Figure | None:
     """``138M``, ``4.089G``, ``159Ki``, ``96MB``, ``12345``, ``1/12``; None where the text is none of these.
 
     A figure with a decimal point or a multiple holds within half of its last printed digit, a plain whole number
     exactly, and so does a ratio.
     """
+    if not is_figure(text):
+        return None
     from fractions import Fraction
 
-    ratio = _RATIO.fullmatch(text)
-    if ratio and int(ratio[2]):
-        return Figure(Fraction(int(ratio[1]), int(ratio[2])), Fraction(0))
     match = _FIGURE.fullmatch(text)
-    if not match or len(text) > 40:
-        return None
-    whole, decimals, exponent, multiple, byte = match.groups()
+    if not match:
+        return Figure(Fraction(text), Fraction(0))
+    whole, decimals, exponent, multiple, _ = match.groups()
     scale = _MULTIPLES[multiple or ""] * 10 ** int(exponent or 0)
     digit = Fraction(scale, 10 ** len(decimals or ""))
     exact = digit == 1 and not exponent and not multiple
-    del byte
     return Figure(int(whole + (decimals or "")) * digit, Fraction(0) if exact else digit / 2)
 
 
@@ -137,14 +145,13 @@ def _claim(item: MappingNode) -> Claim:
         raise item.error(f"a claim states one quantity, but this has {stated}", "as in '{params: 138M, source: ...}'")
     quantity = found[0]
     key, value = item.entries[quantity]
-    figure = sizes = None
+    sizes = None
     if quantity in LISTS:
         sizes = _sizes(value, quantity)
         printed = "x".join(map(str, sizes))
     else:
         printed = _text(value, quantity)
-        figure = read_figure(printed)
-        if figure is None:
+        if not is_figure(printed):
             raise value.error(f"{quantity} must be a figure like 138M, 4.1G, 96MB or 1/12, not {quote(printed)}")
         _check_unit(quantity, printed, value)
     options: dict[str, Any] = {}
@@ -166,7 +173,7 @@ def _claim(item: MappingNode) -> Claim:
         raise key.error("a claim that does not hold needs because", "say what the figure should be and why")
     if "tol" in options and not re.fullmatch(r"\d+(\.\d+)?%", options["tol"], re.ASCII):
         raise item.entries["tol"][1].error(f"tol must be a percentage like 2%, not {quote(options['tol'])}")
-    return Claim(quantity, printed, figure, sizes, holds, options, key.location)
+    return Claim(quantity, printed, sizes, holds, options, key.location)
 
 
 def _suggest(word: str, known: tuple[str, ...]) -> str | None:
@@ -260,7 +267,7 @@ def _budget(quantity: str, key: Scalar, value: YamlNode) -> Budget:
             options[name] = _batch(item)
         elif name in ("warn", "max"):
             limits[name] = _text(item, name)
-            if read_figure(limits[name]) is None:
+            if not is_figure(limits[name]):
                 raise item.error(f"{name} must be a figure like 26M, not {quote(limits[name])}")
             _check_unit(quantity, limits[name], item)
         else:

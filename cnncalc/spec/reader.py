@@ -157,7 +157,7 @@ def _place(text: str, offset: int, name: str) -> Location:
 
 
 class _Events:
-    """The pass over the events. A stack holds the open collections; ``keys`` the key each mapping waits to fill.
+    """The pass over the events; a key waits for the value that follows it.
 
     An alias says more than the anchor it needs, and a key that stands twice more than both: alias, merge key and
     anchor are kept back until the pass has found nothing worse. Nothing is ever expanded.
@@ -165,7 +165,6 @@ class _Events:
 
     def __init__(self, source: Source) -> None:
         self.source = source
-        self.nodes = 0
         self.anchors: dict[str, YamlNode] = {}
         self.alias: SpecSyntaxError | None = None
         self.merge: YamlNode | None = None
@@ -191,23 +190,23 @@ class _Events:
         get_event = parser.get_event
         scalar_event, sequence_start, mapping_start = yaml.ScalarEvent, yaml.SequenceStartEvent, yaml.MappingStartEvent
         ends = (yaml.SequenceEndEvent, yaml.MappingEndEvent)
-        stack: list[SequenceNode | MappingNode] = []
-        keys: list[Scalar | None] = []
+        parent: SequenceNode | MappingNode | None = None
         key: Scalar | None = None
+        opened: list[SequenceNode | MappingNode | None] = []
         root: YamlNode | None = None
-        documents = 0
+        nodes = documents = 0
         while True:
             event = get_event()
             kind = type(event)
             if kind is scalar_event:
                 mark = event.start_mark
                 text = event.value
-                plain = not event.style  # None from PyYAML, '' from libyaml
+                style = event.style
+                plain = not style  # None from PyYAML, '' from libyaml
                 node: YamlNode = Scalar(source, mark.line + 1, mark.column + 1, text, plain)
-                if event.anchor is not None or event.tag is not None or len(text) > SCALAR_LIMIT or not text.isascii():
+                if event.anchor is not None or event.tag is not None:
                     self._check(event, node)
-                    self._check_text(text, node)
-                elif not text.isprintable():
+                if style == '"' or len(text) > SCALAR_LIMIT:  # elsewhere nothing is escaped
                     self._check_text(text, node)
             elif kind is sequence_start or kind is mapping_start:
                 mark = event.start_mark
@@ -215,11 +214,10 @@ class _Events:
                 node = node_class(source, mark.line + 1, mark.column + 1, event.flow_style)
                 if event.anchor is not None or event.tag is not None:
                     self._check(event, node)
-                if len(stack) >= DEPTH_LIMIT:
+                if len(opened) >= DEPTH_LIMIT:
                     raise LimitError(f"nested more than {DEPTH_LIMIT} levels deep", node.location)
             elif kind in ends:
-                stack.pop()
-                key = keys.pop()
+                parent = opened.pop()
                 continue
             elif kind is yaml.AliasEvent:
                 node = YamlNode(source, event.start_mark.line + 1, event.start_mark.column + 1)
@@ -233,27 +231,24 @@ class _Events:
                 break
             else:  # stream start, document end
                 continue
-            self.nodes += 1
-            if self.nodes > NODE_LIMIT:
+            nodes += 1
+            if nodes > NODE_LIMIT:
                 raise LimitError(f"more than {NODE_LIMIT:,} nodes", node.location)
-            if not stack:
+            if parent is None:
                 root = node
+            elif key is None and type(parent) is MappingNode:
+                key = self._key(node, parent)
+                continue
+            elif kind is scalar_event and plain and not text:
+                raise _empty(key, parent, node)
+            elif key is None:
+                parent.items.append(node)  # type: ignore[union-attr]
             else:
-                parent = stack[-1]
-                if kind is scalar_event and not text and plain and (key or type(parent) is SequenceNode):
-                    raise _empty(key, parent, node)
-                if type(parent) is SequenceNode:
-                    parent.items.append(node)
-                elif key is None:
-                    key = self._key(node, parent)  # type: ignore[arg-type]
-                    continue
-                else:
-                    parent.entries[key.text] = (key, node)  # type: ignore[union-attr]
-                    key = None
-            if isinstance(node, (SequenceNode, MappingNode)):
-                stack.append(node)
-                keys.append(key)
+                parent.entries[key.text] = (key, node)  # type: ignore[union-attr]
                 key = None
+            if kind is sequence_start or kind is mapping_start:
+                opened.append(parent)
+                parent = node  # type: ignore[assignment]
         if self.alias:
             raise self.alias
         if self.merge:
