@@ -77,6 +77,8 @@ def parse(text: str, bare_names: Iterable[str] = ()) -> Expression:
     if text.isdigit() and text.isascii() and len(text) <= 16 and (text[0] != "0" or text == "0"):
         value = _bounded(int(text), 0)
         return Expression(text, lambda scope: value, frozenset())
+    if text[:1] == "$" and text[1:].isidentifier() and text.isascii() and len(text) <= LENGTH_LIMIT:
+        return Expression(text, _lookup(text[1:], 0), frozenset((text[1:],)))
     if not text.strip():
         raise ExpressionError("the expression is empty")
     if len(text) > LENGTH_LIMIT:

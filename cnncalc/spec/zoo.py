@@ -160,10 +160,10 @@ def _lookup(name: str, places: list[str]) -> str | None:
         except OSError:
             continue
         for folder in (place, *families):
+            stem = os.path.join(folder, name)
             for suffix in SUFFIXES:
-                path = os.path.join(folder, name + suffix)
-                if os.path.isfile(path):
-                    return path
+                if os.path.isfile(stem + suffix):
+                    return stem + suffix
     return None
 
 
@@ -171,11 +171,9 @@ def _shown(path: str, root: Root) -> str:
     """The path as messages give it: relative where that is shorter."""
     if root.shown(path) != path:
         return root.shown(path)
-    try:
-        relative = os.path.relpath(path)
-    except ValueError:
-        return path
-    return relative if not relative.startswith(os.pardir) else path
+    here = os.path.join(os.getcwd(), "")
+    whole = os.path.abspath(path)
+    return whole.removeprefix(here) if whole.startswith(here) else path
 
 
 def _read(path: str, shown: str, regular: bool = False) -> bytes:
