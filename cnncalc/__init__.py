@@ -30,13 +30,15 @@ if TYPE_CHECKING:
         SpecSyntaxError,
         UsageError,
     )
-    from cnncalc.network import Network, list_specs, load
+    from cnncalc.network import Network, Spec, list_specs, load, read
 
 _HOMES = {
     "load": "network",
+    "read": "network",
     "list_specs": "network",
     "check_specs": "check.session",
     "Network": "network",
+    "Spec": "network",
     "Report": "analysis.report",
     "Row": "analysis.report",
     "CnncalcError": "errors",
@@ -62,6 +64,7 @@ __all__ = [
     "Report",
     "Row",
     "ShapeError",
+    "Spec",
     "SpecError",
     "SpecErrors",
     "SpecNotFoundError",
@@ -71,6 +74,7 @@ __all__ = [
     "check_specs",
     "list_specs",
     "load",
+    "read",
 ]
 
 

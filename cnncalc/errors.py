@@ -21,14 +21,20 @@ Hint = str | Callable[[], str | None] | None
 
 
 class Location(NamedTuple):
-    """A place in a text: ``line`` and ``column`` count from 1, the column in characters."""
+    """A place in a text: ``line`` and ``column`` count from 1, the column in characters.
+
+    ``path`` is that into the Python data that the text was made from, as in ``layers[2].conv``; else empty.
+    """
 
     file: str
     line: int
     column: int
+    path: str = ""
 
     def __str__(self) -> str:
         file = escape(self.file)
+        if self.path:
+            return f"{file}: {escape(self.path)}"
         return f"{'./' if file.lstrip().startswith(':') else ''}{file}:{self.line}:{self.column}"
 
 

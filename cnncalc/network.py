@@ -1,32 +1,112 @@
-"""Network: a spec expanded to a graph, and the way from there to a Report."""
+"""Spec and Network: a spec that was read, a network that it describes, and the way from there to every answer."""
 
 from __future__ import annotations
 
+import os
+import re
 from collections.abc import Mapping, Sequence
 from functools import cached_property
-from typing import Any
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any
 
 from cnncalc.analysis.report import About, Report
-from cnncalc.errors import SpecError, UsageError
+from cnncalc.errors import SpecError, UsageError, escape, quote
 from cnncalc.graph.graph import Graph
 from cnncalc.spec import document, zoo
 from cnncalc.spec.document import SpecDocument
 from cnncalc.spec.expand import expand
 from cnncalc.values import Assumptions, format_shape
 
+if TYPE_CHECKING:
+    from cnncalc.spec.reader import YamlNode
+
 DIMENSION_LIMIT = 2**31 - 1
+
+
+class Spec:
+    """A spec that has been read: what it says of itself, the names of its variables, and the networks it describes."""
+
+    def __init__(self, document: SpecDocument) -> None:
+        self.document = document
+        self.name = document.name
+        self.title = document.title
+        self.variables = tuple(document.vars)
+
+    def __repr__(self) -> str:
+        variables = f", variables {', '.join(self.variables)}" if self.variables else ""
+        return f"<Spec {self.name}: {self.title or 'no title'}{variables}>"
+
+    def network(self, vars: Mapping[str, Any] | None = None, input: int | str | Sequence[int] | None = None) -> Network:
+        """The network under values of the variables and an input; nothing is read again.
+
+        Args:
+            vars: values for variables: numbers, truth values, words, lists of them, or text as YAML has it.
+            input: another input shape, ``[channels, *spatial]`` or ``3x224x224``.
+
+        Raises:
+            SpecError: values or an input that the spec's layers refuse.
+            UsageError: a variable that the spec does not have, or sizes that are no input.
+        """
+        spec = self.document
+        if vars is not None and not isinstance(vars, Mapping):
+            raise UsageError(f"vars is a mapping of variables to values, not {quote(vars)}")
+        given = document.assigned(vars or {}, spec.vars)
+        shape = None if input is None else _sizes(input)
+        try:
+            return Network(spec, *expand(spec, given, shape), given)
+        except SpecError as error:
+            own = _own_input(spec, given) if shape is not None else None
+            if own is None or shape is None:
+                raise
+            message = f"{error.message}; --input {format_shape(shape)} stands for the spec's {own}"
+            hint = error.advice or "the channels come first, as in 3x224x224"
+            raise SpecError(message, error.location, hint) from None
+
+
+def _sizes(given: object) -> tuple[int, ...]:
+    """The sizes of an input: a text as the command line has it, a number, or several."""
+    text = "x".join(map(str, given)) if isinstance(given, (list, tuple)) else str(given)
+    if re.fullmatch(r"[1-9]\d{0,9}(x[1-9]\d{0,9}){0,3}", text, re.ASCII):
+        sizes = tuple(map(int, text.split("x")))
+        if max(sizes) <= DIMENSION_LIMIT:
+            return sizes
+    raise UsageError(f"input must be 1 to 4 whole numbers like 3x224x224, not {escape(text)[:60]}")
+
+
+def _own_input(spec: SpecDocument, given: Mapping[str, Any]) -> str | None:
+    """The spec's own input; None if it does not fit either."""
+    try:
+        graph, _ = expand(spec, given)
+        return format_shape(graph.nodes[graph.inputs[0]].shape)
+    except SpecError:
+        return None
 
 
 class Network:
     """A network: its name, title, input shape ``[channels, *spatial]``, variables and typed graph."""
 
-    def __init__(self, spec: SpecDocument, graph: Graph, variables: Mapping[str, Any]) -> None:
+    def __init__(
+        self,
+        spec: SpecDocument,
+        graph: Graph,
+        variables: Mapping[str, Any],
+        given: Mapping[str, YamlNode] = MappingProxyType({}),
+    ) -> None:
         self.document = spec
+        self._given = given
         self.graph = graph
         self.vars = dict(variables)
         self.name = spec.name
         self.title = spec.title
         self.input = graph.nodes[0].shape
+
+    def on(self, input: tuple[int, ...]) -> Network:
+        """The same network on another input.
+
+        Raises:
+            SpecError: it does not fit.
+        """
+        return Network(self.document, *expand(self.document, self._given, input), self._given)
 
     @cached_property
     def about(self) -> About:
@@ -63,56 +143,45 @@ class Network:
         return Report(self.graph, Assumptions(batch, dtype, convention, with_side, pass_), self.about)
 
 
-def load(name: str, vars: Mapping[str, Any] | None = None, input: Sequence[int] | None = None) -> Network:
-    """The network that a spec describes.
+def read(source: str | os.PathLike[str] | Mapping[str, Any]) -> Spec:
+    """A spec, read and checked once; :meth:`Spec.network` makes networks of it.
 
     Args:
-        name: a name of the zoo, a path, or ``-`` for standard input.
-        vars: values for variables of the spec: numbers, truth values, words, lists of them, or text as YAML has it.
-        input: another input shape, ``[channels, *spatial]``.
+        source: a name of the zoo; a path; ``-`` for standard input; a text (with a line break, or that begins with
+            ``cnncalc:``); or a spec as data, a mapping.
 
     Raises:
         SpecNotFoundError: there is no such spec.
-        SpecError: the spec has mistakes (:class:`SpecErrors` when several).
-        UsageError: a variable that the spec does not have, or sizes that are no input.
+        SpecError: the spec has mistakes (:class:`SpecErrors` when several); in data they are found by a path, as in
+            ``<dict>: layers[2].conv``.
+        UsageError: the source is none of these.
     """
-    spec = document.load(zoo.find(name))
-    given = {}
-    for variable, value in (vars or {}).items():
-        text = value if isinstance(value, str) else _as_yaml(value)
-        key, node = document.parse_assignment(f"{variable}={text}", spec.vars)
-        given[key] = node
-    if input is not None:
-        sizes = list(input)
-        whole = all(isinstance(size, int) and 1 <= size <= DIMENSION_LIMIT for size in sizes)
-        if not whole or not 1 <= len(sizes) <= 4:
-            raise UsageError(f"input must be 1 to 4 whole numbers like 3x224x224, not {'x'.join(map(str, sizes))}")
-    try:
-        return Network(spec, *expand(spec, given, input))
-    except SpecError as error:
-        own = _own_input(spec, given) if input is not None else None
-        if own is None:
-            raise
-        message = f"{error.message}; --input {format_shape(tuple(input or ()))} stands for the spec's {own}"
-        raise SpecError(message, error.location, error.advice or "the channels come first, as in 3x224x224") from None
+    return Spec(document.load(_found(source)))
 
 
-def _own_input(spec: SpecDocument, given: Mapping[str, Any]) -> str | None:
-    """The spec's own input; None if it does not fit either."""
-    try:
-        graph, _ = expand(spec, given)
-        return format_shape(graph.nodes[graph.inputs[0]].shape)
-    except SpecError:
-        return None
+def _found(source: object) -> zoo.Found:
+    if isinstance(source, str):
+        if "\n" in source or source.startswith("cnncalc:"):
+            return zoo.Found("<text>", source.encode("utf-8", "surrogatepass"), None)
+        return zoo.find(source)
+    if isinstance(source, os.PathLike):
+        path = os.fsdecode(source)
+        return zoo.find(path if os.sep in path or path.endswith(zoo.SUFFIXES) else os.path.join(os.curdir, path))
+    if isinstance(source, Mapping):
+        from cnncalc.spec.data import written
+
+        text, paths = written(source, "<dict>")
+        return zoo.Found("<dict>", text, None, paths)
+    raise UsageError(f"a spec is a name, a path, a text or a mapping, not {quote(source)}")
 
 
-def _as_yaml(value: Any) -> str:
-    """A Python value as the language writes it."""
-    if isinstance(value, bool):
-        return str(value).lower()
-    if isinstance(value, (list, tuple)):
-        return f"[{', '.join(map(_as_yaml, value))}]"
-    return str(value)
+def load(
+    source: str | os.PathLike[str] | Mapping[str, Any],
+    vars: Mapping[str, Any] | None = None,
+    input: int | str | Sequence[int] | None = None,
+) -> Network:
+    """The network that a spec describes: :func:`read`, then :meth:`Spec.network`, whose arguments and errors it has."""
+    return read(source).network(vars, input)
 
 
 def list_specs() -> list[str]:

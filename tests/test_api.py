@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -155,6 +156,92 @@ def test_errors(call, error, message):
         call()
     assert str(caught.value) == message
     assert isinstance(caught.value, cnncalc.CnncalcError)
+
+
+class Odd:
+    """What no argument is meant to be."""
+
+    def __repr__(self):
+        return "<Odd>"
+
+
+ODD = [
+    None,
+    True,
+    -1,
+    0,
+    2,
+    1.5,
+    float("nan"),
+    10**30,
+    "",
+    "x",
+    "2",
+    "\ud800",
+    b"x",
+    [],
+    [1],
+    (3, True),
+    {},
+    {1: 2},
+    Odd(),
+    Odd,
+]
+#: every public call, with an argument to be replaced by each of those
+CALLS = {
+    "load": lambda odd: cnncalc.load(odd),
+    "read": lambda odd: cnncalc.read(odd),
+    "load(vars)": lambda odd: cnncalc.load("vgg16", vars=odd),
+    "load(vars: a name)": lambda odd: cnncalc.load("vgg16", vars={odd if odd.__hash__ else "odd": 3}),
+    "load(vars: a value)": lambda odd: cnncalc.load("vgg16", vars={"classes": odd}),
+    "load(input)": lambda odd: cnncalc.load("vgg16", input=odd),
+    "load(input: a size)": lambda odd: cnncalc.load("vgg16", input=[3, 224, odd]),
+    "analyze(batch)": lambda odd: cnncalc.load("alexnet").analyze(batch=odd),
+    "analyze(dtype)": lambda odd: cnncalc.load("alexnet").analyze(dtype=odd),
+    "analyze(convention)": lambda odd: cnncalc.load("alexnet").analyze(convention=odd),
+    "analyze(with_side)": lambda odd: cnncalc.load("alexnet").analyze(with_side=odd),
+    "analyze(pass_)": lambda odd: cnncalc.load("alexnet").analyze(pass_=odd),
+}
+
+
+@pytest.mark.parametrize("call", CALLS)
+def test_odd_arguments_are_refused_with_an_error_of_ours(call):
+    refused = []
+    for odd in ODD:
+        try:
+            CALLS[call](odd)
+        except cnncalc.CnncalcError as error:
+            refused.append(str(error))
+    assert len(refused) > len(ODD) / 2
+    assert all(text.isascii() and text.isprintable() for text in refused)
+
+
+def test_input_as_the_command_line_has_it():
+    for given in ("3x160x160", [3, 160, 160], (3, 160, 160)):
+        assert cnncalc.load("vgg16", input=given).input == (3, 160, 160)
+
+
+def test_sources(tmp_path):
+    file = tmp_path / "net.yaml"
+    file.write_text("cnncalc: 1\ninput: [3, 8, 8]\nlayers: [{conv: 4, kernel: 3}]\n")
+    for source in (
+        file,
+        str(file),
+        file.read_text(),
+        {"cnncalc": 1, "input": [3, 8, 8], "layers": [{"conv": 4, "kernel": 3}]},
+    ):
+        assert cnncalc.load(source).analyze().totals["params"] == 3 * 3 * 3 * 4 + 4
+    with pytest.raises(cnncalc.SpecNotFoundError):
+        cnncalc.load(Path("vgg16"))  # a path is no name
+
+
+def test_a_spec_is_read_once(monkeypatch):
+    spec = cnncalc.read("vgg16")
+    assert repr(spec).startswith("<Spec vgg16: VGG-16")
+    assert spec.variables == ("convs", "lrn", "classes")
+    monkeypatch.setattr("builtins.open", None)
+    assert spec.network({"classes": 10}).analyze().totals["params"] == 134_301_514  # 138,357,544 - 990*4,097
+    assert spec.network(input="3x64x64").analyze().totals["params"] < spec.network().analyze().totals["params"]
 
 
 def test_every_public_name_is_there():

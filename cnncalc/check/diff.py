@@ -6,6 +6,7 @@ import os
 from collections import Counter, deque
 from collections.abc import Iterable, Mapping, Sequence
 from fractions import Fraction
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from cnncalc import units
@@ -31,7 +32,7 @@ ALIGN_LIMIT = 100_000
 class Assumed(NamedTuple):
     """What both versions are expanded and counted under."""
 
-    set: tuple[str, ...] = ()
+    vars: Mapping[str, Any] = MappingProxyType({})
     input: tuple[int, ...] | None = None
     batch: int = 1
     dtype: str = "float32"
@@ -157,13 +158,10 @@ def read(place: str | Found, assumed: Assumed, root: Root = HERE) -> Version:
     name, files = spec.name, spec.files
     if spec.is_library:
         return Version(name, file, "library", None, (), files)
-    given = {}
-    for assignment in assumed.set:
-        try:
-            variable, node = document.parse_assignment(assignment, spec.vars)
-        except UsageError as error:
-            raise UsageError(error.message, Location(file, 1, 1), error.advice) from None
-        given[variable] = node
+    try:
+        given = document.assigned(assumed.vars, spec.vars)
+    except UsageError as error:
+        raise UsageError(error.message, Location(file, 1, 1), error.advice) from None
     try:
         graph, _ = expand(spec, given, assumed.input)
     except SpecError as error:
@@ -342,7 +340,7 @@ def _rewired(
 def assumptions(assumed: Assumed) -> list[str]:
     """The convention and the pass, and what is not as always: ``batch 2``, ``float16``."""
     usual = Assumed()
-    said = [*assumed.set]
+    said = _set(assumed)
     said += [f"input {units.cell(assumed.input)}"] if assumed.input else []
     said += [f"batch {assumed.batch}"] if assumed.batch != usual.batch else []
     said += [assumed.dtype] if assumed.dtype != usual.dtype else []
@@ -353,7 +351,13 @@ def assumptions(assumed: Assumed) -> list[str]:
 def _given(assumed: Assumed) -> dict[str, Any]:
     """The assumptions by the names of the JSON."""
     given = {name.rstrip("_"): value for name, value in assumed._asdict().items()}
-    return {**given, "set": list(assumed.set), "input": plain(assumed.input)}
+    del given["vars"]
+    return {"set": _set(assumed), **given, "input": plain(assumed.input)}
+
+
+def _set(assumed: Assumed) -> list[str]:
+    """The variables as the command line sets them."""
+    return [f"{name}={value}" for name, value in assumed.vars.items()]
 
 
 def payload(

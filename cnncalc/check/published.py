@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from fractions import Fraction
+from types import MappingProxyType
 from typing import NamedTuple
 
 from cnncalc.analysis import params
@@ -41,7 +42,7 @@ class Match(NamedTuple):
 
 
 def who_counts(
-    printed: str, spec: SpecDocument, graph: Graph, assignments: Sequence[str] = ()
+    printed: str, spec: SpecDocument, graph: Graph, vars: Mapping[str, object] = MappingProxyType({})
 ) -> tuple[list[Match], bool]:
     """The ways of counting that agree with a printed figure to its digits, nearest first; whether any does.
 
@@ -52,8 +53,8 @@ def who_counts(
     Args:
         printed: the figure as it is published: ``4.1G``, ``98MB``.
         spec: the network's spec.
-        graph: the spec expanded on the input, and with the ``assignments``, that are asked about.
-        assignments: ``NAME=VALUE`` for variables of the spec; on other inputs they hold as well.
+        graph: the spec expanded on the input, and with the ``vars``, that are asked about.
+        vars: values for variables of the spec; on other inputs they hold as well.
 
     Raises:
         UsageError: what is printed is no figure.
@@ -67,7 +68,7 @@ def who_counts(
         readings.append((", in 1024s", binary))
     ways = _in_bytes if printed.endswith("B") else _counts
     found: dict[tuple[str, str, int], tuple[Match, bool]] = {}
-    for one in _forms(spec, graph, assignments):
+    for one in _forms(spec, graph, vars):
         for rule, total in ways(one):
             for suffix, reading in readings:
                 off = float(Fraction(total) / reading.value - 1)
@@ -83,10 +84,10 @@ def _input(graph: Graph) -> Shape:
     return graph.nodes[graph.inputs[0]].shape
 
 
-def _forms(spec: SpecDocument, graph: Graph, assignments: Sequence[str]) -> Iterator[Graph]:
+def _forms(spec: SpecDocument, graph: Graph, vars: Mapping[str, object]) -> Iterator[Graph]:
     """The network, on other inputs, and its variants."""
     yield graph
-    given = dict(document.parse_assignment(assignment, spec.vars) for assignment in assignments)
+    given = document.assigned(vars, spec.vars)
     shape = _input(graph)
     if len(shape) == 3:
         for side in SIDES:

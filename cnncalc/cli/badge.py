@@ -34,7 +34,7 @@ def command(network: str, quantity: str, **given: Any) -> None:
     from cnncalc.render import badge, json
 
     options = take_network(given)
-    loaded = load(network, options.set, options.input)
+    loaded = load(network, options.vars, options.input)
     report = report_of(loaded, options)
     check_word("quantity", quantity, report.totals)
     path = given["output"]

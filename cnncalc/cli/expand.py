@@ -21,5 +21,5 @@ def command(network: str, **given: Any) -> None:
     from cnncalc.cli.output import write_stdout
     from cnncalc.spec import write
 
-    expanded = load(network, given["set_"], given["input_"])
+    expanded = load(network, given["vars"], given["input"])
     write_stdout(write.write(expanded.graph, expanded.name, expanded.title, expanded.document.source))

@@ -51,7 +51,7 @@ def command(ctx: click.Context, /, network: str, layer: str | None, **given: Any
     from cnncalc.render import formula, json
 
     options = take_network(given)
-    loaded = load(network, options.set, options.input)
+    loaded = load(network, options.vars, options.input)
     given["room"] = _room(ctx)
     if layer is None:
         chosen = ctx.get_parameter_source("convention") is click.core.ParameterSource.COMMANDLINE
@@ -128,7 +128,7 @@ def _published(loaded: Any, options: Any, chosen: str | None, given: dict[str, A
     if options.pass_ != "forward":
         raise UsageError("--published asks about a forward pass and takes no --pass")
     report = report_of(loaded, options)
-    matches, agree = published.who_counts(given["published"], loaded.document, loaded.graph, options.set)
+    matches, agree = published.who_counts(given["published"], loaded.document, loaded.graph, options.vars)
     if given["format_"] == "json":
         write_stdout(json.write(explained.published_payload(report, given["published"], matches, agree)))
     else:

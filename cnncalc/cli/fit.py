@@ -83,8 +83,8 @@ def command(network: str, **given: Any) -> int:
     reserve = given["reserve"]
     if reserve >= memory:
         raise UsageError(f"--reserve leaves nothing: {reserve:,} of {memory:,} bytes")
-    options = NetworkOptions(given["set_"], given["input_"], 1, given["dtype"], "macs", given["with_side"], "forward")
-    loaded = load(network, options.set, options.input)
+    options = NetworkOptions(given["vars"], given["input"], 1, given["dtype"], "macs", given["with_side"], "forward")
+    loaded = load(network, options.vars, options.input)
     settings = take_settings(dict(given), options, loaded.graph)  # it is taken again for every other input
     graph, asked, room = loaded.graph, given["batch"], memory - reserve
     if allocator is not None:
@@ -144,15 +144,10 @@ def _resizer(
 ) -> Callable[[Shape], Runs | None]:
     """Makes the runs of a network under the same options on another input; None where it refuses that."""
     from cnncalc.errors import SpecError
-    from cnncalc.spec import document
-    from cnncalc.spec.expand import expand
-
-    spec = loaded.document
-    variables = dict(document.parse_assignment(assignment, spec.vars) for assignment in options.set)
 
     def resized(shape: Shape) -> Runs | None:
         try:
-            graph = expand(spec, variables, shape)[0]
+            graph = loaded.on(shape).graph
         except SpecError:
             return None
         return runs_of(graph, take_settings(dict(given), options, graph))

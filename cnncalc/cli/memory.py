@@ -47,7 +47,7 @@ def command(network: str, **given: Any) -> None:
     from cnncalc.render.cuda_memory import Allocated
 
     options, output = take_network(given), take_output(given)
-    loaded = load(network, options.set, options.input)
+    loaded = load(network, options.vars, options.input)
     gpu = given.pop("gpu")
     if gpu is not None and given["allocator"] is None:
         raise UsageError("--gpu is about the allocator of a GPU", hint="add --allocator cuda")

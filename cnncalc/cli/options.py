@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from types import ModuleType
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 import click
 from click.shell_completion import CompletionItem
 
-from cnncalc.errors import EnvironmentFailure, UsageError, escape
+from cnncalc.errors import EnvironmentFailure, UsageError, escape, quote
 
 FORMATS = ("table", "plain", "json", "csv", "tsv", "markdown")
 EXPORTS = ("plain", "json", "csv", "tsv", "markdown")
@@ -19,6 +19,9 @@ Command = TypeVar("Command", bound=Callable[..., Any])
 
 
 if TYPE_CHECKING:
+    from cnncalc.analysis.report import Report
+    from cnncalc.network import Network
+
     _ParamType = click.ParamType[Any]
 else:
     _ParamType = click.ParamType
@@ -64,7 +67,7 @@ class Columns(_ParamType):
 class NetworkOptions(NamedTuple):
     """Which form of a network is analysed."""
 
-    set: tuple[str, ...]
+    vars: Mapping[str, str]
     input: tuple[int, ...] | None
     batch: int
     dtype: str
@@ -88,13 +91,28 @@ def with_options(command: Command, options: list[Callable[[Any], Any]]) -> Comma
     return command
 
 
+def _assigned(ctx: click.Context, param: click.Parameter, assignments: tuple[str, ...]) -> dict[str, str]:
+    """The values of ``--set`` by variable."""
+    for assignment in assignments:
+        if "=" not in assignment:
+            raise UsageError(f"--set takes NAME=VALUE, not {quote(assignment)}")
+    return {name: value for name, _, value in (assignment.partition("=") for assignment in assignments)}
+
+
 def spec_options(command: Command) -> Command:
     """``--set`` and ``--input``: what a spec is expanded with."""
     return with_options(
         command,
         [
-            click.option("--set", "set_", metavar="NAME=VALUE", multiple=True, help="Set a variable of the spec."),
-            click.option("--input", "input_", type=InputShape(), help="Another input, as 3x300x300."),
+            click.option(
+                "--set",
+                "vars",
+                metavar="NAME=VALUE",
+                multiple=True,
+                callback=_assigned,
+                help="Set a variable of the spec.",
+            ),
+            click.option("--input", "input", type=InputShape(), help="Another input, as 3x300x300."),
         ],
     )
 
@@ -175,7 +193,7 @@ def rows_options(command: Command) -> Command:
 def take_network(given: dict[str, Any]) -> NetworkOptions:
     """Takes the network's options out of a command's keyword arguments."""
     taken = {name: given.pop(name) for name in ("batch", "dtype", "convention", "with_side", "pass_")}
-    return NetworkOptions(given.pop("set_"), given.pop("input_"), **taken)
+    return NetworkOptions(given.pop("vars"), given.pop("input"), **taken)
 
 
 def take_output(given: dict[str, Any]) -> Output:
@@ -183,25 +201,20 @@ def take_output(given: dict[str, Any]) -> Output:
     return Output(given.pop("format_"), given.pop("export"), given.pop("no_color"))
 
 
-def load(name: str, set_: tuple[str, ...], input_: tuple[int, ...] | None) -> Any:
-    """The Network of a name with ``--set`` and ``--input``."""
-    from cnncalc.network import load as load_network
+def load(name: str, vars: Mapping[str, str], input: tuple[int, ...] | None) -> Network:
+    """The Network of a name, a path or ``-``, with ``--set`` and ``--input``."""
+    from cnncalc.network import Spec
+    from cnncalc.spec import document, zoo
 
-    variables = {}
-    for assignment in set_:
-        variable, equals, value = assignment.partition("=")
-        if not equals:
-            raise UsageError(f"--set takes NAME=VALUE, not '{assignment}'")
-        variables[variable] = value
-    return load_network(name, variables, input_)
+    return Spec(document.load(zoo.find(name))).network(vars, input)
 
 
-def analyze(name: str, options: NetworkOptions) -> Any:
+def analyze(name: str, options: NetworkOptions) -> Report:
     """The Report of a name under the options."""
-    return report_of(load(name, options.set, options.input), options)
+    return report_of(load(name, options.vars, options.input), options)
 
 
-def report_of(network: Any, options: NetworkOptions) -> Any:
+def report_of(network: Network, options: NetworkOptions) -> Report:
     """The Report of a network under the options."""
     return network.analyze(options.batch, options.dtype, options.convention, options.with_side, options.pass_)
 

@@ -104,7 +104,7 @@ def command(ctx: click.Context, /, network: str | None, **given: Any) -> None:
     else:
         if network is None:
             raise UsageError("profile takes a network, or --show FILE", hint="cnncalc profile resnet18")
-        loaded = load(network, given["set_"], given["input_"])
+        loaded = load(network, given["vars"], given["input"])
         inputs = list(loaded.document.files)
         if sort:
             measured.check_sort(sort, len(given["batch"]) > 1, given["mode"] == "train")
@@ -172,10 +172,10 @@ def _command(name: str, device: str, given: dict[str, Any]) -> str:
     from shlex import join
 
     words = ["cnncalc", "profile", name]
-    for assignment in given["set_"]:
-        words += ["--set", escape(assignment)]
-    if given["input_"]:
-        words += ["--input", "x".join(map(str, given["input_"]))]
+    for name, value in given["vars"].items():
+        words += ["--set", escape(f"{name}={value}")]
+    if given["input"]:
+        words += ["--input", "x".join(map(str, given["input"]))]
     words += ["--device", device, "--batch", ",".join(map(str, given["batch"]))]
     words += ["--dtype", given["dtype"], "--mode", given["mode"]]
     words += [f"--{flag.replace('_', '-')}" for flag in _FLAGS if given[flag]]

@@ -31,7 +31,7 @@ def command(network: str, **given: Any) -> None:
     from cnncalc import source
     from cnncalc.cli.output import write_file, write_stdout
 
-    loaded = load(network, given["set_"], given["input_"])
+    loaded = load(network, given["vars"], given["input"])
     path = _path("--output", given["output"], loaded.document.files)
     onnx_path = _path("--onnx", given["onnx"], loaded.document.files)
     if onnx_path is not None and path is not None and os.path.realpath(path) == os.path.realpath(onnx_path):

@@ -58,11 +58,11 @@ def command(networks: tuple[str, ...], **given: Any) -> int:
     broken: list[CnncalcError] = []
     inputs: list[str | None] = []
     if given["all_"] or len(networks) > 1:
-        found = _every(broken) if given["all_"] else [load(name, given["set_"], given["input_"]) for name in networks]
+        found = _every(broken) if given["all_"] else [load(name, given["vars"], given["input"]) for name in networks]
         options.update({name: bool(given[name]) for name in ("fvcore", "values", "memory")})
         results = [backend.verify(network, **options).to_dict() for network in _progress(found)]
     else:
-        network = load(networks[0], given["set_"], given["input_"])
+        network = load(networks[0], given["vars"], given["input"])
         inputs = list(network.document.files)
         for export in output.export:  # before seconds of work
             target(export, EXPORTS, inputs)
@@ -92,7 +92,7 @@ def _refuse(networks: tuple[str, ...], given: dict[str, Any]) -> None:
         raise UsageError("--all takes every network, so none is named beside it")
     if given["against"] and len(networks) != 1:
         raise UsageError("--against takes one network")
-    if given["all_"] and (given["set_"] or given["input_"]):
+    if given["all_"] and (given["vars"] or given["input"]):
         raise UsageError("--set and --input are for networks that are named")
 
 

@@ -117,7 +117,7 @@ class _Loader:
         key = (found.name, found.data)
         tree = self.memo.trees.get(key)
         if tree is None:
-            tree = self.memo.trees[key] = reader.read(found.data, found.name)
+            tree = self.memo.trees[key] = reader.read(found.data, found.name, found.paths)
         return _File(tree, found.path, chain)
 
     def document(self, file: _File) -> SpecDocument:
@@ -251,7 +251,7 @@ class _Loader:
         document.file = file.root.source.name
         document.path = file.path
         stem = (file.path or "").replace("\\", "/").rsplit("/", 1)[-1].rsplit(".", 1)[0]
-        document.name = stem or "stdin"
+        document.name = stem or file.root.source.name.strip("<>")
         folders = (file.path or "").replace("\\", "/").split("/")
         document.family = folders[-2] if len(folders) > 2 and folders[-3] == "specs" else ""
         for key in ("name", "title", "source", "notes"):
@@ -441,19 +441,25 @@ def _included(error: CnncalcError, node: Node) -> CnncalcError:
     return SpecError(f"{single.message}, included from {node.location}", single.location, single.advice)
 
 
-def parse_assignment(assignment: str, variables: Mapping[str, Node]) -> tuple[str, Node]:
-    """``k=v`` of ``--set`` as a variable's name and node.
+def assigned(values: Mapping[str, object], variables: Mapping[str, Node]) -> dict[str, Node]:
+    """The nodes of values for some of a spec's ``variables``: texts as YAML has them, or data.
 
     Raises:
-        UsageError: no such variable, or no value.
-        SpecError: the value can't be read.
+        UsageError: no such variable.
+        SpecError: a value can't be read.
     """
-    name, equals, text = assignment.partition("=")
-    if not equals:
-        raise UsageError(f"--set takes NAME=VALUE, not {quote(assignment)}")
-    if name not in variables:
-        hint = suggest(name, variables) or (
-            "it has no variables" if not variables else f"it has {', '.join(variables)}"
-        )
-        raise UsageError(f"the spec has no variable {quote(name)}", None, hint)
-    return name, reader.read_node(text.encode(), f"--set {name}")
+    nodes = {}
+    for name, value in values.items():
+        if name not in variables:
+            hint = suggest(name, variables) if isinstance(name, str) else None
+            hint = hint or ("it has no variables" if not variables else f"it has {', '.join(variables)}")
+            raise UsageError(f"the spec has no variable {quote(name)}", None, hint)
+        if isinstance(value, str):
+            text = value.encode("utf-8", "surrogatepass")
+            nodes[name] = reader.read_node(text, f"--set {name}")
+        else:
+            from cnncalc.spec.data import written
+
+            text, paths = written(value, "vars", name)
+            nodes[name] = reader.read_node(text, "vars", paths)
+    return nodes

@@ -8,6 +8,7 @@ Scalars stay text; the field that reads one decides what it is.
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from typing import Any
 
 from cnncalc.errors import CnncalcError, Hint, LimitError, Location, SpecError, SpecSyntaxError, quote
@@ -31,11 +32,15 @@ _ITEM_WITHOUT_SPACE = re.compile(r"[ ]*-[^-\s]")
 
 
 class Source:
-    """The text a node was read from, and the name that messages give it."""
+    """The text a node was read from, and the name that messages give it.
 
-    __slots__ = ("_lines", "data", "name", "text")
+    ``paths`` lead from each line into the Python data that the text was made from; empty where it was a text.
+    """
 
-    def __init__(self, name: str, text: str, data: bytes) -> None:
+    __slots__ = ("_lines", "data", "name", "paths", "text")
+
+    def __init__(self, name: str, text: str, data: bytes, paths: Sequence[str] = ()) -> None:
+        self.paths = paths
         self.name = name
         self.text = text
         self.data = data
@@ -45,6 +50,10 @@ class Source:
         """A line of the text, counted from 1."""
         self._lines = self._lines or self.text.split("\n")
         return self._lines[number - 1] if number <= len(self._lines) else ""
+
+    def place(self, line: int, column: int) -> Location:
+        """A place in the text."""
+        return Location(self.name, line, column, self.paths[line - 1] if self.paths else "")
 
 
 class YamlNode:
@@ -60,7 +69,7 @@ class YamlNode:
 
     @property
     def location(self) -> Location:
-        return Location(self.source.name, self.line, self.column)
+        return self.source.place(self.line, self.column)
 
     def error(self, message: str, hint: Hint = None) -> SpecError:
         """An error that points here."""
@@ -105,31 +114,32 @@ class MappingNode(YamlNode):
         self.entries: dict[str, tuple[Scalar, YamlNode]] = {}
 
 
-def read(data: bytes, name: str) -> MappingNode:
+def read(data: bytes, name: str, paths: Sequence[str] = ()) -> MappingNode:
     """The marked tree of a document whose root is a mapping.
 
     Args:
         data: the file's bytes, at most :data:`BYTE_LIMIT` (a reader of a file stops one byte later).
         name: what messages call the file.
+        paths: where each line comes from, if the text was made from Python data.
 
     Raises:
         LimitError: too many bytes, nodes or levels, or a text too long.
         SpecSyntaxError: the text is not the YAML that the language accepts.
         SpecError: the root is not a mapping.
     """
-    root = read_node(data, name)
+    root = read_node(data, name, paths)
     if not isinstance(root, MappingNode):
         found = f"the text {quote(root.text)}" if isinstance(root, Scalar) else root.kind
         raise SpecError(f"a spec is a mapping of keys, but this is {found}", Location(name, 1, 1))
     return root
 
 
-def read_node(data: bytes, name: str) -> YamlNode:
+def read_node(data: bytes, name: str, paths: Sequence[str] = ()) -> YamlNode:
     """The marked tree of one document of any form; raises as :func:`read` does."""
     if len(data) > BYTE_LIMIT:
         raise LimitError(f"the file has more than {BYTE_LIMIT:,} bytes", Location(name, 1, 1))
     text = _decode(data, name)
-    return _Events(Source(name, text, data)).tree()
+    return _Events(Source(name, text, data, paths)).tree()
 
 
 def _decode(data: bytes, name: str) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import stat
 import sys
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from cnncalc.errors import (
@@ -25,11 +26,15 @@ _PACKAGE = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 
 
 class Found(NamedTuple):
-    """A spec's bytes, what messages call it, and its path (None for standard input)."""
+    """A spec's bytes, what messages call it, and its path (None where it is no file).
+
+    ``paths`` are those into the Python data that it was made from (:class:`cnncalc.spec.data.Written`), a line each.
+    """
 
     name: str
     data: bytes
     path: str | None
+    paths: Sequence[str] = ()
 
 
 class Root(NamedTuple):

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from typing import Any
 
-from cnncalc.errors import ExpressionError, LimitError, Location, SpecError, quote
+from cnncalc.errors import ExpressionError, LimitError, SpecError, quote
 from cnncalc.ops.base import SAME_PADS, ArgumentError, Field
 from cnncalc.spec import expressions
 from cnncalc.spec.compile.words import VARIABLE, check_name, other_word, suggest_variable
@@ -74,7 +74,7 @@ def at_offset(error: ExpressionError, node: YamlNode, start: int = 0) -> SpecErr
     column = node.column + quoted + start + error.offset
     if isinstance(node, Scalar) and (column > len(line) + 1 or not (node.plain or quoted)):
         column = node.column  # a text of several lines
-    return SpecError(error.message, Location(node.source.name, node.line, column), error.advice)
+    return SpecError(error.message, node.source.place(node.line, column), error.advice)
 
 
 class Slots:
