@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import os
+import signal
+import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import suppress
+from threading import Timer
 from types import ModuleType
 from typing import Any
 
@@ -37,6 +42,38 @@ def torchvision() -> ModuleType:
         _KEPT_ALIVE.append(library)
         import torchvision
     return torchvision
+
+
+@pytest.fixture
+def start() -> Iterator[Callable[..., subprocess.Popen[str]]]:
+    """Starts a command that answers to interrupts, wherever the tests run, and ends by itself or is a failure."""
+    started: list[subprocess.Popen[str]] = []
+
+    def kill() -> None:
+        for child in started:
+            with suppress(ProcessLookupError):
+                os.killpg(child.pid, signal.SIGKILL)
+
+    def run(*command: str) -> subprocess.Popen[str]:
+        child = subprocess.Popen(
+            command,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            start_new_session=True,
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+        )
+        started.append(child)
+        return child
+
+    guard = Timer(120, kill)
+    guard.start()
+    yield run
+    guard.cancel()
+    kill()
+    for child in started:
+        child.communicate()
 
 
 @pytest.fixture

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import os
 import signal
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from cnncalc.analysis.report import Report
 from cnncalc.check import budgets, claims, lint
@@ -18,7 +18,7 @@ from cnncalc.spec.claims import Budget
 from cnncalc.spec.document import SpecDocument
 
 if TYPE_CHECKING:
-    from multiprocessing.connection import Connection
+    from concurrent.futures import ProcessPoolExecutor
     from multiprocessing.process import BaseProcess
 
     from cnncalc.check.git import Tree
@@ -46,6 +46,10 @@ class Session:
         self._claims_only = claims_only
         self._earlier = earlier
         self._others = Others()
+
+    def __getstate__(self) -> dict[str, Any]:
+        """To another process it goes with nothing read."""
+        return {**self.__dict__, "_others": Others()}
 
     def again(self) -> Session:
         """The same configuration, with nothing read yet."""
@@ -123,60 +127,69 @@ def check_specs(
 
 #: fewer specs a process than this cost more to hand out than to judge
 WORTH_A_PROCESS = 40
+#: as many as every system can wait for
+PROCESS_LIMIT = 61
+#: how often a process comes back for more specs: each time it has libraries to read anew, the last ones end together
+SHARES = 4
 
 
 def check_all(session: Session, paths: Sequence[str], jobs: int | None = None) -> Iterator[Checked]:
     """What is found in each spec, in the order of ``paths``.
 
     ``jobs`` is how many processes share the work; None takes as many as there are processors, if the set is large
-    enough to gain. They are split off at once, before the caller starts any thread; where a system can't, one does
-    it all.
+    enough to gain. They start at once, before the caller starts any thread; where a system can't, one does it all.
     """
     if jobs is None:
         jobs = min(_processors(), len(paths) // WORTH_A_PROCESS)
-    jobs = min(jobs, len(paths))
-    if jobs <= 1 or not hasattr(os, "fork"):
-        return map(session.check, paths)
-    from multiprocessing import get_context
+    jobs = min(jobs, len(paths), PROCESS_LIMIT)
+    if jobs > 1:
+        from concurrent.futures import ProcessPoolExecutor
+        from multiprocessing import active_children
 
-    context = get_context("fork")
-    readers: list[Connection] = []
-    workers: list[BaseProcess] = []
-    for number in range(jobs):
-        reader, writer = context.Pipe(duplex=False)
-        readers.append(reader)
-        work = (session, paths[number::jobs], writer, tuple(readers))
-        workers.append(context.Process(target=_work, args=work, daemon=True))
-        workers[-1].start()
-        writer.close()
-    return _collected(session, paths, readers, workers)
+        others = set(active_children())
+        with suppress(ImportError, NotImplementedError, OSError):  # no semaphores, or no more processes
+            pool = ProcessPoolExecutor(jobs, initializer=_begin)
+            results = pool.map(session.check, paths, chunksize=-(-len(paths) // (jobs * SHARES)))
+            return _collected(session, paths, pool, results, set(active_children()) - others)
+    return map(session.check, paths)
 
 
-def _work(session: Session, paths: Sequence[str], writer: Connection, readers: Sequence[Connection]) -> None:
-    """What a process does: its share of the specs. It ends early when nobody reads what it finds."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the process that started it is interrupted too, and ends it
-    for reader in readers:  # while one is open, writing to it does not fail
-        reader.close()
-    with suppress(Exception):  # the process that started it judges what is left, and raises the same
-        for path in paths:
-            writer.send(session.check(path))
+def _begin() -> None:
+    """In each process: it ends with the one that started it, which alone answers to an interrupt."""
+    from multiprocessing import parent_process
+    from threading import Thread
+
+    def follow() -> None:
+        if parent := parent_process():
+            parent.join()
+            os._exit(1)
+
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    Thread(target=follow, daemon=True).start()
 
 
 def _collected(
-    session: Session, paths: Sequence[str], readers: Sequence[Connection], workers: Sequence[BaseProcess]
+    session: Session,
+    paths: Sequence[str],
+    pool: ProcessPoolExecutor,
+    results: Iterator[Checked],
+    workers: Iterable[BaseProcess],
 ) -> Iterator[Checked]:
-    """What the processes find, in the order of ``paths``; what one that died has left is judged here."""
+    """The results; where a process has died, the rest is judged here."""
+    from concurrent.futures import BrokenExecutor
+
+    done = 0
     try:
-        for index, path in enumerate(paths):
-            try:
-                checked = readers[index % len(readers)].recv()
-            except (EOFError, OSError):
-                checked = session.check(path)
+        for checked in results:
             yield checked
+            done += 1
+    except BrokenExecutor:
+        yield from map(session.check, paths[done:])
     finally:
-        for worker in workers:
+        for worker in workers:  # whoever stops early does not wait for what nobody wants
             worker.terminate()
-            worker.join()
+        pool.shutdown(cancel_futures=True)
 
 
 def _processors() -> int:
