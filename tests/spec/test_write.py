@@ -28,7 +28,7 @@ def test_every_network_counts_the_same(name: str) -> None:
     first = cnncalc.load(name)
     text = written(first)
     second = network(text)
-    one, two = first.analyze(with_side=True), network(text).analyze(with_side=True)
+    one, two = first.analyze(with_side=True), second.analyze(with_side=True)
     for column in one.columns:
         if column not in ("file", "line"):
             assert list(two.columns[column]) == list(one.columns[column]), column

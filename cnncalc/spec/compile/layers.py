@@ -62,6 +62,7 @@ class Compiler:
         self.slots = self.variables.knowing(AUTOMATIC)
         self.errors = errors
         self._rows: dict[str, OpLayer] = {}
+        self._arguments: set[str] = set()
 
     def sequence(self, node: YamlNode, slots: Slots) -> list[Layer]:
         """A list of layers, or one layer. Each problem is noted and the next layer is read."""
@@ -101,8 +102,9 @@ class Compiler:
         if found:
             message = f"a layer has one operation, but this has {len(found)}: {', '.join(found)}"
             raise node.error(message, "write each as a layer of its own")
-        arguments = {name for keyword in (*OPS, *self.blocks) for name in self.argument_names(keyword)}
-        unknown = [key for key in keys if key not in arguments]
+        if not self._arguments:
+            self._arguments = {name for word in (*OPS, *self.blocks) for name in self.argument_names(word)}
+        unknown = [key for key in keys if key not in self._arguments]
         if not unknown:
             only = f", but this has only {', '.join(keys)}" if keys else ""
             raise node.error(f"a layer needs an operation, a block, layers or stages{only}")
