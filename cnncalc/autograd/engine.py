@@ -20,7 +20,7 @@ from cnncalc.autograd.tensors import Backward, Edge, GradNode, Leaf, Size, Stora
 from cnncalc.values import Shape
 
 
-class Call(NamedTuple):
+class LibraryCall(NamedTuple):
     """A call of a library for a result that was just taken: after how many events, in which phase and layer, and what.
 
     ``what`` is :data:`PRODUCT` or one of :data:`CONVOLUTION`.
@@ -59,7 +59,7 @@ class Recorder(Lifetimes):
         self.storages: list[Size] = []
         self.origins: list[tuple[str, int]] = []
         self.saved: dict[int, list[tuple[str, int]]] = {}
-        self.calls: list[Call] = []
+        self.calls: list[LibraryCall] = []
         self._checkpoint: Checkpoint | None = None
         self._order = 0
         self._phase = ""
@@ -112,7 +112,7 @@ class Recorder(Lifetimes):
 
     def library_call(self, what: str) -> None:
         """Notes that a library is called for the storage that was taken last."""
-        self.calls.append(Call(len(self.events), self._phase, self._layer, what))
+        self.calls.append(LibraryCall(len(self.events), self._phase, self._layer, what))
 
     def parameter(self, shape: Shape) -> Value:
         """A learned tensor."""
@@ -141,10 +141,10 @@ class Recorder(Lifetimes):
     ) -> None:
         """Gives several outputs the one node that leads back to the inputs, where a gradient is needed.
 
-        With that, the call which makes the outputs of the inputs returns.
+        The call that makes the outputs ends here: inputs, and what it saves, go where the function made them for it.
 
         Raises:
-            RuntimeError: an input was given back.
+            RuntimeError: an input was given back before.
         """
         needed = False
         for value in inputs:
@@ -191,21 +191,15 @@ class Recorder(Lifetimes):
 
     def _unpack(self, node: GradNode) -> list[Storage]:
         """What a node saved in a checkpoint, which may have to run again for it; the caller has to free that."""
-        checkpoint = node.checkpoint if isinstance(node, PackedNode) else None
-        if not isinstance(node, PackedNode) or checkpoint is None:
+        if not isinstance(node, PackedNode) or node.checkpoint is None:
             return []
+        checkpoint = node.checkpoint
         if checkpoint.recomputed is None:
             self._checkpoint = checkpoint
             checkpoint.run_again(len(self.storages))
             self._checkpoint = None
             self.layer = node.layer
         return checkpoint.give(node.position)
-
-    def finish(self, node: GradNode) -> None:
-        """A node is done: what it saved goes, and its part in a checkpoint."""
-        super().finish(node)
-        if isinstance(node, PackedNode):
-            node.leave()
 
     def backward(self, root: Value) -> None:
         """The backward pass: the newest node first of those whose gradients have all arrived.

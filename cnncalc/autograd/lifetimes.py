@@ -2,7 +2,7 @@
 
 A storage is given back when nothing refers to it any more, as in PyTorch. The references are counted here and not by
 Python, so that no figure depends on how an interpreter counts, on a debugger that looks at local names, or on the
-garbage collector:
+garbage collector. The counts also decide whether a gradient is summed in place, and whether it is kept as it arrives:
 
 - a storage has one reference from each value that lies in it, and one from each node that saved it;
 - a value has one from the function that made it, and one from each place that keeps it: a gradient that waits, the
@@ -136,6 +136,7 @@ class Lifetimes:
 
     def finish(self, node: GradNode) -> None:
         """A node is done: what it saved goes."""
+        node.leave()
         self.free(node.saved)
         node.saved = []
         node.edges = []

@@ -128,7 +128,7 @@ class PackedNode(GradNode):
         self.position = position
 
     def leave(self) -> None:
-        """The node is done."""
+        """The node is done, and no longer part of a checkpoint."""
         checkpoint, self.checkpoint = self.checkpoint, None
         if checkpoint is not None:
             checkpoint.leave()

@@ -92,6 +92,9 @@ class GradNode:
         for storage in saved:
             storage.references += 1
 
+    def leave(self) -> None:
+        """The node is done, and no longer part of a checkpoint."""
+
 
 class Edge(NamedTuple):
     """Where a gradient goes: a node, and which of its outputs it is the gradient of."""

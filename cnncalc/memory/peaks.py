@@ -84,8 +84,8 @@ class Run:
         event = run.highest(self.batch)
         storages = run.alive(event)
         phase, layer = run.origins[run.events[event]]
-        passing = [self.held(number) for number in storages if run.kinds[number] not in LASTING]
-        largest = sorted(passing, key=lambda held: -held.bytes)[:LARGEST]
+        transient = [self.held(number) for number in storages if run.kinds[number] not in LASTING]
+        largest = sorted(transient, key=lambda held: -held.bytes)[:LARGEST]
         parts = run.by_kind(self.batch, storages)
         return Peak(sum(parts.values()), phase, layer, parts, largest)
 

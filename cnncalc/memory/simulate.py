@@ -7,7 +7,7 @@ from itertools import accumulate, groupby
 from types import MappingProxyType
 from typing import NamedTuple
 
-from cnncalc.autograd.engine import PRODUCT, Call
+from cnncalc.autograd.engine import PRODUCT, LibraryCall
 from cnncalc.autograd.functional import Tape
 from cnncalc.autograd.optimizers import Optimizer
 from cnncalc.autograd.recomputation import Recomputed
@@ -84,7 +84,7 @@ class Trace(NamedTuple):
     saved: Mapping[int, Sequence[tuple[str, int]]]
     recomputed: Sequence[int] = ()
     places: Mapping[int, int] = MappingProxyType({})
-    calls: Sequence[Call] = ()
+    calls: Sequence[LibraryCall] = ()
 
     @property
     def products(self) -> dict[str, int]:
