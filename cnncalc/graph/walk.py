@@ -2,7 +2,36 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from cnncalc.graph.graph import Graph, Node
+
+
+def last_readers(nodes: Iterable[Node]) -> dict[int, int]:
+    """For every value that some of the nodes read, the last of them in the order given."""
+    return {index: node.index for node in nodes for index in node.inputs}
+
+
+def last_uses(graph: Graph, with_side: bool) -> list[int]:
+    """For every value, the index of its last reader; its own where nothing reads it, past the end for an output."""
+    last = list(range(len(graph.nodes)))
+    for index, reader in last_readers(graph.operators(with_side)).items():
+        last[index] = reader
+    for index in graph.ends(with_side):
+        last[index] = len(last)
+    return last
+
+
+def cuts(graph: Graph, with_side: bool) -> list[int]:
+    """The operators after which one value alone is alive, their own: nothing later reads what was made before."""
+    last = last_uses(graph, with_side)
+    until = max(last[index] for index in graph.inputs)
+    found = []
+    for node in graph.operators(with_side):
+        if until <= node.index:
+            found.append(node.index)
+        until = max(until, last[node.index])
+    return found
 
 
 def overwritten(graph: Graph, with_side: bool) -> list[int | None]:

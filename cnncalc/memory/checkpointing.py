@@ -15,7 +15,7 @@ from cnncalc.counting.conventions import CONVENTIONS
 from cnncalc.counting.price import price, raw
 from cnncalc.errors import UsageError, suggest
 from cnncalc.graph.graph import Graph, Node
-from cnncalc.graph.walk import overwritten
+from cnncalc.graph.walk import cuts, last_uses, overwritten
 
 #: the word for segments of about equal length, as many as the square root of the network's
 SQRT = "sqrt"
@@ -82,7 +82,7 @@ def candidates(graph: Graph, with_side: bool = False) -> tuple[Segment, ...]:
     """
     nodes = graph.nodes
     top = dict.fromkeys(node.path.partition(".")[0] for node in nodes)
-    by_path, used = _spans(graph), _last_uses(graph, with_side)
+    by_path, used = _spans(graph), last_uses(graph, with_side)
     found = []
     for path in dict.fromkeys((*graph.blocks, *top)):
         segment = by_path.get(path)
@@ -101,7 +101,7 @@ def inputs(graph: Graph, segment: Segment, with_side: bool = False) -> list[int]
 
 def outputs(graph: Graph, segment: Segment, with_side: bool = False) -> list[int]:
     """The values of a segment that are read outside, or are the network's, by index."""
-    return _outputs(graph, segment, with_side, _last_uses(graph, with_side))
+    return _outputs(graph, segment, with_side, last_uses(graph, with_side))
 
 
 def _outputs(graph: Graph, segment: Segment, with_side: bool, used: Sequence[int]) -> list[int]:
@@ -115,8 +115,12 @@ def sqrt(graph: Graph, with_side: bool = False) -> list[Segment]:
     makes it a chain of n functions, of which ``checkpoint_sequential(functions, isqrt(n), x)`` makes the segments: each
     of ``n // isqrt(n)`` functions, and the last, which has the remainder too, is none: its values are needed at once.
     """
-    cuts = _cuts(graph, with_side)
-    functions = [*zip([1, *cuts], [*cuts, len(graph.nodes)], strict=True)]
+    operators = graph.operators(with_side)
+    replaced = overwritten(graph, with_side)
+    written = {index for node in operators for index in _written(graph, replaced, node)}
+    ends = set(cuts(graph, with_side)) - written
+    inner = [after.index for before, after in pairwise(operators) if before.index in ends]
+    functions = list(pairwise([operators[0].index, *inner, len(graph.nodes)]))
     count = isqrt(len(functions))
     size = len(functions) // max(count, 1)
     starts = range(0, size * (count - 1), max(size, 1))
@@ -167,17 +171,6 @@ def _nodes(graph: Graph, segment: Segment, with_side: bool) -> list[Node]:
     return [node for node in nodes if with_side or node.side is None]
 
 
-def _last_uses(graph: Graph, with_side: bool) -> list[int]:
-    """For every value, the index of its last reader; its own where it has none, past the end for an output."""
-    last = list(range(len(graph.nodes)))
-    for node in graph.counted(with_side):
-        for index in node.inputs:
-            last[index] = node.index
-    for index in graph.ends(with_side):
-        last[index] = len(last)
-    return last
-
-
 def _written(graph: Graph, replaced: Sequence[int | None], node: Node) -> Iterator[int]:
     """The values that an operator writes over: what it is given, and what that is a view of or was written over."""
     shown = replaced[node.index]
@@ -185,18 +178,3 @@ def _written(graph: Graph, replaced: Sequence[int | None], node: Node) -> Iterat
         yield shown
         before = graph.nodes[shown]
         shown = before.inputs[0] if before.op.result == "view" and before.inputs else replaced[shown]
-
-
-def _cuts(graph: Graph, with_side: bool) -> list[int]:
-    """The indices of the layers before which one value alone is alive, that nothing writes over."""
-    nodes = graph.counted(with_side)
-    last = _last_uses(graph, with_side)
-    replaced = overwritten(graph, with_side)
-    written = {index for node in nodes for index in _written(graph, replaced, node)}
-    found = []
-    until = 0
-    for before, node in pairwise(nodes):
-        if before.index and until <= before.index and before.index not in written:
-            found.append(node.index)
-        until = max(until, last[before.index])
-    return found

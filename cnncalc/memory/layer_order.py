@@ -1,226 +1,195 @@
 """The order of a network's layers with the lowest inference peak, as a device with little memory would run them.
 
-An operator takes its output, and for as long as it runs its temporaries; a storage is given back once all layers have
-run that read or write a value in it. All of that is as in ``simulate.trace``, of which the sizes are.
-The network is cut where one value alone is alive, as there every order is at the same place, and each piece is solved
-by :mod:`cnncalc.memory.schedule`: exactly where its layers, and what frees a value with several readers, are
-series-parallel or the search comes to an end; otherwise with a bound that no order is below.
+The network is cut where one value alone is alive: there every order is at the same place. For the layers between two
+cuts an order is sought whose peak stays within a limit, and the limit is bisected. What is alive follows from the set
+of layers that have run, in whichever order: sets grow by a layer at a time, and those with the fewest bytes alive are
+carried on. Where no set was left out, all orders have been compared.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from math import inf
+from collections.abc import Sequence
+from heapq import nsmallest
 from typing import NamedTuple
 
 from cnncalc.graph.graph import Graph, Node
-from cnncalc.graph.walk import overwritten
-from cnncalc.memory.schedule import LIMIT, Job, Plan, ancestors, lowest, planned
+from cnncalc.graph.walk import cuts, last_uses, overwritten
 from cnncalc.memory.simulate import Settings, Trace, trace
 
+#: sets of layers that are carried on at a time
+BEAM = 8
 
-class Best(NamedTuple):
-    """An order (indices of layers, the input not among them) and its peak in bytes; no order is below ``bound``.
 
-    ``given`` is the peak of the network's own order.
+class LayerOrder(NamedTuple):
+    """The order with the lowest peak that was found, as indices of layers, and the run in it.
+
+    ``own_peak_bytes`` is the peak of the network's own order. ``lowest_possible`` says that no order has a lower peak
+    than ``peak_bytes``; where it is false, that is not known.
     """
 
     order: tuple[int, ...]
+    run: Trace
+    peak_bytes: int
+    own_peak_bytes: int
+    lowest_possible: bool
+
+
+def lowest(graph: Graph, batch: int, settings: Settings, beam: int = BEAM) -> LayerOrder:
+    """The order with the lowest inference peak that is found, confirmed by running it.
+
+    Every layer comes after those that it reads from. The network's own order is kept where none lower is found.
+    """
+    settings = settings._replace(training=False)
+    order, run = [node.index for node in graph.operators(settings.with_side)], trace(graph, batch, settings)
+    own_peak = peak_bytes = run.peak(batch)
+    pieces = _pieces(graph, batch, settings, run)
+    peak = bound = pieces[0].first.level
+    found: list[Sequence[int]] = [piece.own.order for piece in pieces]
+    for at in sorted(range(len(pieces)), key=lambda at: -pieces[at].own.peak):
+        end, is_lowest = pieces[at].lowest(peak, beam)
+        found[at] = end.order
+        bound = end.peak if is_lowest and end.peak > peak else bound
+        peak = max(peak, end.peak)
+    if peak < own_peak:
+        other = [index for piece in found for index in piece]
+        confirmed = trace(graph, batch, settings, other)
+        if confirmed.peak(batch) < own_peak:
+            order, run, peak_bytes = other, confirmed, confirmed.peak(batch)
+    last = last_uses(graph, settings.with_side)
+    all_read = all(last[index] > index for index in order)  # what nothing reads may run in any piece
+    return LayerOrder(tuple(order), run, peak_bytes, own_peak, peak_bytes == bound and all_read)
+
+
+class _State(NamedTuple):
+    """Layers of a piece that have run, in turn and as bits; those that may be next; the bytes alive, and their peak."""
+
+    order: tuple[int, ...]
+    done: int
+    ready: tuple[int, ...]
+    level: int
     peak: int
-    bound: int
-    given: int
-
-    @property
-    def proved(self) -> bool:
-        """Whether no order has a lower peak."""
-        return self.peak == self.bound
-
-    @property
-    def verdict(self) -> str:
-        """How sure it is, in words."""
-        if self.proved:
-            return "proved lowest"
-        return f"found, not proved lowest: no order is below {self.bound:,} bytes"
 
 
-def best(graph: Graph, batch: int, settings: Settings, limit: int = LIMIT) -> Best:
-    """The lowest inference peak over all orders that keep every layer after those that it reads from.
+class _Layer(NamedTuple):
+    """A layer of a piece: the bytes that it takes while it runs, and those that are left of them.
 
-    ``limit`` is how many steps the search of a piece may take. A piece that makes no difference keeps its order.
-    """
-    run = trace(graph, batch, settings._replace(training=False))
-    network = _Network(graph, batch, settings, run)
-    pieces = network.pieces()
-    start = run.timeline(batch)[sum(phase == "start" for phase, _ in run.origins) - 1]
-    levels = [start]
-    for piece in pieces:
-        levels.append(levels[-1] + piece.net)
-    owns = [levels[at] + piece.own for at, piece in enumerate(pieces)]
-    plans: dict[int, Plan] = {}
-    floor = start
-    for at in sorted(range(len(pieces)), key=lambda at: -owns[at]):
-        piece = pieces[at]
-        useless = max(floor - levels[at], piece.least, 0)
-        plans[at] = lowest(piece.jobs, piece.before, useless, limit)
-        floor = max(floor, levels[at] + plans[at].bound)
-    peak = max([start, *(levels[at] + plan.peak for at, plan in plans.items())])
-    order = [index for at in range(len(pieces)) for index in plans[at].order]
-    return Best(tuple(order), peak, min(floor, peak), run.peak(batch))
-
-
-class _Piece(NamedTuple):
-    """Layers between two cuts as jobs; what frees a value with several readers is one too. Heights are in bytes above
-    where the piece starts.
-
-    ``before`` has for each job those right before it, ``net`` the height at the end, ``own`` the peak of the network's
-    order. No order is below ``least``: what a layer takes while all is alive that is made before it and read by it or
-    after it, in whichever order.
+    ``before`` it are others, as bits, and right ``after`` it. Of every storage that it uses and the piece frees,
+    ``frees`` has the bytes, and all that use it, as bits: the last of them frees it.
     """
 
-    jobs: list[Job]
-    before: list[set[int]]
-    net: int
-    own: int
-    least: int
+    layer: int
+    takes: int
+    keeps: int
+    before: int
+    after: list[int]
+    frees: list[tuple[int, int]]
 
 
-class _Network:
-    def __init__(self, graph: Graph, batch: int, settings: Settings, run: Trace) -> None:
-        self.nodes = graph.counted(settings.with_side)[1:]
-        self.sizes = [size.at(batch) for size in run.sizes]
-        self.places: Mapping[int, int] = run.places
-        replaced = overwritten(graph, settings.with_side)
-        self.writes = {node.index for node in self.nodes if settings.in_place and replaced[node.index] is not None}
-        self.ends = set(graph.ends(settings.with_side))
-        self.hills = self._hills(run)
-        kept = {self.places[end] for end in self.ends} | {self.places[0]}
-        self.last: dict[int, int] = {}
-        for node in self.nodes:
-            for place in self._touched(node):
-                self.last[place] = node.index
-        for place in kept:
-            self.last.pop(place, None)
+class _Piece:
+    """Layers between two cuts, by numbers from 0; ``own`` is how the network's own order ends."""
 
-    def _hills(self, run: Trace) -> dict[int, int]:
-        """For every layer, the most that it takes while it runs."""
-        hills: dict[int, int] = {}
-        levels: dict[int, int] = {}
-        for event in run.events:
-            number = max(event, ~event)
-            phase, layer = run.origins[number]
-            if phase == "forward" and (event >= 0 or number != self.places[layer]):
-                levels[layer] = levels.get(layer, 0) + (self.sizes[number] if event >= 0 else -self.sizes[number])
-                hills[layer] = max(hills.get(layer, 0), levels[layer])
-        return hills
+    def __init__(self, layers: Sequence[_Layer], level: int) -> None:
+        self.layers = layers
+        ready = tuple(at for at, layer in enumerate(layers) if not layer.before)
+        self.first = self.own = _State((), 0, ready, level, level)
+        for at in range(len(layers)):
+            self.own = self._run(self.own, at)
 
-    def _touched(self, node: Node) -> set[int]:
-        """The storages that a layer reads or writes."""
-        return {self.places[index] for index in (*node.inputs, node.index)}
+    def lowest(self, floor: int, beam: int) -> tuple[_State, bool]:
+        """How the order with the lowest peak ends, and whether there is none lower; below ``floor`` none is sought."""
+        best, low, bound = self.own, floor, floor
+        while low < best.peak:
+            limit = (low + best.peak - 1) // 2
+            found, all_compared = self._within(limit, beam)
+            if found is not None:
+                best = found
+            else:
+                low = limit + 1
+                bound = low if all_compared else bound
+        return best, best.peak <= bound
 
-    def pieces(self) -> list[_Piece]:
-        """The network cut after every layer whose value alone is read from there on."""
-        last: dict[int, float] = {index: node.index for node in self.nodes for index in node.inputs}
-        last.update(dict.fromkeys(self.ends, inf))
-        found = []
-        piece: list[Node] = []
-        until = last.get(0, 0)
-        for node in self.nodes:
-            piece.append(node)
-            if until <= node.index:
-                found.append(self._piece(piece))
-                piece = []
-            until = max(until, last.get(node.index, inf))  # what nothing reads may run at any time
-        if piece:
-            found.append(self._piece(piece))
-        return found
+    def _within(self, limit: int, beam: int) -> tuple[_State | None, bool]:
+        """How an order ends whose peak is within so many bytes, None if none is found; whether all were compared."""
+        states, all_compared = [self.first], True
+        for _ in self.layers:
+            after = (self._run(state, at) for state in states for at in state.ready)
+            sets = {state.done: state for state in after if state.peak <= limit}
+            states = nsmallest(beam, sets.values(), key=lambda state: state.level)
+            all_compared = all_compared and len(states) == len(sets)
+        return (states[0] if states else None), all_compared
 
-    def _piece(self, nodes: Sequence[Node]) -> _Piece:
+    def _run(self, state: _State, at: int) -> _State:
+        layer = self.layers[at]
+        done = state.done | 1 << at
+        ready = [other for other in state.ready if other != at]
+        ready += [other for other in layer.after if not self.layers[other].before & ~done]
+        level = state.level + layer.keeps - sum([size for size, users in layer.frees if not users & ~done])
+        return _State(
+            (*state.order, layer.layer), done, tuple(ready), level, max(state.peak, state.level + layer.takes)
+        )
+
+
+def _pieces(graph: Graph, batch: int, settings: Settings, run: Trace) -> list[_Piece]:
+    """The network cut.
+
+    Layers come after those that they read; readers of a storage stay on their side of a layer that writes over it.
+    """
+    sizes = [size.at(batch) for size in run.sizes]
+    operators = graph.operators(settings.with_side)
+    replaced = overwritten(graph, settings.with_side) if settings.in_place else [None] * len(graph.nodes)
+    used = {node.index: {run.places[index] for index in (*node.inputs, node.index)} for node in operators}
+    users: dict[int, list[int]] = {}
+    for index, places in used.items():
+        for place in places:
+            users.setdefault(place, []).append(index)
+    for index in (*graph.inputs, *graph.ends(settings.with_side)):  # these stay
+        users.pop(run.places[index], None)
+    takes, keeps = _bytes(run, sizes)
+
+    def piece(nodes: Sequence[Node], level: int) -> _Piece:
         number = {node.index: at for at, node in enumerate(nodes)}
-        before = self._before(nodes, number)
-        above = ancestors(before)
-        nets = [0] * len(nodes)
-        users: dict[int, list[int]] = {}
-        for at, node in enumerate(nodes):
-            for place in self._touched(node):
-                users.setdefault(place, []).append(at)
-            if self._is_new(node):
-                nets[at] += self.sizes[self.places[node.index]]
-        freed: dict[int, list[tuple[int, list[int]]]] = {}
-        for place, readers in users.items():
-            if self.last.get(place) in number:
-                final = [at for at in readers if not any(above[other] >> at & 1 for other in readers)]
-                if len(final) == 1:
-                    nets[final[0]] -= self.sizes[place]
-                else:
-                    freed.setdefault(final[-1], []).append((self.sizes[place], final))
-        jobs: list[Job] = []
-        links: list[set[int]] = []
-        moved: list[int] = []
-        for at, (node, net) in enumerate(zip(nodes, nets, strict=True)):
-            moved.append(len(jobs))
-            jobs.append(Job(self.hills.get(node.index, 0), net, (node.index,)))
-            links.append({moved[other] for other in before[at]})
-            for size, final in freed.get(at, ()):
-                jobs.append(Job(0, -size, ()))
-                links.append({moved[other] for other in final})
-        net = sum(job.net for job in jobs)
-        return _Piece(jobs, links, net, planned(jobs).peak, self._least(nodes, before, above, users))
-
-    def _least(
-        self,
-        nodes: Sequence[Node],
-        before: Sequence[set[int]],
-        above: Sequence[int],
-        users: Mapping[int, Sequence[int]],
-    ) -> int:
-        """The peak that a piece has in every order, above where it starts."""
-        number = {node.index: at for at, node in enumerate(nodes)}
-        below = [0] * len(nodes)
-        for at in range(len(nodes) - 1, -1, -1):
-            for other in before[at]:
-                below[other] |= below[at] | 1 << at
-        needs = [self.hills.get(node.index, 0) for node in nodes]
-        given_back = 0
-        for place, readers in users.items():
-            freed = self.last.get(place) in number
-            made = (at for at in readers if self.places[nodes[at].index] == place and self._is_new(nodes[at]))
-            maker = next(made, None)
-            during = (1 << len(nodes)) - 1 if maker is None else below[maker]
-            if freed:
-                until = 0
-                for at in readers:
-                    until |= above[at] | 1 << at
-                during &= until
-                given_back += self.sizes[place] if maker is None else 0
-            elif maker is None:
-                continue
-            while during:
-                at = during.bit_length() - 1
-                needs[at] += self.sizes[place]
-                during ^= 1 << at
-        return max(needs) - given_back
-
-    def _is_new(self, node: Node) -> bool:
-        """Whether a layer's result has a storage of its own."""
-        return all(self.places[index] != self.places[node.index] for index in node.inputs)
-
-    def _before(self, nodes: Sequence[Node], number: Mapping[int, int]) -> list[set[int]]:
-        """For each layer those of the piece that come before it.
-
-        That is what it reads; and every reader of a storage that is written over stays on its side of the write.
-        """
-        found = []
+        layers: list[_Layer] = []
         writer: dict[int, int] = {}
         readers: dict[int, set[int]] = {}
         for at, node in enumerate(nodes):
-            direct = {number[index] for index in node.inputs if index in number}
-            for place in self._touched(node):
-                if place in writer:
-                    direct.add(writer[place])
-                if place == self.places[node.index] and node.index in self.writes:
-                    direct |= readers.pop(place, set())
+            before = {number[index] for index in node.inputs if index in number}
+            frees = []
+            for place in used[node.index]:
+                before |= {writer[place]} if place in writer else set()
+                if place == run.places[node.index] and replaced[node.index] is not None:
+                    before |= readers.pop(place, set())
                     writer[place] = at
                 else:
                     readers.setdefault(place, set()).add(at)
-            found.append(direct)
-        return found
+                by = users.get(place, [])
+                if by and by[-1] in number:
+                    frees.append((sizes[place], sum(1 << number[index] for index in by if index in number)))
+            for other in before:
+                layers[other].after.append(at)
+            bits = sum(1 << other for other in before)
+            layers.append(_Layer(node.index, takes.get(node.index, 0), keeps.get(node.index, 0), bits, [], frees))
+        return _Piece(layers, level)
+
+    level = run.timeline(batch)[sum(phase == "start" for phase, _ in run.origins) - 1]
+    ends = {*cuts(graph, settings.with_side), operators[-1].index}
+    found: list[_Piece] = []
+    nodes: list[Node] = []
+    for node in operators:
+        nodes.append(node)
+        if node.index in ends:
+            found.append(piece(nodes, found[-1].own.level if found else level))
+            nodes = []
+    return found
+
+
+def _bytes(run: Trace, sizes: Sequence[int]) -> tuple[dict[int, int], dict[int, int]]:
+    """By layer, the most that it takes while it runs; and what is left: its result, in mixed precision casts too."""
+    takes: dict[int, int] = {}
+    keeps: dict[int, int] = {}
+    for event in run.events:
+        number = max(event, ~event)
+        phase, layer = run.origins[number]
+        if phase == "forward" and (event >= 0 or number != run.places[layer]):
+            keeps[layer] = keeps.get(layer, 0) + (sizes[number] if event >= 0 else -sizes[number])
+            takes[layer] = max(takes.get(layer, 0), keeps[layer])
+    return takes, keeps

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from functools import cached_property
 from typing import NamedTuple
 
@@ -113,8 +112,9 @@ class Run:
 
 
 class Footprint:
-    """A network's memory at a batch; ``training`` is None where only inference is asked for, ``best`` where inference
-    runs in the network's own order. ``refused`` is the layer at which PyTorch refuses that, see :func:`refused`.
+    """A network's memory at a batch; ``training`` is None unless it was asked for. ``order`` is that of
+    inference, None where it runs in the network's own. ``refused`` is the layer at which PyTorch refuses that, see
+    :func:`refused`.
     """
 
     def __init__(
@@ -122,13 +122,13 @@ class Footprint:
         graph: Graph,
         inference: Run,
         training: Run | None = None,
-        best: layer_order.Best | None = None,
+        order: layer_order.LayerOrder | None = None,
         refused: int | None = None,
     ) -> None:
         self._graph = graph
         self.inference = inference
         self.training = training
-        self.best = best
+        self.order = order
         self.refused = refused
 
     @property
@@ -164,15 +164,15 @@ class Footprint:
 def measure(graph: Graph, batch: int, settings: Settings, best_order: bool = False) -> Footprint:
     """The memory of inference and, where ``settings`` ask for it, of a step of training.
 
-    With ``best_order`` inference runs the layers in the order with the lowest peak, as far as one is found.
+    With ``best_order`` inference runs the layers in the order with the lowest peak that is found.
 
     Raises:
         UsageError: training in a data type without gradients.
     """
     trained = training(graph, batch, settings) if settings.training else None
-    best = layer_order.best(graph, batch, settings) if best_order else None
-    run = inference(graph, batch, settings, best.order if best else None)
-    return Footprint(graph, run, trained, best, refused(graph, batch, settings))
+    order = layer_order.lowest(graph, batch, settings) if best_order else None
+    run = Run(order.run, batch) if order else inference(graph, batch, settings)
+    return Footprint(graph, run, trained, order, refused(graph, batch, settings))
 
 
 def refused(graph: Graph, batch: int, settings: Settings) -> int | None:
@@ -190,9 +190,9 @@ def refused(graph: Graph, batch: int, settings: Settings) -> int | None:
     return None
 
 
-def inference(graph: Graph, batch: int, settings: Settings, order: Sequence[int] | None = None) -> Run:
-    """A pass of inference; ``order`` is as in :func:`~cnncalc.memory.simulate.trace`."""
-    return Run(trace(graph, batch, settings._replace(training=False), order), batch)
+def inference(graph: Graph, batch: int, settings: Settings) -> Run:
+    """A pass of inference."""
+    return Run(trace(graph, batch, settings._replace(training=False)), batch)
 
 
 def training(graph: Graph, batch: int, settings: Settings) -> Run:

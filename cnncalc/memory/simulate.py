@@ -16,7 +16,7 @@ from cnncalc.autograd.tensors import Size, Value
 from cnncalc.autograd.torch_versions import TESTED, rules
 from cnncalc.errors import UsageError
 from cnncalc.graph.graph import Graph, Node
-from cnncalc.graph.walk import overwritten
+from cnncalc.graph.walk import last_readers, overwritten
 from cnncalc.memory.checkpointing import Segment, protect
 from cnncalc.values import dtype_bytes
 
@@ -258,7 +258,7 @@ class _Run:
 
     def _forward(self, x: Value) -> list[Value]:
         """The outputs; every other value is let go after its last use, the input never."""
-        last = {index: node.index for node in self.order for index in node.inputs}
+        last = last_readers(self.order)
         last.update(dict.fromkeys(self.ends, -1))
         values = {0: self.tape.retain(x)}
         self.places[0] = x.storage.number
@@ -304,7 +304,7 @@ class _Run:
         own = {node.index for node in nodes}
         read = list(dict.fromkeys(index for node in nodes for index in node.inputs if index not in own))
         made = [node.index for node in nodes if last.get(node.index, node.index) not in own]
-        last_within = {index: node.index for node in nodes for index in node.inputs}
+        last_within = last_readers(nodes)
         last_within.update(dict.fromkeys(made, -1))
 
         def part(inputs: Sequence[Value]) -> Sequence[Value]:

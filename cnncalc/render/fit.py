@@ -8,7 +8,7 @@ from cnncalc import units
 from cnncalc.analysis.report import Report, plain
 from cnncalc.devices import Device
 from cnncalc.errors import listing
-from cnncalc.memory.checkpoint_search import Found
+from cnncalc.memory.checkpoint_search import Checkpoints
 from cnncalc.memory.fit import Row, Search
 from cnncalc.memory.simulate import Settings
 from cnncalc.render import memory
@@ -52,7 +52,7 @@ class Answer(NamedTuple):
     search: Search | None
     options: dict[str, int]
     larger_devices: list[Device]
-    checkpoint: Found | None
+    checkpoint: Checkpoints | None
     allocator: Fitted | None
 
     @property
@@ -172,14 +172,13 @@ def _remedies(answer: Answer, macs: int) -> list[str]:
     return notes
 
 
-def _checkpoint(found: Found, macs: int) -> str:
+def _checkpoint(found: Checkpoints, macs: int) -> str:
     """Which segments, the peak, and the work that is done again."""
     number = len(found.segments)
     word = f"{number} checkpoint{'s' * (number > 1)}"
-    shown = "the fewest" if found.fewest else "found; fewer were not ruled out"
     again = f"{units.short(found.recomputed_macs)} MACs again, {units.percent(found.recomputed_macs, macs)}"
     return (
-        f"it fits with {word} ({shown}, of {found.considered} blocks, stages and joins): "
+        f"it fits with {word} (the fewest found, of {found.considered} blocks, stages and joins): "
         f"{', '.join(_folded([segment.path for segment in found.segments]))}; "
         f"peak {units.both_bytes(found.peak.bytes)}; {again} of the forward pass"
     )
@@ -260,11 +259,10 @@ def _device(device: Device) -> dict[str, Any]:
     }
 
 
-def _found(found: Found) -> dict[str, Any]:
+def _found(found: Checkpoints) -> dict[str, Any]:
     return {
         "segments": [segment.path for segment in found.segments],
         "memory_bytes": found.peak.bytes,
         "recomputed_macs": found.recomputed_macs,
-        "fewest": found.fewest,
         "considered": found.considered,
     }

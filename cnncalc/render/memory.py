@@ -31,9 +31,10 @@ _SCALE = 10  # characters of "579.7 MB |"
 def notes(footprint: Footprint, settings: Settings, paths: Sequence[str]) -> list[str]:
     """The figures that are no column: each with its parts at the peak, its moment, and the largest values there."""
     found = _figure("inference_memory", footprint.inference.peak, paths)
-    if footprint.best is not None:
-        own = units.both_bytes(footprint.best.given)
-        found.append(f"order of the layers: {footprint.best.verdict}; in the network's own it is {own}")
+    if footprint.order is not None:
+        lowest = "lowest possible" if footprint.order.lowest_possible else "lowest found"
+        own = units.both_bytes(footprint.order.own_peak_bytes)
+        found.append(f"order of the layers: {lowest}; in the network's own it is {own}")
     if footprint.training is not None:
         found += _figure("training_memory", footprint.training.peak, paths)
     return [*found, *refusal(footprint.refused, footprint.inference.batch, settings, paths), assumed(settings)]
@@ -162,15 +163,15 @@ def payload(report: Report, footprint: Footprint, settings: Settings) -> dict[st
             {"phase": moment.phase, "layer": paths[moment.layer], "bytes": moment.bytes} for moment in run.timeline
         ],
     }
-    return {**data, **own, "best_order": _best(footprint, paths)}
+    return {**data, **own, "best_order": _order(footprint, paths)}
 
 
-def _best(footprint: Footprint, paths: Sequence[str]) -> dict[str, Any] | None:
-    best = footprint.best
-    if best is None:
+def _order(footprint: Footprint, paths: Sequence[str]) -> dict[str, Any] | None:
+    order = footprint.order
+    if order is None:
         return None
-    own = {"own_order_bytes": best.given, "bound_bytes": best.bound, "proved": best.proved}
-    return {**own, "layers": [paths[index] for index in best.order]}
+    known = {"own_order_bytes": order.own_peak_bytes, "lowest_possible": order.lowest_possible}
+    return {**known, "layers": [paths[index] for index in order.order]}
 
 
 def run_as(settings: Settings) -> dict[str, Any]:

@@ -14,7 +14,7 @@ import cnncalc
 from cnncalc import devices
 from cnncalc.autograd.tensors import Size
 from cnncalc.errors import UsageError
-from cnncalc.memory.checkpoint_search import EVENTS, fewest, freed, in_the_loss
+from cnncalc.memory.checkpoint_search import EVENTS, fewest
 from cnncalc.memory.checkpointing import candidates, outermost
 from cnncalc.memory.fit import Runs, largest_input, most_samples, total_stride
 from cnncalc.memory.simulate import Settings, Trace
@@ -198,22 +198,20 @@ def choices(request):
     return graph, {part: Runs(graph, Settings(True, checkpoint=part)) for part in sets}
 
 
-def test_no_choice_of_fewer_checkpoints_fits(choices):
-    """Against every choice there is."""
+def test_checkpoints_against_every_choice_there_is(choices):
+    """Whatever is found fits; and mostly, where any choice fits, one of the fewest segments is found."""
     _, runs = choices
     peaks = {part: one.peak(64).bytes for part, one in runs.items()}
-    plain = peaks[()]
     assert len(peaks) > 15
-    shown = 0
-    for percent in range(60, 100, 3):
-        memory = plain * percent // 100
+    missed, more = 0, 0
+    for percent in range(40, 100):
+        memory = peaks[()] * percent // 100
         fitting = [part for part, size in peaks.items() if size <= memory]
         found = fewest(runs[()], 64, memory)
         assert found is None or (found.segments in fitting and found.peak.bytes == peaks[found.segments])
-        if found is not None and found.fewest:
-            shown += 1
-            assert len(found.segments) == min(map(len, fitting))
-    assert shown > 1
+        missed += found is None and bool(fitting)
+        more += found is not None and len(found.segments) > min(map(len, fitting))
+    assert (missed, more) == (0, 0)
 
 
 @pytest.mark.parametrize("percent", [85, 60, 50, 35])
@@ -239,16 +237,7 @@ def test_exactly_the_peak_of_a_choice_is_enough(choices):
     _, runs = choices
     least = min(one.peak(64).bytes for part, one in runs.items() if len(part) == 1)
     found = fewest(runs[()], 64, least)
-    assert (len(found.segments), found.peak.bytes, found.fewest) == (1, least, True)
-
-
-def test_what_a_choice_frees_is_bounded(choices):
-    graph, runs = choices
-    segments = candidates(graph)
-    bounds = dict(zip(segments, freed(runs[()].of(4), segments, 4), strict=True))
-    before = in_the_loss(runs[()].of(4), 4)
-    for part, one in runs.items():
-        assert before - in_the_loss(one.of(4), 4) <= sum(bounds[segment] for segment in part)
+    assert found is not None and (len(found.segments), found.peak.bytes) == (1, least)
 
 
 def test_checkpoints_that_do_not_help():

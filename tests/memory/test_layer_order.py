@@ -1,25 +1,22 @@
-"""The order with the lowest peak, against all orders: of small sets of jobs, and of small networks run in each."""
+"""The order with the lowest peak, against all orders of small networks, each run, and on real ones."""
 
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Sequence
-from typing import Any
+from random import Random
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import cnncalc
 from cnncalc.graph.graph import Graph
-from cnncalc.memory.layer_order import best
-from cnncalc.memory.schedule import Job, ancestors, lowest
+from cnncalc.memory.layer_order import BEAM, LayerOrder, lowest
 from cnncalc.memory.simulate import Settings, trace
 from tests.conftest import network
 
-#: of a job: how far it rises, and falls from there
-COSTS = st.tuples(st.integers(0, 9), st.integers(0, 9))
-#: jobs, each with those right before it
-Problem = tuple[list[Job], list[set[int]]]
+#: a run on a GPU, in float32
+USUAL = Settings()
 
 
 def extensions(before: Sequence[Collection[int]]) -> Iterator[list[int]]:
@@ -38,88 +35,28 @@ def extensions(before: Sequence[Collection[int]]) -> Iterator[list[int]]:
     return extend()
 
 
-def peak(jobs: Sequence[Job], order: Sequence[int]) -> int:
-    highest = level = 0
-    for index in order:
-        highest = max(highest, level + jobs[index].hill)
-        level += jobs[index].net
-    return highest
+def legal(graph: Graph) -> list[list[int]]:
+    """All orders of a network: what is read comes first, and an overwritten value after its other readers."""
+    before = [{index - 1 for index in node.inputs if index} for node in graph.operators()]
+    for node in graph.operators():
+        if node.inplace:
+            others = {other.index for other in graph.nodes if {*node.inputs} & {*other.inputs}}
+            before[node.index - 1] |= {index - 1 for index in others if index < node.index}
+    return [[index + 1 for index in order] for order in extensions(before)]
 
 
-def job(number: int, rise: int, fall: int) -> Job:
-    return Job(max(rise, rise - fall, 0), rise - fall, (number,))
+def least(graph: Graph, batch: int, run: Settings = USUAL) -> int:
+    """The lowest peak of all orders, each run."""
+    return min(trace(graph, batch, run, order).peak(batch) for order in legal(graph))
 
 
-#: a number of costs in series or in parallel, nested
-SERIES_PARALLEL = st.recursive(
-    COSTS,
-    lambda inner: st.tuples(st.sampled_from(["series", "parallel"]), st.lists(inner, min_size=2, max_size=3)),
-    max_leaves=7,
-)
-
-
-def problem(tree: Any) -> Problem:
-    jobs: list[Job] = []
-    before: list[set[int]] = []
-
-    def place(part: Any, sources: set[int]) -> set[int]:
-        """Adds a part after some jobs; its last ones."""
-        if part[0] == "series":
-            for single in part[1]:
-                sources = place(single, sources)
-            return sources
-        if part[0] == "parallel":
-            return {end for single in part[1] for end in place(single, sources)}
-        jobs.append(job(len(jobs), *part))
-        before.append(set(sources))
-        return {len(jobs) - 1}
-
-    place(tree, set())
-    return jobs, before
-
-
-def holds(found: Any, jobs: list[Job], before: list[set[int]]) -> None:
-    """The order is legal, its peak what is said, and the lowest of all."""
-    assert sorted(found.order) == list(range(len(jobs)))
-    assert all(found.order.index(other) < found.order.index(index) for index in found.order for other in before[index])
-    assert peak(jobs, found.order) == found.peak
-    assert found.bound == found.peak == min(peak(jobs, order) for order in extensions(before))
-
-
-@given(SERIES_PARALLEL)
-def test_series_parallel_jobs_need_no_search(tree: Any) -> None:
-    jobs, before = problem(tree)
-    holds(lowest(jobs, before, limit=0), jobs, before)
-    all_before = [{index for index in range(len(jobs)) if bits >> index & 1} for bits in ancestors(before)]
-    assert lowest(jobs, all_before, limit=0) == lowest(jobs, before, limit=0)
-
-
-@st.composite
-def any_jobs(draw: st.DrawFn) -> Problem:
-    size = draw(st.integers(1, 7))
-    jobs = [job(index, *draw(COSTS)) for index in range(size)]
-    return jobs, [draw(st.sets(st.integers(0, index - 1), max_size=2)) if index else set() for index in range(size)]
-
-
-@given(any_jobs())
-def test_other_jobs_are_searched(drawn: Problem) -> None:
-    holds(lowest(*drawn), *drawn)
-
-
-@given(any_jobs(), st.integers(0, 3))
-def test_a_search_that_is_cut_short_has_a_bound(drawn: Problem, limit: int) -> None:
-    jobs, before = drawn
-    found = lowest(jobs, before, limit=limit)
-    least = min(peak(jobs, order) for order in extensions(before))
-    assert found.bound <= least <= found.peak == peak(jobs, found.order)
-
-
-@given(any_jobs(), st.integers(0, 20))
-def test_what_is_below_a_floor_is_of_no_use(drawn: Problem, floor: int) -> None:
-    jobs, before = drawn
-    found = lowest(jobs, before, floor)
-    least = min(peak(jobs, order) for order in extensions(before))
-    assert max(floor, found.peak) == max(floor, least) == found.bound
+def check(found: LayerOrder, graph: Graph, batch: int, run: Settings = USUAL) -> None:
+    """The order is legal, its peak what is said, and never above the network's own."""
+    assert sorted(found.order) == [node.index for node in graph.operators(run.with_side)]
+    place = {index: at for at, index in enumerate(found.order)}
+    assert all(place[index] < place[at] for at in found.order for index in graph.nodes[at].inputs if index in place)
+    assert trace(graph, batch, run, found.order).peak(batch) == found.run.peak(batch) == found.peak_bytes
+    assert trace(graph, batch, run).peak(batch) == found.own_peak_bytes >= found.peak_bytes
 
 
 STEM = "input: [4, 8, 8]\ndefaults: {conv: {kernel: 1}}\nlayers:\n"
@@ -174,33 +111,57 @@ NETWORKS = {
 }
 
 
-def legal(graph: Graph) -> list[list[int]]:
-    """All orders of a network: what is read comes first, and an overwritten value after its other readers."""
-    before = [{index - 1 for index in node.inputs if index} for node in graph.nodes[1:]]
-    for node in graph.nodes[1:]:
-        if node.inplace:
-            others = {other.index for other in graph.nodes if {*node.inputs} & {*other.inputs}}
-            before[node.index - 1] |= {index - 1 for index in others if index < node.index}
-    return [[index + 1 for index in order] for order in extensions(before)]
-
-
 @pytest.mark.parametrize("batch", [1, 3])
 @pytest.mark.parametrize("text", NETWORKS.values(), ids=NETWORKS)
 def test_small_networks_in_all_orders(text: str, batch: int) -> None:
     graph = network(STEM + text).graph
-    found = best(graph, batch, Settings())
-    orders = legal(graph)
-    assert len(orders) > 1
-    assert list(found.order) in orders
-    assert trace(graph, batch, Settings(), found.order).peak(batch) == found.peak
-    assert found.peak == min(trace(graph, batch, Settings(), order).peak(batch) for order in orders)
-    assert found.proved
+    found = lowest(graph, batch, USUAL)
+    assert len(legal(graph)) > 1
+    check(found, graph, batch)
+    assert found.peak_bytes == least(graph, batch)
+    assert found.lowest_possible
 
 
 def test_another_order_can_be_lower() -> None:
     graph = network(STEM + NETWORKS["an inception module"]).graph
-    found = best(graph, 1, Settings())
-    assert found.peak < found.given == trace(graph, 1, Settings()).peak(1)
+    found = lowest(graph, 1, USUAL)
+    assert found.peak_bytes < found.own_peak_bytes
+
+
+def random_network(seed: int) -> Graph:
+    """Five to eight convolutions, each of one of the three values before it; what nothing reads is joined at the end."""
+    random = Random(seed)
+    names, read, lines = ["input"], {"input"}, []
+    for number in range(random.randint(5, 8)):
+        source = random.choice(names[-3:])
+        read.add(source)
+        names.append(f"v{number}")
+        lines.append(f"  - {{conv: {random.choice([1, 2, 8, 30, 40])}, name: v{number}, from: {source}}}")
+    ends = [name for name in names if name not in read]
+    ends += [random.choice(names[1:])] if len(ends) < 2 else []
+    return network(f"{STEM}{chr(10).join(lines)}\n  - {{concat: [{', '.join(ends)}]}}").graph
+
+
+@settings(deadline=None, max_examples=40)
+@given(st.integers(0, 10**6), st.sampled_from([1, 2, 8]))
+def test_random_networks_never_below_the_least_nor_above_their_own(seed: int, beam: int) -> None:
+    graph = random_network(seed)
+    found = lowest(graph, 1, USUAL, beam)
+    check(found, graph, 1)
+    assert found.peak_bytes >= least(graph, 1)
+    assert not found.lowest_possible or found.peak_bytes == least(graph, 1)
+
+
+def test_most_random_networks_are_at_the_least() -> None:
+    """With the usual beam all 80 of them were; where one set alone is carried on, 72."""
+    graphs = [random_network(seed) for seed in range(80)]
+    optima = [least(graph, 1) for graph in graphs]
+    usual, greedy = ([lowest(graph, 1, USUAL, beam) for graph in graphs] for beam in (BEAM, 1))
+    assert sum(found.peak_bytes == optimum for found, optimum in zip(usual, optima, strict=True)) >= 78
+    assert sum(found.peak_bytes == optimum for found, optimum in zip(greedy, optima, strict=True)) >= 60
+    assert sum(found.peak_bytes < found.own_peak_bytes for found in usual) >= 10
+    assert sum(found.lowest_possible for found in usual) >= 60
+    assert not all(found.lowest_possible for found in greedy)
 
 
 REAL = ["resnet50", "googlenet", "inception_v3", "densenet121", "unet_small", "nasnet_mobile"]
@@ -210,24 +171,28 @@ REAL = ["resnet50", "googlenet", "inception_v3", "densenet121", "unet_small", "n
 @pytest.mark.parametrize("name", REAL)
 def test_a_network_run_in_that_order_has_that_peak(name: str, batch: int) -> None:
     graph = cnncalc.load(name).graph
-    found = best(graph, batch, Settings())
-    assert found.proved
-    assert sorted(found.order) == [node.index for node in graph.nodes[1:] if node.side is None]
-    assert trace(graph, batch, Settings(), found.order).peak(batch) == found.peak <= found.given
+    found = lowest(graph, batch, USUAL)
+    check(found, graph, batch)
+    assert found.lowest_possible == (name != "nasnet_mobile")
 
 
 @pytest.mark.parametrize("name", ["googlenet", "inception_v3"])
 def test_side_outputs(name: str) -> None:
     graph = cnncalc.load(name).graph
-    settings = Settings(with_side=True)
-    found = best(graph, 2, settings)
-    assert sorted(found.order) == list(range(1, len(graph.nodes)))
-    assert trace(graph, 2, settings, found.order).peak(2) == found.peak
+    run = Settings(with_side=True)
+    check(lowest(graph, 2, run), graph, 2, run)
 
 
-def test_what_is_not_proved_says_so() -> None:
-    graph = cnncalc.load("nasnet_mobile").graph
-    found = best(graph, 1, Settings(), limit=0)
-    assert found.bound < found.peak <= found.given
-    assert found.verdict == f"found, not proved lowest: no order is below {found.bound:,} bytes"
-    assert trace(graph, 1, Settings(), found.order).peak(1) == found.peak
+def test_mixed_precision() -> None:
+    graph = network(STEM + NETWORKS["an inception module"]).graph
+    run = Settings(amp="float16")
+    found = lowest(graph, 2, run)
+    check(found, graph, 2, run)
+    assert found.peak_bytes == least(graph, 2, run)
+
+
+def test_a_layer_that_nothing_reads_leaves_open_what_is_lowest() -> None:
+    """It may run anywhere, and here its best place is before another piece."""
+    text = "  - {conv: 4, name: a}\n  - {conv: 64}\n  - {conv: 8, from: a}\n  - {conv: 2}"
+    found = lowest(network(STEM + text).graph, 1, USUAL)
+    assert not found.lowest_possible
