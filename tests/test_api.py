@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 import cnncalc
-from cnncalc import analysis
 from cnncalc.analysis.report import DESCRIBED, Report, Row
 from cnncalc.cli.main import run
+from cnncalc.columns import COLUMNS
 from cnncalc.values import Assumptions
 
 
@@ -85,7 +85,7 @@ def test_to_pandas(monkeypatch):
 
 
 def test_a_row_has_the_columns_that_type_checkers_know():
-    names = [*DESCRIBED, *(column.name for column in analysis.COLUMNS)]
+    names = [*DESCRIBED, *COLUMNS]
     assert set(Row.__annotations__) == set(names) - {"in"}  # a word of Python: row["in"]
     assert set(names) <= set(dir(cnncalc.load("alexnet").analyze().layers[0]))
 

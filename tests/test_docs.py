@@ -19,7 +19,7 @@ from cnncalc.counting.conventions import CONVENTIONS
 from cnncalc.ops import OPS
 from cnncalc.ops.base import Field, show
 from cnncalc.spec import document, expressions, zoo
-from cnncalc.spec.claims import CLAIM_KEYS, QUANTITIES
+from cnncalc.spec.claims import CLAIM_KEYS, claimable
 from cnncalc.spec.compile.words import AUTOMATIC, MODIFIERS
 from cnncalc.spec.expand import expand
 
@@ -141,7 +141,7 @@ def test_every_command_and_option_is_documented():
         (MODIFIERS, GUIDE),
         (expressions.FUNCTIONS, GUIDE),
         (sorted(AUTOMATIC - {"prev", "in", "i"}), GUIDE),
-        (QUANTITIES, GUIDE),
+        (claimable(), GUIDE),
         (CLAIM_KEYS, GUIDE),
     ],
 )

@@ -17,6 +17,7 @@ CORE = (
     "values",
     "units",
     "devices",
+    "columns",
     "autograd",
     "ops",
     "graph",
@@ -38,6 +39,7 @@ ONE_IMPORTER = {
 #: (room, what it may never import)
 APART = [
     ("spec", "analysis"),
+    ("columns", "analysis"),
     ("analysis", "spec"),
     ("counting", "spec"),
     ("memory", "spec"),

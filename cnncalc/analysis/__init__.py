@@ -1,28 +1,21 @@
-"""Graph to figures: one file per metric, standard library only. A metric never sees the spec, only the Graph.
+"""Graph to figures: one file per figure, standard library only. A figure never sees the spec, only the Graph.
 
-``METRICS`` lists them; each has ``COLUMNS`` and ``measure(graph, assumptions)``. A new one becomes a table column, a
-JSON key and a total by standing in the list.
+Each file has ``measure(graph, assumptions)``, which returns columns by name; :mod:`cnncalc.columns` lists them.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from types import MappingProxyType
+from importlib import import_module
 from typing import Any
 
-from cnncalc.analysis import activations, depth, params, receptive_field, stochastic_depth
-from cnncalc.analysis.columns import Column
-from cnncalc.counting import price
+from cnncalc.columns import COLUMNS
 from cnncalc.graph.graph import Graph
 from cnncalc.values import Assumptions
 
-METRICS = (params, price, stochastic_depth, activations, receptive_field, depth)
-COLUMNS: tuple[Column, ...] = tuple(column for metric in METRICS for column in metric.COLUMNS)
-_METRIC_OF = MappingProxyType({column.name: metric for metric in METRICS for column in metric.COLUMNS})
-
 
 class Columns(Mapping[str, Sequence[Any]]):
-    """Every column by name, a value for every node; a metric is measured when one of its columns is first asked for.
+    """Every column by name, a value for every node; a file measures when one of its columns is first asked for.
 
     ``given`` makes the columns that stand beside the measured ones.
     """
@@ -34,12 +27,13 @@ class Columns(Mapping[str, Sequence[Any]]):
         self._assumptions = assumptions
         self._given = given
         self._known: dict[str, Sequence[Any]] = {}
-        self._names = (*given, *_METRIC_OF)
+        self._names = (*given, *COLUMNS)
 
     def __getitem__(self, name: str) -> Sequence[Any]:
         if name not in self._known:
-            if name in _METRIC_OF:
-                self._known.update(_METRIC_OF[name].measure(self._graph, self._assumptions))
+            if name in COLUMNS:
+                file = import_module(f"cnncalc.{COLUMNS[name].file}")
+                self._known.update(file.measure(self._graph, self._assumptions))
             else:
                 self._known[name] = self._given[name]()
         return self._known[name]

@@ -5,15 +5,9 @@ Views, dropout in evaluation and results written in place occupy nothing of thei
 
 from __future__ import annotations
 
-from cnncalc.analysis.columns import Column
 from cnncalc.graph.graph import Graph
 from cnncalc.graph.walk import overwritten
 from cnncalc.values import Assumptions, dtype_bytes, elements
-
-COLUMNS = (
-    Column("activations", "activations", "count", "sum", "values of the output, 0 for a view or an in-place result"),
-    Column("activation_bytes", "memory", "bytes", "sum", "bytes of those values"),
-)
 
 
 def measure(graph: Graph, assumptions: Assumptions) -> dict[str, list[int]]:

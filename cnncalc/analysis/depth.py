@@ -2,13 +2,8 @@
 
 from __future__ import annotations
 
-from cnncalc.analysis.columns import Column
 from cnncalc.graph.graph import Graph, Signature
 from cnncalc.values import Assumptions
-
-COLUMNS = (
-    Column("depth", "depth", "count", "max", "layers with weights (convolutions, linear) on the longest path here"),
-)
 
 
 def measure(graph: Graph, assumptions: Assumptions) -> dict[str, list[int]]:

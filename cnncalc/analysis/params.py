@@ -2,22 +2,12 @@
 
 from __future__ import annotations
 
-from cnncalc.analysis.columns import Column
 from cnncalc.graph.graph import Graph, Signature
 from cnncalc.ops.base import Op
 from cnncalc.values import Assumptions, elements
 
-COLUMNS = (
-    Column("params", "params", "count", "sum", "weights + biases + norm_params + other_params"),
-    Column("weights", "weights", "count", "sum", "kernels of convolutions, linear layers and attention"),
-    Column("biases", "biases", "count", "sum", "biases beside those weights"),
-    Column("norm_params", "norm", "count", "sum", "scale and shift of normalization layers"),
-    Column("other_params", "other", "count", "sum", "every other learned value, as PReLU's slope"),
-    Column("buffers", "buffers", "count", "sum", "kept but not learned, with num_batches_tracked as PyTorch counts"),
-    Column("running_stats", "running", "count", "sum", "running means and variances, part of buffers"),
-)
-_NAMES = tuple(column.name for column in COLUMNS)
-_NOTHING = (0,) * len(COLUMNS)
+_NAMES = ("params", "weights", "biases", "norm_params", "other_params", "buffers", "running_stats")
+_NOTHING = (0,) * len(_NAMES)
 
 
 def measure(graph: Graph, assumptions: Assumptions) -> dict[str, list[int]]:

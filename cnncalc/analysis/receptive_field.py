@@ -12,21 +12,9 @@ from __future__ import annotations
 from math import ceil
 from typing import Any, NamedTuple
 
-from cnncalc.analysis.columns import Column
 from cnncalc.graph.graph import Graph, Node, Signature
 from cnncalc.ops.base import Tap
 from cnncalc.values import Assumptions, Shape, whole
-
-COLUMNS = (
-    Column(
-        "receptive_field", "field", "pixels", "none", "input pixels that the widest path lets one value see, per axis"
-    ),
-    Column("receptive_field_min", "min field", "pixels", "none", "the same along the narrowest path"),
-    Column("effective_stride", "stride", "pixels", "none", "input pixels from one value to the next, per axis"),
-    Column(
-        "offset", "offset", "pixels", "none", "centre of the first value's field, in input pixels from the first one"
-    ),
-)
 
 
 class Axis(NamedTuple):
@@ -99,7 +87,8 @@ class Field:
 
 _SAME_PIXEL = Tap(1, 1, 0)
 _UNCHANGED = (_SAME_PIXEL,)
-_NO_FIELD = (None,) * len(COLUMNS)
+_NAMES = ("receptive_field", "receptive_field_min", "effective_stride", "offset")
+_NO_FIELD = (None,) * len(_NAMES)
 
 
 def measure(graph: Graph, assumptions: Assumptions) -> dict[str, list[Any]]:
@@ -111,7 +100,7 @@ def measure(graph: Graph, assumptions: Assumptions) -> dict[str, list[Any]]:
         else:
             fields.append(_field(node, graph.signatures[node.signature].inputs, taps, fields))
     rows = [_NO_FIELD if field is None else field.row for field in fields]
-    return {column.name: list(values) for column, values in zip(COLUMNS, zip(*rows, strict=True), strict=True)}
+    return dict(zip(_NAMES, map(list, zip(*rows, strict=True)), strict=True))
 
 
 def _reach(kind: Signature) -> tuple[Tap, ...] | None:

@@ -7,12 +7,14 @@ from functools import cached_property, partial
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
-from cnncalc import __version__, analysis, rendered
+from cnncalc import __version__, rendered
+from cnncalc.analysis import Columns
+from cnncalc.columns import COLUMNS
 from cnncalc.counting import backward, price
 from cnncalc.counting.conventions import CONVENTIONS
 from cnncalc.errors import UsageError, check_word, quote
 from cnncalc.graph.graph import Graph
-from cnncalc.values import DTYPES, Assumptions, Shape, format_shape
+from cnncalc.values import DTYPES, Assumptions, Shape, format_shape, whole
 
 if TYPE_CHECKING:
     from fractions import Fraction
@@ -36,11 +38,6 @@ DESCRIBED: Mapping[str, Callable[[Graph], Sequence[Any]]] = MappingProxyType(
 #: keys of a row that name and place the layer, in the order of the JSON
 IDENTITY = ("path", "op", "inputs", "in", "out", "count")
 ORIGIN = ("shared_with", "file", "line")
-#: figures of a row in the JSON; the rest of the columns is for tables
-FIGURES = (
-    "params", "weights", "biases", "norm_params", "other_params", "buffers", "macs", "expected_macs", "flops", "work",
-    "activations", "activation_bytes", "receptive_field",
-)  # fmt: skip
 
 #: one sample in float32, forward, without side outputs
 USUAL = Assumptions()
@@ -127,7 +124,8 @@ class Row:
 
     def to_dict(self) -> dict[str, Any]:
         """The row as JSON data."""
-        return {name: plain(self[name]) for name in (*IDENTITY, *FIGURES, *ORIGIN)}
+        figures = [column.name for column in COLUMNS.values() if column.in_rows]
+        return {name: plain(self[name], str) for name in (*IDENTITY, *figures, *ORIGIN)}
 
 
 class Report:
@@ -199,7 +197,7 @@ class Report:
     def columns(self) -> Mapping[str, Sequence[Any]]:
         """A list for every figure and description, with a value per operator in call order, side outputs included."""
         described = {name: partial(tell, self.graph) for name, tell in DESCRIBED.items()}
-        return analysis.Columns(self.graph, self._assumed, described)
+        return Columns(self.graph, self._assumed, described)
 
     @cached_property
     def counted(self) -> Sequence[int]:
@@ -207,8 +205,8 @@ class Report:
         return [node.index for node in self.graph.counted(self._assumed.with_side)]
 
     @cached_property
-    def totals(self) -> Mapping[str, int]:
-        """The total of every figure that has one."""
+    def totals(self) -> Mapping[str, Any]:
+        """The total of every figure that has one: an int, or a Fraction where a count is expected."""
         return self._over(self.counted)
 
     @cached_property
@@ -253,14 +251,14 @@ class Report:
                 worked[keyword] = worked.get(keyword, 0) + work[index]
         return [keyword for keyword, total in worked.items() if not total]
 
-    def _over(self, members: Sequence[int]) -> dict[str, int]:
+    def _over(self, members: Sequence[int]) -> dict[str, Any]:
         """The total of every figure that has one, over some of the rows."""
-        result = {}
-        for column in analysis.COLUMNS:
+        result: dict[str, Any] = {}
+        for column in COLUMNS.values():
             if column.total != "none":
                 values = self.columns[column.name]
                 picked = [values[index] for index in members]
-                result[column.name] = sum(picked) if column.total == "sum" else max(picked, default=0)
+                result[column.name] = whole(sum(picked)) if column.total == "sum" else max(picked, default=0)
         return result
 
     def beside(self, columns: Mapping[str, Sequence[Any]], totals: Mapping[str, int]) -> Report:
@@ -276,11 +274,11 @@ class Report:
             "tool": {"name": "cnncalc", "version": __version__},
             "spec": plain(self.spec),
             "assumptions": plain(self.assumptions),
-            "totals": plain(self.totals),
+            "totals": plain(self.totals, str),
             "uncounted": list(self.uncounted),
             "layers": [row.to_dict() for row in self.layers],
             "side": [
-                {**plain(side), "layers": [Row(self.columns, index).to_dict() for index in side["layers"]]}
+                {**plain(side, str), "layers": [Row(self.columns, index).to_dict() for index in side["layers"]]}
                 for side in self.side
             ],
             "claims": [dict(claim) for claim in self.claims],
@@ -314,12 +312,12 @@ def check_counted(convention: str, pass_: str) -> None:
         raise UsageError(f"{convention} counts no backward pass", hint=hint)
 
 
-def plain(value: Any) -> Any:
-    """``value`` as JSON has it: lists for tuples, a float where a number is no whole one."""
+def plain(value: Any, fraction: Callable[[Any], Any] = float) -> Any:
+    """``value`` as JSON has it: lists for tuples; a fraction as a float or, with ``str``, exactly: ``3/4``."""
     if value is None or isinstance(value, (int, str, float)):
         return value
     if isinstance(value, (tuple, list)):
-        return [plain(item) for item in value]
+        return [plain(item, fraction) for item in value]
     if isinstance(value, Mapping):
-        return {key: plain(item) for key, item in value.items()}
-    return float(value)
+        return {key: plain(item, fraction) for key, item in value.items()}
+    return fraction(value)

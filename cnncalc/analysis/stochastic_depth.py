@@ -9,14 +9,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from cnncalc.analysis.columns import Column
 from cnncalc.counting import price
 from cnncalc.graph.graph import Graph
 from cnncalc.values import Assumptions, whole
-
-COLUMNS = (
-    Column("expected_macs", "expected", "count", "sum", "MACs times the probability that training runs the layer"),
-)
 
 
 def measure(graph: Graph, assumptions: Assumptions) -> dict[str, list[Any]]:

@@ -9,13 +9,13 @@ from fractions import Fraction
 from typing import Any, NamedTuple
 
 from cnncalc import units
-from cnncalc.analysis import COLUMNS
 from cnncalc.analysis.report import Report, plain
 from cnncalc.check.claims import figure_text
 from cnncalc.check.model import Finding, JudgedBudget
 from cnncalc.check.subject import Subject
+from cnncalc.columns import COLUMNS
 from cnncalc.errors import CnncalcError
-from cnncalc.spec.claims import BYTES, MEMORY, Budget, read_figure
+from cnncalc.spec.claims import MEMORY, Budget, in_bytes, read_figure
 from cnncalc.spec.document import SpecDocument
 from cnncalc.values import Assumptions, whole
 
@@ -99,15 +99,14 @@ def judge(
     """
     try:
         report = subject.report(budget.options)
-        figure = _figure(subject, budget, report)
+        computed = _figure(subject, budget, report)
     except CnncalcError as error:
         judged = JudgedBudget(budget.quantity, budget.warn, budget.max, None, "not judged", budget.location)
         return judged, _finding(subject, budget, "error", error.message, error.hint)
-    if figure is None:
+    if computed is None:
         judged = JudgedBudget(budget.quantity, budget.warn, budget.max, None, "not judged", budget.location)
         message = f"{_label(budget)} is not computed by this version, so its budget is not judged"
         return judged, _finding(subject, budget, "note", message, None)
-    computed = whole(figure)
     verdict, severity = "within", ""
     if _over(computed, budget.max) > 0:
         verdict, severity = "over max", "error"
@@ -140,7 +139,7 @@ def _excess(budget: Budget, computed: int | Fraction, word: str) -> str:
     """``params is 138,357,544: 38,357,544 (38.4%) over its max of 100M``."""
     limit = budget.max if word == "max" else budget.warn
     over = _over(computed, limit)
-    shown = units.both_bytes(int(computed)) if budget.quantity in BYTES else units.grouped(computed)
+    shown = units.both_bytes(int(computed)) if in_bytes(budget.quantity) else units.grouped(computed)
     share = units.percent(over, computed - over)
     # a part of one more counts as one: that much has to go
     by = _amount(budget.quantity, -int(-over // 1)) + (f" ({share})" if share else "")
@@ -155,15 +154,15 @@ def _label(budget: Budget) -> str:
 
 def _amount(quantity: str, value: Any) -> str:
     """A figure within a sentence: in full, bytes in short."""
-    return f"{units.short(value)}B" if quantity in BYTES else units.grouped(value)
+    return f"{units.short(value)}B" if in_bytes(quantity) else units.grouped(value)
 
 
 def _by_layer(report: Report, quantity: str) -> dict[str, Any]:
     """The figure of every layer that has any, by its path; nothing where layers do not add up to the total."""
-    if not any(column.name == quantity and column.total == "sum" for column in COLUMNS):
+    if COLUMNS[quantity].total != "sum":
         return {}
     paths, values = report.columns["path"], report.columns[quantity]
-    return {paths[index]: whole(values[index]) for index in report.counted if values[index]}
+    return {paths[index]: values[index] for index in report.counted if values[index]}
 
 
 def _most(values: Mapping[str, Any], number: int) -> list[tuple[str, Any]]:
@@ -242,7 +241,7 @@ def ceiling(value: int, percent: int | Fraction, quantity: str) -> str:
 
     It is at least that much, and more by less than 1%, or by less than 1 where that is more.
     """
-    byte = "B" if quantity in BYTES else ""
+    byte = "B" if in_bytes(quantity) else ""
     whole = -int(-Fraction(value) * (100 + Fraction(percent)) / 100 // 1)
     if whole < 1000:
         return f"{whole}{byte}"

@@ -7,14 +7,13 @@ from fractions import Fraction
 from typing import Any
 
 from cnncalc import units
-from cnncalc.analysis import COLUMNS
 from cnncalc.analysis.report import plain
 from cnncalc.check.model import Finding, JudgedClaim
 from cnncalc.check.subject import Subject
+from cnncalc.columns import COLUMNS, words
 from cnncalc.errors import CnncalcError, UsageError, quote, suggest
-from cnncalc.spec.claims import BYTES, MEMORY, Claim, Figure
-
-_SUMMED = frozenset(column.name for column in COLUMNS if column.total == "sum")
+from cnncalc.spec.claims import MEMORY, Claim, Figure, in_bytes
+from cnncalc.values import whole
 
 
 def judge(subject: Subject, claim: Claim) -> tuple[JudgedClaim, Finding | None]:
@@ -32,7 +31,7 @@ def judge(subject: Subject, claim: Claim) -> tuple[JudgedClaim, Finding | None]:
     difference = relative = None
     if claim.figure is not None:
         exact = Fraction(computed) - claim.figure.value
-        difference = plain(exact if exact.denominator > 1 else exact.numerator)
+        difference = plain(whole(exact))
         relative = float(exact / claim.figure.value) if claim.figure.value else None
     verdict = ("holds" if agrees else "fails") if claim.holds else ("became true" if agrees else "misprint")
     judged = JudgedClaim(claim.to_dict(), label(claim), plain(computed), difference, relative, verdict, claim.location)
@@ -60,40 +59,40 @@ def measure(subject: Subject, claim: Claim) -> Any:
         graph = subject.graph(options.get("input"))
         return graph.nodes[graph.paths[at] if at else graph.outputs[0]].shape
     report = subject.report(options)
-    if claim.quantity == "receptive_field":
-        return _field(subject, claim, report)
+    if claim.quantity not in MEMORY and COLUMNS[claim.quantity].unit == "pixels":
+        return _sizes(subject, claim, report)
     if "optimizer" in options and claim.quantity != "training_memory":
         return None
     column = "work" if "convention" in options and claim.quantity in ("macs", "flops") else claim.quantity
-    if at is not None and claim.quantity not in _SUMMED:
+    if at is not None and (claim.quantity in MEMORY or COLUMNS[claim.quantity].total != "sum"):
         raise UsageError(f"{claim.quantity} is counted for whole networks, not at a layer")
-    value: int
+    value: int | Fraction
     if claim.quantity in MEMORY:
         value = subject.peak(claim.quantity, options).bytes
     elif at is None:
         value = report.totals[column]
     else:
         rows = subject.rows(report, at)
-        value = sum(report.columns[column][index] for index in rows)
+        value = whole(sum(report.columns[column][index] for index in rows))
     if "of" not in options:
         return value
-    whole = claim._replace(options={key: item for key, item in options.items() if key not in ("of", "at", "input")})
-    other = measure(subject.other(options["of"]), whole)
+    entire = claim._replace(options={key: item for key, item in options.items() if key not in ("of", "at", "input")})
+    other = measure(subject.other(options["of"]), entire)
     if not other:
         raise UsageError(f"{options['of']} has no {claim.quantity} to compare with")
-    return Fraction(value, other)
+    return whole(Fraction(value, other))
 
 
-def _field(subject: Subject, claim: Claim, report: Any) -> tuple[int, ...]:
+def _sizes(subject: Subject, claim: Claim, report: Any) -> tuple[int, ...]:
     """The receptive field, a size per axis: at a layer, or of the last one that has a field."""
-    fields: Sequence[Any] = report.columns["receptive_field"]
+    sizes: Sequence[Any] = report.columns[claim.quantity]
     at = claim.options.get("at")
     if at is None:
-        found = next((fields[index] for index in reversed(report.counted) if fields[index]), None)
+        found = next((sizes[index] for index in reversed(report.counted) if sizes[index]), None)
     else:
-        found = fields[subject.graph(claim.options.get("input")).paths[at]]
+        found = sizes[subject.graph(claim.options.get("input")).paths[at]]
     if not found:
-        raise UsageError(f"no receptive field is known {f'at {quote(at)}' if at else 'in this network'}")
+        raise UsageError(f"no {words(claim.quantity)} is known {f'at {quote(at)}' if at else 'in this network'}")
     return tuple(found)
 
 
@@ -137,7 +136,7 @@ def figure_text(quantity: str, value: Any) -> str:
         return "x".join(map(str, value))
     if isinstance(value, float):
         return f"{value:.4g}"
-    return units.cell(value) + (f" = {units.both_bytes(value)}" if quantity in BYTES and value >= 1000 else "")
+    return units.cell(value) + (f" = {units.both_bytes(value)}" if in_bytes(quantity) and value >= 1000 else "")
 
 
 def difference_text(judged: JudgedClaim) -> str:

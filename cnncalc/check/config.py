@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from cnncalc.check import budgets, lint, toml
 from cnncalc.errors import CnncalcError, Location, SpecErrors, SpecNotFoundError, UsageError, quote, suggest
-from cnncalc.spec.claims import BUDGET_KEYS, BYTES, COUNTS, Budget, read_budget
+from cnncalc.spec.claims import BUDGET_KEYS, Budget, in_bytes, limitable, read_budget
 from cnncalc.spec.reader import BYTE_LIMIT, MappingNode, Scalar, SequenceNode, YamlNode
 
 OWN, SHARED = "cnncalc.toml", "pyproject.toml"
@@ -220,7 +220,7 @@ class _Reader:
 
     def _limit(self, node: YamlNode, name: str) -> budgets.Limits | None:
         """One ``[[budget]]``; None where it says nothing that holds."""
-        values = self._table(node, f"[{name}]", ("files", *COUNTS, *BYTES))
+        values = self._table(node, f"[{name}]", ("files", *limitable()))
         if not isinstance(node, MappingNode):
             return None
         files = values.pop("files", None)
@@ -251,7 +251,7 @@ class _Reader:
     def _budget(self, table: MappingNode, quantity: str) -> tuple[Budget, ...]:
         """The limits of one quantity, read as in a spec."""
         key, value = table.entries[quantity]
-        hint = f"as in '{quantity} = {{max = \"{'24GB' if quantity in BYTES else '5M'}\"}}'"
+        hint = f"as in '{quantity} = {{max = \"{'24GB' if in_bytes(quantity) else '5M'}\"}}'"
         if not isinstance(value, MappingNode):
             self._refuse(value, f"the budget of {quantity} is a table with warn or max, not {_kind(value)}", hint)
             return ()

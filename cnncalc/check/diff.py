@@ -13,17 +13,14 @@ from cnncalc import units
 from cnncalc.analysis.report import Report, plain
 from cnncalc.check.model import Finding, spec_findings
 from cnncalc.check.session import specs_in
+from cnncalc.columns import COLUMNS, DIFF, unasked
 from cnncalc.errors import CnncalcError, Location, SpecError, UsageError
 from cnncalc.render.table import counted_by
 from cnncalc.spec import document, zoo
 from cnncalc.spec.expand import expand
 from cnncalc.spec.zoo import HERE, Found, Root
-from cnncalc.values import Assumptions
+from cnncalc.values import Assumptions, whole
 
-#: quantities whose totals are shown
-QUANTITIES = ("params", "macs", "flops", "activations", "activation_bytes", "buffers", "depth")
-#: figures of a layer that are compared, beside its operator, arguments and shapes; the last one depends on neighbours
-FIGURES = ("count", "params", "buffers", "macs", "flops", "activations")
 STATUSES = ("changed", "added", "removed", "broken", "unchanged")
 #: more pairs of equal layers are not aligned: it would take too long
 ALIGN_LIMIT = 100_000
@@ -97,6 +94,14 @@ class Change(NamedTuple):
     def findings(self) -> list[Finding]:
         """Why a version can't be read."""
         return [finding for version in (self.before, self.after) if version for finding in version.findings]
+
+
+def figures() -> tuple[str, ...]:
+    """What is compared of a layer besides its operator, arguments and shapes: how often it runs, and the counts that
+    every diff shows and that add up.
+    """
+    listed = [name for name in unasked(DIFF) if COLUMNS[name].total == "sum" and COLUMNS[name].unit != "bytes"]
+    return ("count", *listed)
 
 
 def specs_at(place: str) -> dict[str, str]:
@@ -240,13 +245,16 @@ class _Row(NamedTuple):
     into: tuple[tuple[int, ...], ...]
     shape: tuple[int, ...]
     shared: str | None
-    figures: tuple[Any, ...]
+    figures: dict[str, Any]
     inputs: tuple[int, ...]
 
     @property
     def signature(self) -> tuple[Any, ...]:
-        """What depends on neither its name nor its neighbours; of arguments the text, for 1 equals true but is none."""
-        return (self.op, repr(self.arguments), self.into, self.shape, self.shared is None, self.figures[:-1])
+        """What depends on neither its name nor, unlike activations, its neighbours; of arguments the text, for 1 equals
+        true but is none.
+        """
+        own = [value for name, value in self.figures.items() if name != "activations"]
+        return (self.op, repr(self.arguments), self.into, self.shape, self.shared is None, *own)
 
 
 def _rows(version: Version) -> dict[int, _Row]:
@@ -255,7 +263,7 @@ def _rows(version: Version) -> dict[int, _Row]:
         return {}
     columns = report.columns
     paths, shared = columns["path"], columns["shared_with"]
-    figures = list(zip(*(columns[figure] for figure in FIGURES), strict=True))
+    names = figures()
     nodes, kinds = report.graph.nodes, report.graph.signatures
     arguments = [tuple(kind.op.arguments()) for kind in kinds]
     return {
@@ -266,7 +274,7 @@ def _rows(version: Version) -> dict[int, _Row]:
             kinds[nodes[index].signature].inputs,
             nodes[index].shape,
             shared[index],
-            figures[index],
+            {name: columns[name][index] for name in names},
             nodes[index].inputs,
         )
         for index in report.counted
@@ -310,12 +318,8 @@ def _differences(old: _Row, new: _Row) -> tuple[Difference, ...]:
         found.append(Difference("shape", old.shape, new.shape))
     if (old.shared is None) != (new.shared is None):
         found.append(Difference("shared_with", old.shared, new.shared))
-    found += [
-        Difference(name, then, now)
-        for name, then, now in zip(FIGURES, old.figures, new.figures, strict=True)
-        if then != now
-    ]
-    return tuple(found)
+    figures = [Difference(name, then, new.figures[name]) for name, then in old.figures.items()]
+    return (*found, *[one for one in figures if one.before != one.after])
 
 
 def _rewired(
@@ -402,9 +406,9 @@ def _network(change: Change) -> dict[str, Any]:
 def _figure(old: Any, new: Any) -> dict[str, Any]:
     both = old is not None and new is not None
     return {
-        "before": plain(old),
-        "after": plain(new),
-        "difference": plain(new - old) if both else None,
+        "before": plain(old, str),
+        "after": plain(new, str),
+        "difference": plain(whole(new - old), str) if both else None,
         "relative": float(Fraction(new - old) / old) if both and old else None,
     }
 

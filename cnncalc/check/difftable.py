@@ -9,7 +9,8 @@ from typing import Any, NamedTuple
 
 from cnncalc import units
 from cnncalc.analysis.report import Report
-from cnncalc.check.diff import FIGURES, QUANTITIES, STATUSES, Change, LayerChange, Version
+from cnncalc.check.diff import STATUSES, Change, LayerChange, Version, figures
+from cnncalc.columns import COLUMNS, DIFF, DIFFERING, PARTS, unasked
 from cnncalc.errors import check_word, escape, listing
 from cnncalc.ops.base import show
 from cnncalc.render import markdown
@@ -17,8 +18,6 @@ from cnncalc.render.table import Heading, Table
 
 #: more lines about layers than this are folded away in a pull request
 FOLDED = 8
-#: what is summed up with ``--depth``
-SUMMED = ("params", "macs", "activations")
 HEADINGS = (
     Heading("network", "network", False),
     Heading("part", "part", False),
@@ -33,7 +32,7 @@ HEADINGS = (
 class Shown(NamedTuple):
     """What is shown: totals of which quantities, how deep a path, how many parts of a network."""
 
-    quantities: tuple[str, ...] = QUANTITIES
+    quantities: tuple[str, ...]
     depth: int | None = None
     top: int | None = None
 
@@ -49,7 +48,7 @@ class Line(NamedTuple):
     @property
     def is_figure(self) -> bool:
         """Whether its difference says something: not of an argument, though it be a number."""
-        return self.part == "total" or self.what in FIGURES
+        return self.part == "total" or self.what in figures()
 
     def cells(self) -> list[str]:
         """The line as text: part, what, before, after, difference, percentage."""
@@ -148,18 +147,15 @@ def _totals(change: Change, quantities: Sequence[str]) -> Iterator[Line]:
     totals = change.totals
     if not totals:
         return
+    usual = tuple(quantities) == unasked(DIFF)
     for name in quantities:
         check_word("quantity", name, totals)
     for name, (old, new) in totals.items():
-        further = quantities == QUANTITIES and change.status == "changed" and old != new and name not in _IMPLIED
+        further = usual and change.status == "changed" and old != new and COLUMNS[name].prominence >= DIFFERING
         if name == "expected_macs" and (old, new) == totals["macs"]:
             further = False
         if name in quantities or further:
             yield Line("total", name, old, new)
-
-
-#: totals that are parts of others, or the same under a convention
-_IMPLIED = frozenset({"work", "weights", "biases", "norm_params", "other_params", "running_stats"})
 
 
 def _parts(change: Change, shown: Shown, fold: bool = True) -> tuple[list[Line], int]:
@@ -299,7 +295,7 @@ def _summed(change: Change, depth: int) -> Iterator[list[Line]]:
     for part, count in touched.items():
         lines = [
             Line(part, quantity, old.get(part, {}).get(quantity), new.get(part, {}).get(quantity))
-            for quantity in SUMMED
+            for quantity in unasked(PARTS)
             if old.get(part, {}).get(quantity) != new.get(part, {}).get(quantity)
         ]
         yield lines or [Line(part, "layers changed", None, count)]
@@ -312,8 +308,8 @@ def _sums(version: Version | None, depth: int, parts: Iterable[str]) -> dict[str
     for index in report.counted if report else ():
         part = ".".join(report.columns["path"][index].split(".")[:depth]) if report else ""
         if report and part in wanted:
-            found = sums.setdefault(part, dict.fromkeys(SUMMED, 0))
-            for quantity in SUMMED:
+            found = sums.setdefault(part, dict.fromkeys(unasked(PARTS), 0))
+            for quantity in found:
                 found[quantity] += report.columns[quantity][index]
     return sums
 

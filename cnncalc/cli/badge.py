@@ -11,7 +11,6 @@ from cnncalc.errors import UsageError, check_word, quote
 
 FORMATS = ("svg", "json")
 LABEL_LIMIT = 100
-LABELS = {"macs": "MACs", "flops": "FLOPs", "expected_macs": "expected MACs", "activation_bytes": "activation memory"}
 VERDICT_COLORS = {"over max": "red", "over warn": "orange", "within": "green"}
 
 
@@ -59,13 +58,14 @@ def command(network: str, quantity: str, **given: Any) -> None:
 
 def _label(quantity: str, options: NetworkOptions, given: str | None) -> str:
     """What stands before the figure: the words that were given, or those of the quantity."""
-    from cnncalc.render.table import WORKED
+    from cnncalc.columns import COLUMNS, WORK, words
 
     if given is None:
+        column = COLUMNS[quantity]
         said = [options.convention] if quantity == "work" else []
-        said += [options.pass_] if quantity in WORKED and options.pass_ != "forward" else []
-        words = LABELS.get(quantity, quantity.replace("_", " "))
-        return f"{words} ({', '.join(said)})" if said else words
+        said += [options.pass_] if column.unit in WORK and options.pass_ != "forward" else []
+        label = column.label or words(quantity)
+        return f"{label} ({', '.join(said)})" if said else label
     if not given.strip() or len(given) > LABEL_LIMIT or not given.isprintable():
         raise UsageError(f"--label takes 1 to {LABEL_LIMIT} printable characters, not {quote(given)}")
     return given.strip()
@@ -74,10 +74,10 @@ def _label(quantity: str, options: NetworkOptions, given: str | None) -> str:
 def _message(quantity: str, value: Any) -> str:
     """``25.56M``; of bytes the decimal multiple alone, ``44.40 MB``."""
     from cnncalc import units
-    from cnncalc.spec.claims import BYTES
+    from cnncalc.columns import COLUMNS
 
-    if quantity in BYTES:
-        return units.both_bytes(value).split(" (")[0]
+    if COLUMNS[quantity].unit == "bytes":
+        return units.decimal_bytes(value)
     amount: Any = value if isinstance(value, int) else float(value)  # an expected count may be no whole number
     return units.short(amount) if amount >= 1000 else units.grouped(amount)
 

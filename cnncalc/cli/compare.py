@@ -34,8 +34,8 @@ def command(ctx: click.Context, /, networks: tuple[str, ...], **given: Any) -> N
     Totals, ratios to the first network, and the parts whose names match. With --measured, times and rates of saved
     measurements.
     """
-    from cnncalc import analysis
     from cnncalc.cli.output import emit
+    from cnncalc.columns import COMPARE, unasked
     from cnncalc.render import comparison
     from cnncalc.render.summary import with_work
 
@@ -45,12 +45,12 @@ def command(ctx: click.Context, /, networks: tuple[str, ...], **given: Any) -> N
         return _measured(ctx, networks, given)
     options, output = take_network(given), take_output(given)
     reports = [analyze(name, options) for name in networks]
-    quantities = given["columns"] or with_work(comparison.DEFAULT_QUANTITIES, options.convention)
+    quantities = given["columns"] or with_work(unasked(COMPARE), options.convention)
     lines = comparison.lines(reports, quantities, given["depth"], given["sort"], given["top"])
     inputs = [report.about.file for report in reports]
     emit(
         output,
-        lambda _: comparison.table(reports, lines, analysis.COLUMNS),
+        lambda _: comparison.table(reports, lines),
         lambda: comparison.payload(reports, lines),
         inputs,
     )

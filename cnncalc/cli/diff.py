@@ -178,9 +178,10 @@ def _write(
     """Writes the differences; the exit code."""
     from cnncalc.check import diff, difftable
     from cnncalc.cli.output import emit
+    from cnncalc.columns import DIFF, unasked
     from cnncalc.render.summary import with_work
 
-    columns = given["columns"] or with_work(diff.QUANTITIES, assumed.convention)
+    columns = given["columns"] or with_work(unasked(DIFF), assumed.convention)
     shown = difftable.Shown(columns, given["depth"], given["top"])
     captions = [escape(" -> ".join(side["name"] for side in sides)), *diff.assumptions(assumed)]
     differ = any(change.status != "unchanged" for change in changes)

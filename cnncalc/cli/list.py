@@ -28,17 +28,16 @@ def command(**given: Any) -> int:
 
     A spec with mistakes is named on standard error; the others are listed, and the exit code is 2.
     """
-    from cnncalc import analysis
     from cnncalc.analysis.report import check_counted
     from cnncalc.cli.output import emit
+    from cnncalc.columns import COLUMNS
     from cnncalc.render import catalog
     from cnncalc.render.summary import with_work
     from cnncalc.spec import expressions
     from cnncalc.values import Assumptions
 
     output = take_output(given)
-    figures = [column for column in analysis.COLUMNS if column.total != "none"]
-    totals = [figure.name for figure in figures]
+    totals = [column.name for column in COLUMNS.values() if column.total != "none"]
     condition = None
     if given["filter_"]:
         try:
@@ -60,7 +59,7 @@ def command(**given: Any) -> int:
     assumed = counted.to_dict()
     emit(
         output,
-        lambda _: catalog.table(entries, columns, figures, assumed, left_out),
+        lambda _: catalog.table(entries, columns, assumed, left_out),
         lambda: catalog.payload(entries, assumed, left_out),
         [],
     )

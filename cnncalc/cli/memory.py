@@ -42,7 +42,8 @@ def command(network: str, **given: Any) -> None:
     """
     from cnncalc.cli.output import emit
     from cnncalc.cli.tables import table_of
-    from cnncalc.memory import peaks as analysis
+    from cnncalc.columns import SAVED
+    from cnncalc.memory import peaks
     from cnncalc.render import memory as written
     from cnncalc.render.cuda_memory import Allocated
 
@@ -55,18 +56,17 @@ def command(network: str, **given: Any) -> None:
     settings = take_settings(given, options, loaded.graph)
     timeline, best_order = given.pop("timeline"), given.pop("best_order")
     report = report_of(loaded, options)
-    found = analysis.measure(loaded.graph, options.batch, settings, best_order)
+    found = peaks.measure(loaded.graph, options.batch, settings, best_order)
     columns = found.columns
-    if analysis.SAVED.name not in columns and analysis.SAVED.name in (*(given["columns"] or ()), given["sort"]):
-        raise UsageError(f"{analysis.SAVED.name} is about training", hint="add --train")
+    if SAVED.name not in columns and SAVED.name in (*(given["columns"] or ()), given["sort"]):
+        raise UsageError(f"{SAVED.name} is about training", hint="add --train")
     wanted = given["columns"] or (*COLUMNS, *columns)
-    described = [column for column in analysis.COLUMNS if column.name in columns]
-    totals = {name: sum(values) if name == analysis.SAVED.name else max(values) for name, values in columns.items()}
+    totals = {name: sum(values) if name == SAVED.name else max(values) for name, values in columns.items()}
     allocated = None
     if allocator is not None:
         check_table(allocator.table, settings)
         allocated = Allocated.of(loaded.graph, options.batch, settings, found, allocator)
-    make = table_of(report.beside(columns, totals), wanted, "activation_bytes", given, described)
+    make = table_of(report.beside(columns, totals), wanted, "activation_bytes", given)
 
     def table(data: bool) -> Any:
         plain = make(data)

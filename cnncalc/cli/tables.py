@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any
 
 import click
@@ -46,20 +46,14 @@ def show(command: str, name: str, columns: tuple[str, ...], main: str, given: di
     emit(output, table_of(report, wanted, main, given), lambda: report.to_dict(command), [report.about.file])
 
 
-def table_of(
-    report: Any, wanted: tuple[str, ...], main: str, given: dict[str, Any], more: Sequence[Any] = ()
-) -> Callable[[bool], Any]:
-    """What makes the Table of a report; its argument says whether data (CSV) is wanted.
-
-    ``more`` describe columns that the report has beside the measured ones.
-    """
+def table_of(report: Any, wanted: tuple[str, ...], main: str, given: dict[str, Any]) -> Callable[[bool], Any]:
+    """What makes the Table of a report; its argument says whether data (CSV) is wanted."""
 
     def table(data: bool) -> Any:
-        from cnncalc import analysis
+        from cnncalc.columns import COLUMNS, OF_A_RUN
         from cnncalc.render import table
 
-        described = (*analysis.COLUMNS, *more)
-        summed = [column.name for column in described if column.total == "sum" and column.name in wanted]
+        summed = [name for name, column in {**COLUMNS, **OF_A_RUN}.items() if column.total == "sum" and name in wanted]
         shown = table.Options(
             wanted,
             main if main in wanted else next(iter(summed), None),
@@ -68,6 +62,6 @@ def table_of(
             given["sort"],
             given["top"],
         )
-        return table.table(report, shown, described)
+        return table.table(report, shown)
 
     return table

@@ -7,17 +7,10 @@ from math import prod
 from types import MappingProxyType
 from typing import NamedTuple
 
-from cnncalc.analysis.columns import Column
 from cnncalc.counting import backward, memory_format
 from cnncalc.counting.conventions import BY_ARGUMENTS, CONVENTIONS, NOT_REPRODUCIBLE, Convention, Weights
 from cnncalc.graph.graph import Graph, Signature
 from cnncalc.values import Assumptions, Shape, Work, elements
-
-COLUMNS = (
-    Column("macs", "MACs", "count", "sum", CONVENTIONS["macs"].rule),
-    Column("flops", "FLOPs", "count", "sum", CONVENTIONS["flops"].rule),
-    Column("work", "work", "count", "sum", "the work under the chosen convention"),
-)
 
 
 class Group(NamedTuple):
@@ -75,7 +68,7 @@ def measure(graph: Graph, assumptions: Assumptions) -> dict[str, list[int]]:
         priced if node.count == 1 else tuple([value * node.count for value in priced])
         for node, priced in zip(graph.nodes, graph.per_node(prices), strict=True)
     ]
-    columns = {column.name: list(values) for column, values in zip(COLUMNS, zip(*rows, strict=True), strict=True)}
+    columns = dict(zip(("macs", "flops", "work"), map(list, zip(*rows, strict=True)), strict=True))
     known: dict[tuple[int, str], int] = {}
     for index, variant in _variants(graph).items() if chosen.by_operator else ():
         node = graph.nodes[index]

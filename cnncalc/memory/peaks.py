@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import cached_property
 from typing import NamedTuple
 
-from cnncalc.analysis.columns import Column
+from cnncalc.columns import ALIVE, SAVED
 from cnncalc.graph.graph import Graph
 from cnncalc.memory import layer_order
 from cnncalc.memory.simulate import Settings, Trace, trace
@@ -14,10 +14,6 @@ from cnncalc.values import elements
 #: storages that are named at a peak, and the kinds that are there throughout and are not
 LARGEST = 5
 LASTING = ("parameters", "buffers", "optimizer")
-
-SAVED = Column("saved_bytes", "saved", "bytes", "sum", "bytes of what the layer makes and the backward pass needs")
-ALIVE = Column("alive_bytes", "alive", "bytes", "max", "most bytes alive at once while the layer runs")
-COLUMNS = (SAVED, ALIVE)
 
 
 class Held(NamedTuple):
@@ -147,7 +143,7 @@ class Footprint:
 
     @property
     def columns(self) -> dict[str, list[int]]:
-        """A value for every node: :data:`ALIVE`, of the forward pass, and in training :data:`SAVED`."""
+        """A value for every node: :data:`~cnncalc.columns.ALIVE`, of the forward pass, and in training ``SAVED``."""
         run = self.training or self.inference
         alive = [0] * len(self._graph.nodes)
         for moment in run.timeline:

@@ -7,9 +7,9 @@ from typing import Any
 
 from cnncalc import units
 from cnncalc.analysis.report import Report, plain
-from cnncalc.counting.backward import rule
+from cnncalc.columns import COLUMNS
 from cnncalc.errors import check_word
-from cnncalc.render.table import WORKED, Heading, Table, counted_by, rule_of_work
+from cnncalc.render.table import Heading, Table, counted, counted_by, rule_of
 
 #: what a network is listed with, besides its totals
 DESCRIPTIONS = ("name", "family", "title", "input", "file")
@@ -20,23 +20,23 @@ def entry(report: Report) -> dict[str, Any]:
     """A network's description and totals."""
     about = report.about
     described = {"name": about.name, "title": about.title, "family": about.family, "file": about.file}
-    return {**described, "input": report.assumptions["input"], **plain(report.totals)}
+    return {**described, "input": report.assumptions["input"], **report.totals}
 
 
 def table(
     entries: Sequence[dict[str, Any]],
     columns: Sequence[str],
-    figures: Sequence[Any],
     given: Mapping[str, Any],
     left_out: Mapping[str, str],
 ) -> Table:
-    """The networks as a Table: the name, then ``columns``; ``figures`` describe the totals.
+    """The networks as a Table: the name, then ``columns``.
 
     ``given`` are the assumptions, ``left_out`` has the networks that the convention has no figure of, and why.
 
     Raises:
         UsageError: a column that does not exist.
     """
+    figures = [figure for figure in COLUMNS.values() if figure.total != "none"]
     known = [*DESCRIPTIONS, *(figure.name for figure in figures)]
     for name in columns:
         check_word("column", name, known)
@@ -47,18 +47,14 @@ def table(
     plural = "" if len(entries) == 1 else "s"
     notes = [f"{len(entries)} network{plural}"]
     for figure in figures:
-        if figure.name == "work" and "work" in columns:
-            notes.append(f"work: {rule_of_work(given)}")
-        elif figure.name in columns and figure.name != "params":
-            counted = figure.name in ("macs", "flops")
-            notes.append(
-                f"{figure.name}: {rule(figure.name, given['pass'], figure.meaning) if counted else figure.meaning}"
-            )
+        if figure.name in columns and figure.name != "params":
+            by_rule = figure.name in ("macs", "flops", "work")
+            notes.append(f"{figure.name}: {rule_of(figure.name, given) if by_rule else figure.meaning}")
     reasons = dict.fromkeys(left_out.values())
     for reason in reasons:
         names = " ".join(name for name, other in left_out.items() if other == reason)
         notes.append(f"not listed, since the figure of {given['convention']} is not reproducible: {names}: {reason}")
-    captions = [", ".join(counted_by(given))] if WORKED & set(columns) else []
+    captions = [", ".join(counted_by(given))] if counted(columns) else []
     return Table(captions, headings, rows, [], notes, values, [])
 
 
@@ -70,6 +66,6 @@ def payload(entries: Sequence[dict[str, Any]], given: Mapping[str, Any], left_ou
         "schema": "cnncalc.list/1",
         "tool": {"name": "cnncalc", "version": __version__},
         "assumptions": dict(given),
-        "networks": [dict(item) for item in entries],
+        "networks": [plain(item, str) for item in entries],
         "not_reproducible": [{"name": name, "reason": reason} for name, reason in left_out.items()],
     }

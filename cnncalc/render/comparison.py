@@ -7,13 +7,9 @@ from typing import Any
 
 from cnncalc import units
 from cnncalc.analysis.report import Report, plain
-from cnncalc.counting.backward import rule
+from cnncalc.columns import PARTS, unasked
 from cnncalc.errors import check_word, listing
-from cnncalc.render.table import WORKED, Heading, Table, captions, not_counted, rule_of_work
-
-DEFAULT_QUANTITIES = ("params", "macs", "flops", "activations", "depth")
-#: quantities that are compared part by part, where part names match
-PART_QUANTITIES = ("params", "macs", "activations")
+from cnncalc.render.table import Heading, Table, captions, counted, not_counted, rule_of
 
 
 class Line:
@@ -30,7 +26,7 @@ class Line:
     def ratios(self) -> list[float | None]:
         """Each value by the first; None where the first is 0."""
         base = self.values[0]
-        return [value / base if base else None for value in self.values]
+        return [float(value / base) if base else None for value in self.values]
 
 
 def lines(
@@ -60,7 +56,7 @@ def lines(
     if sort:
         shared.sort(key=lambda part: _spread(line(part, sort).values), reverse=True)
     for part in shared[:top]:
-        found = [line(part, quantity) for quantity in quantities if quantity in PART_QUANTITIES]
+        found = [line(part, quantity) for quantity in quantities if quantity in unasked(PARTS)]
         result += [single for single in found if any(single.values)]
     return result
 
@@ -89,8 +85,8 @@ def labels(reports: Sequence[Report]) -> list[str]:
     return [f"{name} ({i + 1})" if names.count(name) > 1 else name for i, name in enumerate(names)]
 
 
-def table(reports: Sequence[Report], compared: Sequence[Line], columns: Sequence[Any]) -> Table:
-    """The lines as a Table: a column per network, then its ratio to the first; ``columns`` describe the figures."""
+def table(reports: Sequence[Report], compared: Sequence[Line]) -> Table:
+    """The lines as a Table: a column per network, then its ratio to the first."""
     names = labels(reports)
     headings = [Heading("part", "part", False), Heading("quantity", "quantity", False), Heading("0", names[0], True)]
     for i, name in enumerate(names[1:], 1):
@@ -109,18 +105,12 @@ def table(reports: Sequence[Report], compared: Sequence[Line], columns: Sequence
     ]
     totals = [line for line in compared if line.part == "total"]
     notes = [_verdict(names, line) for line in totals if line.quantity in ("params", "macs")]
-    shown = {line.quantity for line in totals}
-    pass_ = reports[0].assumptions["pass"]
-    notes += [
-        f"{column.name}: {rule(column.name, pass_, column.meaning)}"
-        for column in columns
-        if column.name in shown & {"macs", "flops"}
-    ]
-    notes += [f"work: {rule_of_work(reports[0].assumptions)}"] if "work" in shown else []
-    if shown & WORKED:
+    shown = [line.quantity for line in totals]
+    notes += [f"{name}: {rule_of(name, reports[0].assumptions)}" for name in ("macs", "flops", "work") if name in shown]
+    if counted(shown):
         lines = zip(names, map(not_counted, reports), strict=True)
         notes += [f"{name}: {line}" for name, found in lines for line in found]
-    heads = [caption for report in reports for caption in captions(report, bool(shown & WORKED))]
+    heads = [caption for report in reports for caption in captions(report, counted(shown))]
     return Table(heads, keyed, rows, [], notes, values, [])
 
 

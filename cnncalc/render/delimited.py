@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from numbers import Real
 from typing import Any
 
 from cnncalc import units
@@ -27,4 +28,4 @@ def _value(value: Any) -> Any:
         return f"'{value}" if value[:1] in ("=", "+", "-", "@", "\t", "\r") else value
     if value is None or isinstance(value, int):
         return value
-    return units.cell(value)
+    return float(value) if isinstance(value, Real) else units.cell(value)

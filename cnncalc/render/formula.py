@@ -9,27 +9,13 @@ from typing import Any, NamedTuple
 from cnncalc import units
 from cnncalc.analysis.report import Report
 from cnncalc.analysis.report import plain as as_json
+from cnncalc.columns import COLUMNS, OF_A_RUN, words
 from cnncalc.derivation import params_of
 from cnncalc.derivation.expression import Expression, Product, Quotient, Rounded, Sum, Symbol
 from cnncalc.derivation.layer import Formula
 from cnncalc.render import markdown, narrow, plain
 from cnncalc.render.table import Heading, Table, captions
 
-#: what stands after a value
-UNITS: Mapping[str, str] = MappingProxyType(
-    {
-        "weights": "weights",
-        "biases": "biases",
-        "params": "parameters",
-        "macs": "MACs",
-        "flops": "FLOPs",
-        "backward_macs": "MACs",
-        "step_macs": "MACs",
-        "activations": "values",
-        "activation_bytes": "bytes",
-        "saved_bytes": "bytes",
-    }
-)
 #: a symbol, or the part of it before the first underscore, in words
 MEANINGS: Mapping[str, str] = MappingProxyType(
     {
@@ -187,14 +173,16 @@ def _legend_line(formulas: Sequence[Formula]) -> list[str]:
     return ["; ".join(f"{', '.join(names)}: {meaning}" for meaning, names in grouped.items())] if grouped else []
 
 
-def title(quantity: str) -> str:
-    """A quantity in words."""
-    return quantity.replace("_", " ").replace("macs", "MACs").replace("flops", "FLOPs")
+def _unit(quantity: str) -> str:
+    """What stands after a value; a pass has the unit of its figure."""
+    figure = quantity.removeprefix("backward_").removeprefix("step_")
+    known = COLUMNS.get(figure) or OF_A_RUN.get(figure)
+    return known.unit if known else ""
 
 
 def _equation(formula: Formula) -> str:
     """``11*11*3*96 = 34,848 weights``."""
-    return " ".join([_numbers(formula.expression), UNITS.get(formula.quantity, "")]).rstrip()
+    return " ".join([_numbers(formula.expression), _unit(formula.quantity)]).rstrip()
 
 
 def _numbers(expression: Expression) -> str:
@@ -208,7 +196,7 @@ def _value(value: Any) -> str:
 
 
 def _note(formula: Formula) -> str:
-    size = [units.both_bytes(formula.value)] if UNITS.get(formula.quantity) == "bytes" and formula.value >= 1000 else []
+    size = [units.both_bytes(formula.value)] if _unit(formula.quantity) == "bytes" and formula.value >= 1000 else []
     return ", ".join([*size, *([formula.note] if formula.note else [])])
 
 
@@ -240,7 +228,7 @@ def _table(page: Page) -> Table:
     for formula in page.formulas:
         symbolic = write(formula.expression, False)
         named = symbolic if list(formula.expression.symbols()) else ""
-        rows.append([title(formula.quantity), named, _equation(formula), _note(formula)])
+        rows.append([words(formula.quantity), named, _equation(formula), _note(formula)])
     notes = [*_legend_line(page.formulas), *page.notes]
     return Table(page.captions, [*headings, Heading("note", "", False)], rows, [], notes, [], [])
 
@@ -248,7 +236,7 @@ def _table(page: Page) -> Table:
 def _parts_table(page: Page) -> Table:
     sums = {formula.quantity: formula.value for formula in page.formulas}
     figured = [key for key in ("flops", "backward_macs", "step_macs", "activations") if key in sums]
-    keys = ("layer", "op", "output", "params", "MACs", *map(title, figured))
+    keys = ("layer", "op", "output", "params", "MACs", *map(words, figured))
     headings = [Heading(key, key, number > 4) for number, key in enumerate(keys)]
     rows = []
     cells: dict[int, list[str]] = {}  # equal layers share their formulas
@@ -282,14 +270,14 @@ def to_markdown(page: Page) -> str:
     for formula in page.formulas:
         symbols = f" ${latex(formula.expression, False)}$" if list(formula.expression.symbols()) else ""
         note = _note(formula)
-        lines += [f"**{title(formula.quantity)}**{symbols}{f': {markdown.escape(note)}' if note else ''}", ""]
+        lines += [f"**{words(formula.quantity)}**{symbols}{f': {markdown.escape(note)}' if note else ''}", ""]
         lines += [f"$${_latex_equation(formula)}$$", ""]
     notes = [f"- {_latex_legend(page.formulas)}"] + [f"- {markdown.escape(note)}" for note in page.notes]
     return "\n".join([*lines, *notes]) + "\n"
 
 
 def _latex_equation(formula: Formula) -> str:
-    unit = UNITS.get(formula.quantity)
+    unit = _unit(formula.quantity)
     return _latex_numbers(formula.expression) + (rf"\ \text{{{unit}}}" if unit else "")
 
 

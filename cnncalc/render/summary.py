@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from cnncalc import analysis
 from cnncalc.analysis.report import Report
 from cnncalc.render import plain
 from cnncalc.render.table import Options, table
@@ -15,7 +14,7 @@ MAIN = "params"
 def text(report: Report) -> str:
     """The table as a pipe gets it, without the last line break, which ``print`` adds."""
     columns = with_work(COLUMNS, report.assumptions["convention"])
-    return plain.write(table(report, Options(columns, MAIN), analysis.COLUMNS)).removesuffix("\n")
+    return plain.write(table(report, Options(columns, MAIN))).removesuffix("\n")
 
 
 def with_work(columns: tuple[str, ...], convention: str) -> tuple[str, ...]:

@@ -7,18 +7,17 @@ by ``units``; the rows always add up to the total.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from cnncalc import units
 from cnncalc.analysis.report import Report
+from cnncalc.columns import COLUMNS, OF_A_RUN, WORK
 from cnncalc.counting.backward import TITLES, rule
 from cnncalc.counting.conventions import CONVENTIONS
 from cnncalc.errors import check_word, listing
 
 BAR_WIDTH = 10
-#: columns that are work, which a convention counts
-WORKED = frozenset(("macs", "flops", "work", "expected_macs"))
 _NUMBERED = re.compile(r"(.+)_(\d+)")
 
 
@@ -96,13 +95,13 @@ DESCRIPTIONS = {
 }
 
 
-def table(report: Report, options: Options, columns: Sequence[Any]) -> Table:
-    """The report as a Table; ``columns`` describe the figures (:class:`cnncalc.analysis.columns.Column`).
+def table(report: Report, options: Options) -> Table:
+    """The report as a Table.
 
     Raises:
         UsageError: a column or sort key that does not exist.
     """
-    described = {column.name: column for column in columns}
+    described = {name: column for name, column in (*COLUMNS.items(), *OF_A_RUN.items()) if name in report.columns}
     known = [*DESCRIPTIONS, *described]
     for name in options.columns:
         check_word("column", name, known)
@@ -139,7 +138,7 @@ def table(report: Report, options: Options, columns: Sequence[Any]) -> Table:
     total_cells = {name: units.grouped(value) for name, value in total.items()}
     total_cells.update({"path": "total", "percent": "100.0%" if whole else ""})
     return Table(
-        captions(report, bool(WORKED & set(options.columns))),
+        captions(report, counted(options.columns)),
         headings,
         rows,
         [total_cells.get(heading.key, "") for heading in headings] if total else [],
@@ -184,14 +183,13 @@ def _notes(report: Report, options: Options, described: dict[str, Any]) -> list[
         if name in described and described[name].unit == "bytes" and described[name].total == "sum":
             notes.append(f"{name}: {units.both_bytes(totals[name])}, {report.assumptions['dtype']}")
         elif name in ("macs", "flops"):
-            meaning = rule(name, report.assumptions["pass"], described[name].meaning)
-            notes.append(f"{name}: {units.short(totals[name])}, {meaning}")
+            notes.append(f"{name}: {units.short(totals[name])}, {rule_of(name, report.assumptions)}")
             if name == "macs" and totals["expected_macs"] != totals["macs"]:
                 share = units.percent(totals["expected_macs"], totals["macs"])
                 notes.append(f"expected_macs: {units.grouped(totals['expected_macs'])} in training, {share} of macs")
         elif name == "work":
-            notes.append(f"work: {units.short(totals[name])} {rule_of_work(report.assumptions)}")
-    if WORKED & set(options.columns):
+            notes.append(f"work: {units.short(totals[name])} {rule_of(name, report.assumptions)}")
+    if counted(options.columns):
         notes += not_counted(report)
     if report.side and not report.assumptions["with_side"]:
         names = listing([side["name"] for side in report.side])
@@ -199,10 +197,16 @@ def _notes(report: Report, options: Options, described: dict[str, Any]) -> list[
     return notes
 
 
-def rule_of_work(given: Mapping[str, Any]) -> str:
-    """How the column ``work`` is counted under a report's assumptions."""
-    convention = given["convention"]
-    return f"under the convention {convention}, {rule(convention, given['pass'], CONVENTIONS[convention].rule)}"
+def counted(figures: Iterable[str]) -> bool:
+    """Whether any of the figures is work, which a convention counts."""
+    return any(name in COLUMNS and COLUMNS[name].unit in WORK for name in figures)
+
+
+def rule_of(figure: str, given: Mapping[str, Any]) -> str:
+    """How ``macs``, ``flops`` or ``work`` is counted under a report's assumptions."""
+    convention = given["convention"] if figure == "work" else figure
+    said = rule(convention, given["pass"], CONVENTIONS[convention].rule)
+    return f"under the convention {convention}, {said}" if figure == "work" else said
 
 
 def not_counted(report: Report) -> list[str]:

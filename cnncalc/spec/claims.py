@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from cnncalc.columns import COLUMNS
 from cnncalc.errors import CnncalcError, Location, SpecError, quote, suggest
 from cnncalc.spec.compile.words import other_word
 from cnncalc.spec.reader import MappingNode, Scalar, SequenceNode, YamlNode
@@ -14,15 +16,8 @@ from cnncalc.values import DTYPES
 if TYPE_CHECKING:
     from fractions import Fraction
 
-COUNTS = (
-    "params", "weights", "biases", "norm_params", "other_params", "running_stats", "buffers",
-    "macs", "flops", "expected_macs", "activations", "depth",
-)  # fmt: skip
-#: the most bytes alive at once
+#: the most bytes alive at once, which are no columns
 MEMORY = ("inference_memory", "training_memory")
-BYTES = ("activation_bytes", *MEMORY)
-LISTS = ("shape", "receptive_field")
-QUANTITIES = (*COUNTS, *BYTES, *LISTS)
 CLAIM_KEYS = (
     "source", "at", "convention", "tol", "input", "of", "with_side", "holds", "because", "batch", "dtype", "optimizer",
 )  # fmt: skip
@@ -36,6 +31,23 @@ _MULTIPLES = {
 }  # fmt: skip
 _FIGURE = re.compile(r"(\d+)(?:\.(\d+))?(?:[eE](\d{1,2}))?[ ]?([KMGT]i?)?(B)?", re.ASCII)
 _RATIO = re.compile(r"(\d{1,15})/(\d{1,15})", re.ASCII)
+
+
+def limitable() -> dict[str, str]:
+    """What a budget may limit: totals of columns, and the memory of a run; with their units."""
+    totals = {column.name: column.unit for column in COLUMNS.values() if column.claimable and column.total != "none"}
+    return {**totals, **dict.fromkeys(MEMORY, "bytes")}
+
+
+def claimable() -> dict[str, str]:
+    """What a claim may state: besides what can be limited, lists of sizes, whose unit is pixels."""
+    lists = [column.name for column in COLUMNS.values() if column.claimable and column.unit == "pixels"]
+    return {**limitable(), **dict.fromkeys(("shape", *lists), "pixels")}
+
+
+def in_bytes(quantity: str) -> bool:
+    """Whether a quantity is a number of bytes, not a count."""
+    return claimable()[quantity] == "bytes"
 
 
 class Figure(NamedTuple):
@@ -111,9 +123,10 @@ def read_figure(text: str) -> Figure | None:
 def read_claims(node: YamlNode | None, errors: list[CnncalcError]) -> tuple[Claim, ...]:
     """The claims of a spec. Problems are added to ``errors``."""
     claims = []
+    known = claimable()
     for item in _items(node, "claims", errors):
         try:
-            claims.append(_claim(item))
+            claims.append(_claim(item, known))
         except CnncalcError as error:
             errors.append(error)
     return tuple(claims)
@@ -134,11 +147,11 @@ def _items(node: YamlNode | None, what: str, errors: list[CnncalcError]) -> list
     return items
 
 
-def _claim(item: MappingNode) -> Claim:
-    found = [key for key in item.entries if key in QUANTITIES]
+def _claim(item: MappingNode, known: Mapping[str, str]) -> Claim:
+    found = [key for key in item.entries if key in known]
     for word, (place, _) in item.entries.items():
-        if word not in QUANTITIES and word not in CLAIM_KEYS:
-            hint = partial(_suggest, word, (*QUANTITIES, *CLAIM_KEYS))
+        if word not in known and word not in CLAIM_KEYS:
+            hint = partial(_suggest, word, (*known, *CLAIM_KEYS))
             raise place.error(f"a claim has no quantity or key {quote(word)}", hint)
     if len(found) != 1:
         stated = f"{len(found)}: {', '.join(found)}" if found else "none"
@@ -146,14 +159,14 @@ def _claim(item: MappingNode) -> Claim:
     quantity = found[0]
     key, value = item.entries[quantity]
     sizes = None
-    if quantity in LISTS:
+    if known[quantity] == "pixels":
         sizes = _sizes(value, quantity)
         printed = "x".join(map(str, sizes))
     else:
         printed = _text(value, quantity)
         if not is_figure(printed):
             raise value.error(f"{quantity} must be a figure like 138M, 4.1G, 96MB or 1/12, not {quote(printed)}")
-        _check_unit(quantity, printed, value)
+        _check_unit(quantity, printed, value, known)
     options: dict[str, Any] = {}
     holds = True
     for name, (_, option) in item.entries.items():
@@ -200,9 +213,10 @@ def _flag(node: YamlNode, what: str) -> bool:
     return text == "true"
 
 
-def _check_unit(quantity: str, printed: str, node: YamlNode) -> None:
-    if printed.endswith("B") and quantity not in BYTES:
-        raise node.error(f"{quantity} is a count, and {quote(printed)} are bytes", f"bytes are {', '.join(BYTES)}")
+def _check_unit(quantity: str, printed: str, node: YamlNode, known: Mapping[str, str]) -> None:
+    if printed.endswith("B") and known[quantity] != "bytes":
+        in_bytes = ", ".join([name for name, unit in known.items() if unit == "bytes"])
+        raise node.error(f"{quantity} is a count, and {quote(printed)} are bytes", f"bytes are {in_bytes}")
 
 
 def _batch(node: YamlNode) -> int:
@@ -254,8 +268,9 @@ def read_budget(node: YamlNode | None, errors: list[CnncalcError]) -> tuple[Budg
 
 
 def _budget(quantity: str, key: Scalar, value: YamlNode) -> Budget:
-    if quantity not in (*COUNTS, *BYTES):
-        raise key.error(f"a budget has no quantity {quote(quantity)}", partial(_suggest, quantity, (*COUNTS, *BYTES)))
+    known = limitable()
+    if quantity not in known:
+        raise key.error(f"a budget has no quantity {quote(quantity)}", partial(_suggest, quantity, tuple(known)))
     if not isinstance(value, MappingNode):
         raise value.error(f"the budget of {quantity} is a mapping with warn or max", "as in '{max: 26M}'")
     limits: dict[str, str] = {}
@@ -269,7 +284,7 @@ def _budget(quantity: str, key: Scalar, value: YamlNode) -> Budget:
             limits[name] = _text(item, name)
             if not is_figure(limits[name]):
                 raise item.error(f"{name} must be a figure like 26M, not {quote(limits[name])}")
-            _check_unit(quantity, limits[name], item)
+            _check_unit(quantity, limits[name], item, known)
         else:
             options[name] = _word(item, name)
     if not limits:

@@ -10,7 +10,7 @@ from typing import Any
 
 from cnncalc.ops import OPS
 from cnncalc.ops.base import Field, Op
-from cnncalc.spec.claims import BUDGET_KEYS, BYTES, CLAIM_KEYS, COUNTS, QUANTITIES, WORDS
+from cnncalc.spec.claims import BUDGET_KEYS, CLAIM_KEYS, WORDS, claimable, limitable
 from cnncalc.spec.compile.words import MODIFIERS
 from cnncalc.spec.document import LANGUAGE_VERSION, TOP_LEVEL
 
@@ -64,14 +64,14 @@ def _top_level() -> dict[str, Schema]:
     side = _closed({"from": _TEXT, "layers": _LAYERS}, ["from", "layers"])
     figure: Schema = {"type": ["number", "string", "array"]}
     words: dict[str, Schema] = {key: {"enum": list(known)} for key, known in WORDS.items()}
-    budgets = {quantity: _closed({**dict.fromkeys(BUDGET_KEYS, figure), **words}) for quantity in (*COUNTS, *BYTES)}
+    budgets = {quantity: _closed({**dict.fromkeys(BUDGET_KEYS, figure), **words}) for quantity in limitable()}
     flag: Schema = {"type": "boolean"}
     continued = {
         "type": "array",
         "items": [_closed({"base": _TEXT}, ["base"])],
         "additionalItems": {"$ref": "#/definitions/layer"},
     }
-    claim = _closed({**dict.fromkeys((*QUANTITIES, *CLAIM_KEYS), figure), **words, "holds": flag, "with_side": flag})
+    claim = _closed({**dict.fromkeys((*claimable(), *CLAIM_KEYS), figure), **words, "holds": flag, "with_side": flag})
     return {
         "cnncalc": {"const": LANGUAGE_VERSION, "description": "version of the language"},
         "name": {"type": ["string", "integer"]},

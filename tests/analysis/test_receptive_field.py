@@ -14,7 +14,7 @@ from cnncalc.analysis import receptive_field
 from cnncalc.graph.graph import Graph
 from cnncalc.values import Assumptions
 
-NAMES = tuple(column.name for column in receptive_field.COLUMNS)
+NAMES = ("receptive_field", "receptive_field_min", "effective_stride", "offset")
 
 ALEXNET = """
 input: [3, 227, 227]

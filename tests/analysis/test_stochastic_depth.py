@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from fractions import Fraction
+from json import dumps
 
 import pytest
 
@@ -44,6 +45,31 @@ def test_by_hand(layers: str, expected: object) -> None:
     found = totals(layers)
     assert found["expected_macs"] == expected
     assert found["macs"] % 576 == 0
+
+
+@pytest.mark.parametrize(
+    ("drop", "total", "written"),
+    [
+        ("0.25", 432, "432"),  # 3/4 of 576, a whole number
+        ("1/7", Fraction(3456, 7), '"3456/7"'),  # 6/7 of 576
+    ],
+)
+def test_a_total_is_an_int_where_it_is_whole_and_exact_in_json(drop: str, total: object, written: str) -> None:
+    layers = f"  - add: {{main: [{{conv: 2}}, {{stochastic_depth: {drop}}}], skip: identity}}\n"
+    spec = document.load(zoo.Found("<test>", (HEAD + layers).encode(), None))
+    report = cnncalc.Network(spec, *expand(spec)).analyze()
+    found = report.totals["expected_macs"]
+    assert (type(found), found) == (type(total), total)
+    data = report.to_dict()
+    assert dumps(data["totals"]["expected_macs"]) == written
+    assert [dumps(row["expected_macs"]) for row in data["layers"] if row["op"] == "conv"] == [written]
+    assert Fraction(data["totals"]["expected_macs"]) == total
+
+
+def test_totals_of_a_zoo_network_are_whole_where_they_can_be() -> None:
+    """Every layer's share is a fraction, and they add up: 11613205504, as the Fractions' sum has it."""
+    totals = cnncalc.load("convnext_base").analyze().totals
+    assert {type(total) for total in totals.values()} == {int}
 
 
 def test_linear_decay() -> None:

@@ -9,8 +9,8 @@ import re
 
 import pytest
 
-from cnncalc import analysis
 from cnncalc.cli.main import COMMANDS
+from cnncalc.columns import COLUMNS
 
 TABLES = ("summary", "params", "macs", "memory", "shapes")
 NETWORKS = ("vgg16", "resnet50", "densenet121", "googlenet_paper", "efficientnet_b0", "unet_small")
@@ -99,7 +99,7 @@ def test_repeats_that_differ_do_not_fold(cnncalc, tmp_path):
 def test_json_totals_are_the_sums_of_its_rows(cnncalc, command):
     payload = json.loads(cnncalc(command, "googlenet_paper", "--format", "json").out)
     assert payload["schema"] == f"cnncalc.{command}/1"
-    for column in analysis.COLUMNS:
+    for column in COLUMNS.values():
         if column.total == "sum" and column.name != "running_stats":
             assert sum(row[column.name] for row in payload["layers"]) == payload["totals"][column.name]
 

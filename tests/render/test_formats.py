@@ -5,12 +5,12 @@ from __future__ import annotations
 import csv
 import io
 import json
+from fractions import Fraction
 from pathlib import Path
 
 import pytest
 
 import cnncalc
-from cnncalc import analysis
 from cnncalc.render import delimited, markdown, plain, table, terminal
 from cnncalc.render import json as json_format
 
@@ -24,7 +24,7 @@ NASTY = [
 
 def made(name: str, columns: tuple[str, ...], main: str, **options: object) -> table.Table:
     report = cnncalc.load(name).analyze()
-    return table.table(report, table.Options(columns, main, **options), analysis.COLUMNS)
+    return table.table(report, table.Options(columns, main, **options))
 
 
 @pytest.mark.parametrize(
@@ -51,7 +51,7 @@ def test_text_stays_text(text, tmp_path):
     quoted = text.replace("\\", "\\\\").replace('"', '\\"')
     spec.write_text(f'cnncalc: 1\ntitle: "{quoted}"\ninput: [2]\nlayers: [{{linear: 3}}]\n', "utf-8")
     report = cnncalc.load(str(spec)).analyze()
-    shown = table.table(report, table.Options(("out", "params"), "params"), analysis.COLUMNS)
+    shown = table.table(report, table.Options(("out", "params"), "params"))
     for written in (plain.write(shown), terminal.write(shown, io.StringIO(), True)):
         assert written.split("\n")[0].replace("\x1b[1m", "").replace("\x1b[0m", "") == f"nasty: {text}"
     assert "\x1b]8" not in terminal.write(shown, io.StringIO(), True)
@@ -83,7 +83,7 @@ def test_long_tables_skip_the_slow_writer(tmp_path):
     spec = tmp_path / "long.yaml"
     spec.write_text("cnncalc: 1\ninput: [1]\nlayers: [{linear: $i, repeat: 2100, name: l}]\n")
     report = cnncalc.load(str(spec)).analyze()
-    shown = table.table(report, table.Options(("out", "params"), "params"), analysis.COLUMNS)
+    shown = table.table(report, table.Options(("out", "params"), "params"))
     assert len(shown.rows) == 2101
     assert terminal.write(shown, io.StringIO(), True) == plain.write(shown)
 
@@ -93,3 +93,10 @@ def test_a_bar_is_as_long_as_its_share():
     assert terminal.bar(0.5, True) == "█" * 5
     assert terminal.bar(0.0, True) == ""
     assert terminal.bar(0.74, False) == "#" * 7
+
+
+def test_a_fraction_in_csv_is_a_number():
+    """A spreadsheet adds them up: no separators, no text."""
+    heads = [table.Heading("n", "n", True)]
+    one = table.Table([], heads, [], [], [], [[Fraction(7334, 4)], [1234567]], [])
+    assert delimited.write(one, ",") == "n\n1833.5\n1234567\n"

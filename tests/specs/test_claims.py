@@ -10,8 +10,8 @@ import pytest
 
 import cnncalc
 from cnncalc import Network
-from cnncalc.analysis import COLUMNS
 from cnncalc.check.session import Session
+from cnncalc.columns import COLUMNS
 from cnncalc.spec import document, zoo
 
 ROOT = Path(__file__).parents[2]
@@ -19,7 +19,7 @@ SPECS = {path.stem: path for path in sorted((ROOT / "specs").rglob("*.yaml"))}
 LIBRARIES = [name for name in SPECS if name.startswith("blocks_")]
 NETWORKS = [name for name in SPECS if name not in LIBRARIES]
 
-SUMMED = [column.name for column in COLUMNS if column.total == "sum" and column.name != "work"]
+SUMMED = [column.name for column in COLUMNS.values() if column.total == "sum" and column.name != "work"]
 
 
 @cache

@@ -1,0 +1,142 @@
+"""One list of figures: a column that is added there, and nowhere else, is found in everything that follows from it."""
+
+from __future__ import annotations
+
+import json
+import sys
+from importlib import import_module
+from types import ModuleType
+
+import pytest
+
+import cnncalc
+from cnncalc import columns
+from cnncalc.analysis import Columns
+from cnncalc.cli.main import run
+from cnncalc.columns import COLUMNS, Column
+from cnncalc.values import Assumptions, dtype_bytes, elements
+
+SPEC = "cnncalc: 1\ninput: [1, 4, 4]\nlayers:\n  - {conv: 2, kernel: 3, pad: 1, name: c}\n"
+
+
+def measure(graph, assumptions):
+    """Bytes of all inputs and of the output of each layer."""
+    size = dtype_bytes(assumptions.dtype) * assumptions.batch
+    values = [
+        size * (sum(map(elements, graph.signatures[node.signature].inputs)) + elements(node.shape))
+        for node in graph.nodes
+    ]
+    return {"traffic": values}
+
+
+@pytest.fixture
+def traffic(monkeypatch):
+    """One file in analysis/, and one row in the list."""
+    file = ModuleType("cnncalc.analysis.traffic_of_a_test")
+    file.measure = measure
+    monkeypatch.setitem(sys.modules, file.__name__, file)
+    row = Column(
+        "traffic",
+        "read and written",
+        "bytes",
+        "sum",
+        "bytes that a layer takes and makes",
+        file.__name__[len("cnncalc.") :],
+    )
+    monkeypatch.setitem(columns._LISTED, row.name, row)
+
+
+@pytest.fixture
+def command(capsys, tmp_path, monkeypatch):
+    """Runs the command on files of these texts; its exit code, and what it prints."""
+    monkeypatch.chdir(tmp_path)
+
+    def run_on(*arguments, **files):
+        for name, text in files.items():
+            (tmp_path / f"{name}.yaml").write_text(SPEC + text)
+        code = run(list(arguments))
+        captured = capsys.readouterr()
+        return code, captured.out + captured.err
+
+    return run_on
+
+
+# input: 16 values made, 64 bytes; c: 16 values taken and 2*16 made, 192 bytes
+TOTAL, OF_C = 256, 192
+
+
+def test_table(traffic, command):
+    code, out = command("params", "./net.yaml", "--columns", "out,traffic", net="")
+    assert code == 0
+    lines = [line.rstrip(" #").split() for line in out.splitlines()]
+    assert ["layer", "op", "out", "read", "and", "written", "%"] in lines
+    assert ["c", "conv", "2x4x4", "192", "75.0%"] in lines
+    assert ["total", "256", "100.0%"] in lines
+    assert "traffic: 256 B, float32" in out
+
+
+def test_json(traffic, command):
+    data = json.loads(command("summary", "./net.yaml", "-f", "json", net="")[1])
+    assert data["totals"]["traffic"] == TOTAL
+    assert [layer["traffic"] for layer in data["layers"]] == [64, OF_C]
+    assert cnncalc.load("./net.yaml").analyze(batch=3).layers[1]["traffic"] == 3 * OF_C
+
+
+@pytest.mark.parametrize(
+    ("text", "code", "said"),
+    [
+        ("claims: [{traffic: 192B, at: c, source: by hand}]", 0, "1 spec, 1 claim holds"),
+        ("claims: [{traffic: 255B, source: by hand}]", 1, "traffic: 255B is published, but it is 256"),
+        ("claims: [{trafic: 255B, source: by hand}]", 1, "a claim has no quantity or key 'trafic' (hint: did you mean traffic?)"),
+        ("budget: {traffic: {max: 256B}}", 0, "1 budget kept"),
+        ("budget: {traffic: {max: 200B}}", 1, "traffic is 256 B: 56B (28.0%) over its max of 200B; heaviest: c 192B (75.0%)"),
+    ],
+)  # fmt: skip
+def test_claims_and_budgets(traffic, command, text, code, said):
+    found, out = command("check", "./net.yaml", "--format", "text", net=text)
+    assert said in out
+    assert found == code
+
+
+def test_a_figure_that_is_not_listed_is_refused(command):
+    code, out = command("params", "./net.yaml", net="claims: [{traffic: 1, source: x}]")
+    assert code == 2
+    assert "a claim has no quantity or key 'traffic'" in out
+
+
+def test_badge(traffic, command):
+    data = json.loads(command("badge", "./net.yaml", "traffic", "-f", "json", net="")[1])
+    assert (data["label"], data["message"]) == ("traffic", "256 B")
+
+
+def test_diff_and_compare(traffic, command):
+    code, out = command("diff", "./net.yaml", "./more.yaml", net="", more="  - relu\n")
+    lines = [line.split() for line in out.splitlines()]
+    assert code == 1
+    assert [
+        "total",
+        "traffic",
+        "256",
+        "512",
+        "+256",
+        "+100.0%",
+    ] in lines  # relu takes 32 values and makes 32: 256 bytes
+    out = command("compare", "./net.yaml", "./more.yaml", "--columns", "traffic")[1]
+    assert ["total", "traffic", "256", "512", "2x"] in [line.split() for line in out.splitlines()]
+
+
+def test_list(traffic, command, monkeypatch):
+    monkeypatch.setattr("cnncalc.spec.zoo.names", lambda: {name: f"./{name}.yaml" for name in ("net", "more")})
+    words = ("list", "--filter", "traffic > 256", "--columns", "traffic", "--sort", "traffic", "-f", "csv")
+    assert command(*words, net="", more="  - relu\n")[1].splitlines() == ["name,traffic", "more,512"]
+
+
+def test_every_row_names_the_file_that_measures_it():
+    graph = cnncalc.load("alexnet").graph
+    by_file: dict[str, set[str]] = {}
+    for column in COLUMNS.values():
+        by_file.setdefault(column.file, set()).add(column.name)
+    for file, names in by_file.items():
+        assert set(import_module(f"cnncalc.{file}").measure(graph, Assumptions())) == names
+    found = Columns(graph, Assumptions(), {})
+    assert {len(found[name]) for name in COLUMNS} == {len(graph.nodes)}
