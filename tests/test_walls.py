@@ -265,6 +265,10 @@ def modules_after(code: str) -> set[str]:
         ("import cnncalc", {"torch", "fvcore", "numpy", "rich", "click", "yaml", "dataclasses"}),
         ("import cnncalc; cnncalc.load('vgg16').analyze()", {"torch", "fvcore", "numpy", "rich", "click"}),
         ("from cnncalc.cli.main import run; run(['params', 'vgg16'])", {"torch", "fvcore", "numpy", "rich"}),
+        (
+            "sys.stdout.isatty = lambda: True; from cnncalc.cli.main import run; run(['params', 'vgg16'])",
+            {"torch", "fvcore", "numpy", "rich"},
+        ),
         ("from cnncalc.cli.main import run; run(['summary', 'vgg16', '--format', 'json'])", {"torch", "numpy", "rich"}),
         ("from cnncalc.cli.main import run; run(['list'])", {"torch", "fvcore", "numpy", "rich"}),
         ("from cnncalc.cli.main import run; run(['check', 'specs/classic'])", {"torch", "fvcore", "numpy", "rich"}),

@@ -72,12 +72,12 @@ def command(ctx: click.Context, /, network: str, layer: str | None, **given: Any
 
 def _room(ctx: click.Context) -> int | None:
     """The width of the terminal that is written to; None where it is no terminal, or a format was asked for."""
-    import shutil
+    from cnncalc.cli.output import terminal_width
 
     asked = ctx.get_parameter_source("format_") is click.core.ParameterSource.COMMANDLINE
     if asked or sys.stdout is None or not sys.stdout.isatty():
         return None
-    return shutil.get_terminal_size().columns
+    return terminal_width()
 
 
 def _network(loaded: Any, options: Any, chosen: str | None, given: dict[str, Any]) -> int:
@@ -118,7 +118,7 @@ def _network(loaded: Any, options: Any, chosen: str | None, given: dict[str, Any
 def _published(loaded: Any, options: Any, chosen: str | None, given: dict[str, Any]) -> int:
     """Who counts like that."""
     from cnncalc.check import published
-    from cnncalc.cli.output import write_stdout
+    from cnncalc.cli.output import write_stdout, write_terminal
     from cnncalc.render import explained, json, markdown, plain
 
     if chosen is not None:
@@ -134,9 +134,7 @@ def _published(loaded: Any, options: Any, chosen: str | None, given: dict[str, A
     else:
         table = explained.published(report, given["published"], matches, agree)
         if given["room"] is not None:
-            from cnncalc.render import terminal
-
-            write_stdout(terminal.write(table, sys.stdout, color=False))
+            write_terminal(table, no_color=True)
         else:
             write_stdout(plain.write(table) if given["format_"] == "plain" else markdown.write(table))
     return 0

@@ -41,12 +41,30 @@ def emit(
     if output.format != "table":
         write_stdout(text(output.format))
     elif sys.stdout is not None and sys.stdout.isatty():
-        from cnncalc.render import terminal
-
-        color = not (output.no_color or os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb")
-        write_stdout(terminal.write(table(False), sys.stdout, color))
+        write_terminal(table(False), output.no_color)
     else:
         write_stdout(text("plain"))
+
+
+def write_terminal(table: Any, no_color: bool = False) -> None:
+    """Writes a table to the terminal that standard output is."""
+    from cnncalc.render import terminal
+
+    color = not (no_color or os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb")
+    unicode = (sys.stdout.encoding or "").lower().startswith("utf")
+    write_stdout(terminal.write(table, terminal_width(), unicode, color))
+
+
+def terminal_width() -> int:
+    """The characters in a line: what ``COLUMNS`` says, or the terminal that standard output is."""
+    try:
+        asked = int(os.environ.get("COLUMNS", "0"))
+    except ValueError:
+        asked = 0
+    try:
+        return asked if asked > 0 else os.get_terminal_size(sys.stdout.fileno()).columns or 80
+    except (OSError, ValueError):
+        return 80
 
 
 def _text(kind: str, table: Callable[[bool], Any], payload: Callable[[], Any]) -> str:

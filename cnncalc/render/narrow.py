@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from textwrap import wrap
+from collections.abc import Sequence
 
 from cnncalc.errors import listing
 from cnncalc.render.table import Table
 
 
-def folded(lines: Iterable[str], room: int | None, indent: str = "") -> list[str]:
+def folded(lines: Sequence[str], room: int | None, indent: str = "") -> list[str]:
     """The lines, those longer than ``room`` characters as several, of which all but the first are indented.
 
     Without a ``room`` they are as they come.
     """
-    if room is None:
+    if room is None or all(len(line) <= room for line in lines):
         return list(lines)
+    from textwrap import wrap
+
     width = max(room, len(indent) + 1)
     return [part for line in lines for part in wrap(line, width, subsequent_indent=indent, break_on_hyphens=False)]
 

@@ -1,86 +1,62 @@
-"""Tables on a terminal, with rich: colour, bars, and the width there is."""
+"""Tables on a terminal: within the width there is, with bars, and in styles where colour is wanted."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, TextIO
+from collections.abc import Sequence
 
 from cnncalc.errors import listing
-from cnncalc.render import plain
+from cnncalc.render.narrow import folded
 from cnncalc.render.table import BAR_WIDTH, Table
-
-if TYPE_CHECKING:
-    from rich.console import JustifyMethod
 
 #: how far a layer's name may be folded on a narrow terminal
 LABEL_WIDTH = 20
-#: beyond this rich takes seconds, and nobody reads the colours
-ROW_LIMIT = 2_000
+_BOLD, _DIM, _CYAN = "1", "2", "36"
 _EIGHTHS = " ▏▎▍▌▋▊▉█"
 
 
-def write(table: Table, file: TextIO, color: bool) -> str:
-    """The table for the terminal that ``file`` is; as plain text when it is very long."""
-    if len(table.rows) > ROW_LIMIT:
-        return plain.write(table)
-    import io
+def write(table: Table, room: int, unicode: bool, color: bool) -> str:
+    """The table for a terminal.
 
-    from rich.console import Console
-    from rich.table import Table as RichTable
-    from rich.text import Text
-
-    encoding = (file.encoding or "ascii").lower().replace("-", "")
-    room = Console(file=file).width
+    Args:
+        table: what is shown; columns for which there is no room are left out, and a note names them.
+        room: the characters in a line.
+        unicode: whether the terminal has more than ASCII.
+        color: whether it may be told to print bold, dim and cyan.
+    """
     table, left_out = _fitting(table, room)
     label, *rest = table.widths()
     figures = sum(width + 2 for width in rest)
-    bars = bool(table.bars) and label + figures + BAR_WIDTH + 2 <= room
-    width = max(room, min(label, LABEL_WIDTH) + figures)  # numbers are never cut: the terminal wraps the line
-    console = Console(
-        file=io.StringIO(),
-        width=width,
-        force_terminal=color,
-        no_color=not color,
-        highlight=False,
-        emoji=False,
-        color_system="standard" if color else None,
-        legacy_windows=False,
-    )
-    grid = RichTable(
-        box=None,
-        pad_edge=False,
-        show_footer=bool(table.total),
-        header_style="bold",
-        footer_style="bold",
-        padding=(0, 2, 0, 0),
-    )
-    footers = table.total or [""] * len(table.headings)
-    for i, (heading, footer) in enumerate(zip(table.headings, footers, strict=True)):
-        justify: JustifyMethod = "right" if heading.numeric else "left"
-        grid.add_column(Text(heading.title), Text(footer), justify=justify, no_wrap=i > 0, overflow="fold")
-    if bars:
-        grid.add_column("", width=BAR_WIDTH)
-    for i, row in enumerate(table.rows):
-        cells = [Text(cell, style="dim" if cell in ("0", "0.0%") else "") for cell in row]
-        if bars:
-            cells.append(Text(bar(table.bars[i], encoding.startswith("utf")), style="cyan"))
-        grid.add_row(*cells)
-    for caption in table.captions:
-        console.print(Text(caption, style="bold" if caption is table.captions[0] else ""))
-    console.print()
-    console.print(grid)
+    bars = [bar(share, unicode) for share in table.bars] if label + figures + BAR_WIDTH + 2 <= room else []
+    widths = [min(label, max(room - figures, LABEL_WIDTH)), *rest]  # numbers are never cut: the terminal wraps the line
+
+    def aligned(cells: Sequence[str], style: str = "", bar: str = "") -> list[str]:
+        first, *others = folded(cells[:1], widths[0]) or [""]
+        shown = []
+        for cell, width, heading in zip((first, *cells[1:]), widths, table.headings, strict=True):
+            space = " " * (width - len(cell))
+            text = styled(cell, style or (_DIM if cell in ("0", "0.0%") else ""), color)
+            shown.append(space + text if heading.numeric else text + space)
+        return [
+            "  ".join([*shown, styled(bar, _CYAN, color)]).rstrip(),
+            *(styled(each, style, color) for each in others),
+        ]
+
     notes = [*table.notes]
     if left_out:
         notes.append(f"no room here for {listing(left_out)}: a wider terminal or --format plain shows it all")
-    if notes:
-        console.print()
-    for note in notes:
-        console.print(Text(note, style="dim"))
-    if table.drawing:
-        console.print()
-    for line in table.drawing(room, encoding.startswith("utf")) if table.drawing else ():
-        console.print(Text(line), no_wrap=True, crop=False)
-    text: str = console.file.getvalue()  # type: ignore[attr-defined]
-    return "\n".join(line.rstrip() for line in text.split("\n"))
+    lines = [styled(line, _BOLD, color) for line in folded(table.captions[:1], room)]
+    lines += [*folded(table.captions[1:], room), "", *aligned([heading.title for heading in table.headings], _BOLD)]
+    for row, drawn in zip(table.rows, bars or [""] * len(table.rows), strict=True):
+        lines += aligned(row, bar=drawn)
+    lines += aligned(table.total, _BOLD) if table.total else []
+    lines += ["", *(styled(line, _DIM, color) for line in folded(notes, room))] if notes else []
+    lines += ["", *table.drawing(room, unicode)] if table.drawing else []
+    return "\n".join(lines) + "\n"
+
+
+def styled(text: str, style: str, color: bool) -> str:
+    """The text in a style of ANSI (a number of ECMA-48's SGR), where colour is wanted."""
+    return f"\x1b[{style}m{text}\x1b[0m" if color and style and text else text
 
 
 def _fitting(table: Table, room: int) -> tuple[Table, list[str]]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from io import StringIO
 from pathlib import Path
 from typing import Any
 
@@ -284,11 +283,7 @@ def test_charts_fit(name: str, width: int) -> None:
             assert f"|{phase}" in phases
 
 
-def test_a_terminal_gets_blocks_as_wide_as_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
-    class Terminal(StringIO):
-        encoding = "utf-8"
-
-    monkeypatch.setenv("COLUMNS", "50")
+def test_a_terminal_gets_blocks_as_wide_as_it_is() -> None:
     asked: list[tuple[int, bool]] = []
 
     def draw(width: int, unicode: bool) -> list[str]:
@@ -296,7 +291,7 @@ def test_a_terminal_gets_blocks_as_wide_as_it_is(monkeypatch: pytest.MonkeyPatch
         return ["x" * width]
 
     table = Table(["t"], [Heading("a", "a", False)], [["1"]], [], ["note"], [], [], draw)
-    assert terminal.write(table, Terminal(), False).endswith(f"note\n\n{'x' * 50}\n")
+    assert terminal.write(table, 50, True, False).endswith(f"note\n\n{'x' * 50}\n")
     assert asked == [(50, True)]
 
 

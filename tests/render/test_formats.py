@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import re
 from fractions import Fraction
 from pathlib import Path
 
@@ -52,9 +53,9 @@ def test_text_stays_text(text, tmp_path):
     spec.write_text(f'cnncalc: 1\ntitle: "{quoted}"\ninput: [2]\nlayers: [{{linear: 3}}]\n', "utf-8")
     report = cnncalc.load(str(spec)).analyze()
     shown = table.table(report, table.Options(("out", "params"), "params"))
-    for written in (plain.write(shown), terminal.write(shown, io.StringIO(), True)):
+    for written in (plain.write(shown), terminal.write(shown, 80, True, True)):
         assert written.split("\n")[0].replace("\x1b[1m", "").replace("\x1b[0m", "") == f"nasty: {text}"
-    assert "\x1b]8" not in terminal.write(shown, io.StringIO(), True)
+    assert "\x1b]8" not in terminal.write(shown, 80, True, True)
     lines = markdown.write(shown).split("\n")
     assert lines[0] == f"nasty: {markdown.escape(text)}"
     assert {line.count("|") for line in lines if line.startswith("|")} == {6}
@@ -79,13 +80,17 @@ def test_markdown_cells(text):
     assert not set(left) & set("\\`*_[]<>|~$#")
 
 
-def test_long_tables_skip_the_slow_writer(tmp_path):
-    spec = tmp_path / "long.yaml"
-    spec.write_text("cnncalc: 1\ninput: [1]\nlayers: [{linear: $i, repeat: 2100, name: l}]\n")
-    report = cnncalc.load(str(spec)).analyze()
-    shown = table.table(report, table.Options(("out", "params"), "params"))
-    assert len(shown.rows) == 2101
-    assert terminal.write(shown, io.StringIO(), True) == plain.write(shown)
+@pytest.mark.parametrize("room", [1, 50, 72, 120])
+@pytest.mark.parametrize("unicode", [False, True])
+def test_a_terminal_shows_the_same_figures_in_styles(room, unicode):
+    shown = made("resnet50", ("out", "params", "macs"), "params")
+    coloured, bare = (terminal.write(shown, room, unicode, color) for color in (True, False))
+    assert set(re.findall(r"\x1b\[\d*m", coloured)) - {"\x1b[36m"} == {"\x1b[1m", "\x1b[2m", "\x1b[0m"}
+    assert re.sub(r"\x1b\[\d*m", "", coloured) == bare
+    assert re.findall(r"[\d,]+ +\d+\.\d%", bare) == re.findall(r"[\d,]+ +\d+\.\d%", plain.write(shown))
+    assert bare.isascii() or unicode
+    assert ("##" in bare or "██" in bare) == (room == 120)
+    assert max(map(len, bare.splitlines())) <= max(room, 55)  # the figures alone take so much
 
 
 def test_a_bar_is_as_long_as_its_share():
