@@ -1,39 +1,32 @@
-"""TOML to marked nodes, so that a configuration's mistakes have places as a spec's have.
+"""TOML to marked nodes, so that mistakes in a configuration have places as mistakes in a spec have.
 
-``tomllib`` decides what is TOML and what it means, and says nothing of places; a pass over the text before it finds
-them, and keeps what takes long to read within limits. A key it loses stands where its table does.
+``tomllib`` decides what is TOML and what it means. It tells no places: they are looked up in the text, by the header
+of the table and the key. What is not found (a key with escapes) stands where its table does.
 """
 
 from __future__ import annotations
 
 import re
 import sys
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from cnncalc.errors import LimitError, Location, SpecError
-from cnncalc.spec.reader import BYTE_LIMIT, NODE_LIMIT, MappingNode, Scalar, SequenceNode, Source, YamlNode
+from cnncalc.spec.reader import BYTE_LIMIT, MappingNode, Scalar, SequenceNode, Source, YamlNode
 
-#: tables and lists inside one another; the parts of a dotted key count too
-DEPTH_LIMIT = 16
-#: characters of a number or date
-NUMBER_LIMIT = 1_000
+#: parts of a dotted key; tomllib takes time in the square of them
+PART_LIMIT = 64
 
-_BLANK = re.compile(r"[ \t\n]+|#[^\n]*")
-_SPACE = re.compile(r"[ \t]*")
-_BARE = re.compile(r"[A-Za-z0-9_-]+")
-#: what opens a string, a piece of it, and what closes it; piece by piece, since one pattern would remember each
-_STRINGS = (
-    ('"""', re.compile(r'[^"\\]+|\\.|"{1,2}(?!")', re.DOTALL), re.compile('"{3,5}')),
-    ("'''", re.compile(r"[^']+|'{1,2}(?!')"), re.compile("'{3,5}")),
-    ('"', re.compile(r'[^"\\\n]+|\\.'), re.compile('"')),
-    ("'", re.compile(r"[^'\n]+"), re.compile("'")),
-)
-_NUMBER = re.compile(r"[^,\]}#\n]+")
+_PART = r"""("(?:[^"\\\n]|\\.)*"|'[^'\n]*'|[\w-]+)[ \t]*"""
+_PARTS = re.compile(_PART)
+_KEYS = re.compile(rf"(?:^|[{{,.])[ \t]*{_PART}(?=[.=])", re.MULTILINE)
+_HEADERS = re.compile(rf"^[ \t]*\[\[?[ \t]*((?:{_PART}\.[ \t]*)*{_PART})\]", re.MULTILINE)
+_LONG = re.compile(rf"(?:^|[\[{{,])[ \t]*(?:{_PART}\.[ \t]*){{{PART_LIMIT}}}", re.MULTILINE)
 _AT = re.compile(r"(.*) \(at (?:line (\d+), column (\d+)|end of document)\)", re.DOTALL)
 
-#: the keys, and the numbers of items, that lead to a value
-Path = tuple[str | int, ...]
+#: the keys that lead to a table
+Path = tuple[str, ...]
 
 
 def read(data: bytes, name: str) -> MappingNode:
@@ -44,7 +37,7 @@ def read(data: bytes, name: str) -> MappingNode:
         name: what messages call the file.
 
     Raises:
-        LimitError: too many bytes, keys, items or levels, or a number too long.
+        LimitError: too many bytes, parts of a key, levels or digits.
         SpecError: the text is not TOML.
     """
     if len(data) > BYTE_LIMIT:
@@ -55,19 +48,21 @@ def read(data: bytes, name: str) -> MappingNode:
         before = data[: error.start].decode("utf-8-sig").replace("\r\n", "\n")
         place = Location(name, before.count("\n") + 1, len(before) - before.rfind("\n"))
         raise SpecError(f"not UTF-8: byte 0x{data[error.start]:02x}", place, "save it as UTF-8") from None
-    places = _Places(text, name)
-    places.find()
+    tree = _Tree(Source(name, text, data))
+    if long := _LONG.search(text):
+        line, column = tree.position(long.start())
+        raise LimitError(f"a key has more than {PART_LIMIT} parts", Location(name, line, column))
     try:
-        values = _loads(text)
+        return tree.table(_loads(text), (), -1, len(text))
+    except RecursionError:
+        raise LimitError("tables and lists are nested too deep", Location(name, 1, 1)) from None
     except ValueError as error:
         found = _AT.fullmatch(str(error))
-        message = found[1] if found else str(error)
-        if found and found[2]:
-            place = Location(name, int(found[2]), int(found[3]))
-        else:
-            place = places.location(len(text) if found else 0)
-        raise SpecError(f"not TOML: {message[:1].lower()}{message[1:]}", place) from None
-    return _table(values, (), places, Source(name, text, data), Location(name, 1, 1))
+        if not found:  # Python's own limit of digits
+            raise LimitError("a number has too many digits", Location(name, 1, 1)) from None
+        line, column = (int(found[2]), int(found[3])) if found[2] else tree.position(len(text))
+        message = f"not TOML: {found[1][:1].lower()}{found[1][1:]}"
+        raise SpecError(message, Location(name, line, column)) from None
 
 
 def _loads(text: str) -> dict[str, Any]:
@@ -78,195 +73,62 @@ def _loads(text: str) -> dict[str, Any]:
     return tomllib.loads(text)
 
 
-class _LostError(Exception):
-    """The text is not what the pass expects; ``tomllib`` says what is wrong with it."""
+class _Tree:
+    """Makes the nodes of one text, each with the offset at which its key or header was found."""
 
+    def __init__(self, source: Source) -> None:
+        self._source = source
+        self._lines = [0, *(found.end() for found in re.finditer("\n", source.text))]
+        self._headers: dict[Path, list[int]] = {}
+        self._keys: dict[str, list[int]] = {}
+        self._tables: list[int] = []
+        for found in _HEADERS.finditer(source.text):
+            path = tuple(map(_unquoted, _PARTS.findall(found[1])))
+            self._headers.setdefault(path, []).append(found.start())
+            self._tables.append(found.start())
+        for found in _KEYS.finditer(source.text):
+            self._keys.setdefault(_unquoted(found[1]), []).append(found.start(1))
 
-class _Places:
-    """Where the keys and values of a text begin, by path; ``find`` fills both."""
-
-    def __init__(self, text: str, name: str) -> None:
-        self.keys: dict[Path, int] = {}
-        self.values: dict[Path, int] = {}
-        self._text = text
-        self._name = name
-        self._at = 0
-        self._found = 0
-        self._tables: dict[Path, int] = {}  # how many tables each list of tables has so far
-        self._lines = [0, *(found.end() for found in re.finditer("\n", text))]
-
-    def location(self, offset: int) -> Location:
-        """The line and column of a place in the text."""
+    def position(self, offset: int) -> tuple[int, int]:
+        """The line and column of an offset."""
         line = bisect_right(self._lines, offset)
-        return Location(self._name, line, offset - self._lines[line - 1] + 1)
+        return line, offset - self._lines[line - 1] + 1
 
-    def find(self) -> None:
-        """One pass over the text, up to its end or its first mistake.
+    def table(self, values: Mapping[str, Any], path: Path, at: int, end: int) -> MappingNode:
+        """A table that is opened at an offset (-1: by the text itself) and ends before another."""
+        mapping = MappingNode(self._source, *self.position(max(at, 0)), flow=False)
+        body = _next(self._tables, at + 1, end, end)
+        for key, value in values.items():
+            inner = (*path, key)
+            place = _next(self._headers.get(inner, ()), at, end, _next(self._keys.get(key, ()), at, body, at))
+            scalar = Scalar(self._source, *self.position(max(place, 0)), key, plain=True)
+            mapping.entries[key] = (scalar, self._node(value, inner, place, end))
+        return mapping
 
-        Raises:
-            LimitError: past a limit.
-        """
-        table: Path = ()
-        try:
-            self._skip_all(_BLANK)
-            while self._at < len(self._text):
-                if self._text[self._at] == "[":
-                    table = self._header()
-                else:
-                    self._pair(table)
-                self._skip_all(_BLANK)
-        except _LostError:
-            return
-
-    def _skip(self, pattern: re.Pattern[str]) -> str:
-        """Goes past what matches here."""
-        found = pattern.match(self._text, self._at)
-        if not found:
-            raise _LostError
-        self._at = found.end()
-        return found[0]
-
-    def _skip_all(self, pattern: re.Pattern[str]) -> None:
-        """Goes past what matches here, as often as it does."""
-        while found := pattern.match(self._text, self._at):
-            self._at = found.end()
-
-    def _take(self, mark: str) -> bool:
-        """Goes past a mark if it stands here."""
-        if not self._text.startswith(mark, self._at):
-            return False
-        self._at += len(mark)
-        return True
-
-    def _within(self, path: Path) -> Path:
-        if len(path) > DEPTH_LIMIT:
-            raise LimitError(f"more than {DEPTH_LIMIT} levels of tables and lists", self.location(self._at))
-        return path
-
-    def _count(self) -> None:
-        """One more key, part of a key or item of a list."""
-        self._found += 1
-        if self._found > NODE_LIMIT:
-            raise LimitError(f"more than {NODE_LIMIT:,} keys and items", self.location(self._at))
-
-    def _header(self) -> Path:
-        """``[a.b]`` or ``[[a.b]]``: the path of the table that it opens."""
-        start = self._at
-        many = self._take("[[")
-        if not many:
-            self._take("[")
-        parts = self._key(())
-        path: Path = ()
-        for number, (part, offset) in enumerate(parts, 1):
-            path = self._within((*path, part))
-            self.keys.setdefault(path, offset)
-            if path in self._tables and not (many and number == len(parts)):
-                path = self._within((*path, self._tables[path] - 1))
-            self.values.setdefault(path, start)
-        if many:
-            count = self._tables.get(path, 0)
-            self._tables[path] = count + 1
-            path = self._within((*path, count))
-        self.values[path] = start
-        if not self._take("]]" if many else "]"):
-            raise _LostError
-        return path
-
-    def _key(self, table: Path) -> list[tuple[str, int]]:
-        """A key, dotted or not: its parts and where each begins."""
-        parts: list[tuple[str, int]] = []
-        while True:
-            self._skip(_SPACE)
-            self._count()
-            start = self._at
-            if self._string():
-                raw = self._text[start : self._at]
-                try:
-                    part = str(_loads(f"key = {raw}")["key"]) if "\\" in raw else raw[1:-1]
-                except ValueError:
-                    raise _LostError from None
-            else:
-                part = self._skip(_BARE)
-            parts.append((part, start))
-            self._within((*table, *(part for part, _ in parts)))
-            self._skip(_SPACE)
-            if not self._take("."):
-                return parts
-
-    def _pair(self, table: Path) -> None:
-        """``key = value``."""
-        path = table
-        parts = self._key(table)
-        for part, offset in parts:
-            path = (*path, part)
-            self.keys.setdefault(path, offset)
-            self.values.setdefault(path, offset)
-        if not self._take("="):
-            raise _LostError
-        self._skip(_SPACE)
-        self._value(path)
-
-    def _value(self, path: Path) -> None:
-        self.values[path] = start = self._at
-        if self._take("["):
-            self._items(path)
-        elif self._take("{"):
-            self._entries(path)
-        elif not self._string() and len(self._skip(_NUMBER)) > NUMBER_LIMIT:
-            raise LimitError(f"a number of more than {NUMBER_LIMIT:,} characters", self.location(start))
-
-    def _string(self) -> bool:
-        """Goes past a string if one stands here."""
-        for mark, piece, closing in _STRINGS:
-            if self._take(mark):
-                self._skip_all(piece)
-                self._skip(closing)
-                return True
-        return False
-
-    def _items(self, path: Path) -> None:
-        """The rest of ``[1, 2]``."""
-        number = 0
-        self._skip_all(_BLANK)
-        while not self._take("]"):
-            self._count()
-            self._value(self._within((*path, number)))
-            number += 1
-            self._skip_all(_BLANK)
-            self._take(",")
-            self._skip_all(_BLANK)
-
-    def _entries(self, path: Path) -> None:
-        """The rest of ``{a = 1, b = 2}``."""
-        self._skip_all(_BLANK)
-        while not self._take("}"):
-            self._pair(path)
-            self._skip_all(_BLANK)
-            self._take(",")
-            self._skip_all(_BLANK)
+    def _node(self, value: Any, path: Path, at: int, end: int) -> YamlNode:
+        """A value whose key is found at an offset. Text is a scalar that is not ``plain``; all else is."""
+        if isinstance(value, dict):
+            return self.table(value, path, at, end)
+        line, column = self.position(max(at, 0))
+        if isinstance(value, list):
+            headers = self._headers.get(path, [])
+            starts = headers[bisect_left(headers, at) : bisect_left(headers, end)]
+            starts = starts if len(starts) == len(value) else [at] * len(value)
+            sequence = SequenceNode(self._source, line, column, flow=False)
+            for item, start, stop in zip(value, starts, [*starts[1:], end], strict=False):
+                sequence.items.append(self._node(item, path, start, stop))
+            return sequence
+        return Scalar(self._source, line, column, _text(value), plain=not isinstance(value, str))
 
 
-def _table(values: dict[str, Any], path: Path, places: _Places, source: Source, place: Location) -> MappingNode:
-    """A table as a marked node; what the pass lost stands at ``place``, where the table does."""
-    mapping = MappingNode(source, place.line, place.column, flow=False)
-    for name, value in values.items():
-        inner = (*path, name)
-        at = places.location(places.keys[inner]) if inner in places.keys else place
-        key = Scalar(source, at.line, at.column, name, plain=True)
-        mapping.entries[name] = (key, _node(value, inner, places, source, at))
-    return mapping
+def _next(offsets: Sequence[int], start: int, end: int, otherwise: int) -> int:
+    """The first of the offsets from ``start`` on, if it is before ``end``."""
+    index = bisect_left(offsets, start)
+    return offsets[index] if index < len(offsets) and offsets[index] < end else otherwise
 
 
-def _node(value: Any, path: Path, places: _Places, source: Source, around: Location) -> YamlNode:
-    """A value as a marked node. Text is a scalar that is not ``plain``; a number, a date and a truth value are."""
-    place = places.location(places.values[path]) if path in places.values else around
-    if isinstance(value, dict):
-        return _table(value, path, places, source, place)
-    if isinstance(value, list):
-        sequence = SequenceNode(source, place.line, place.column, flow=False)
-        sequence.items += [_node(item, (*path, i), places, source, place) for i, item in enumerate(value)]
-        return sequence
-    return Scalar(source, place.line, place.column, _text(value), plain=not isinstance(value, str))
+def _unquoted(key: str) -> str:
+    return key[1:-1] if key[0] in "\"'" else key
 
 
 def _text(value: Any) -> str:
