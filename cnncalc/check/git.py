@@ -1,4 +1,7 @@
-"""Specs as they were at a git revision: read with git into a temporary folder; nothing is checked out."""
+"""Specs as they were at a git revision: read with git into a temporary folder; nothing is checked out.
+
+Objects are read one by one, since ``git archive`` leaves out and rewrites what the attributes of a repository say.
+"""
 
 from __future__ import annotations
 
@@ -6,8 +9,9 @@ import os
 import re
 import subprocess
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from io import BytesIO
 from pathlib import Path, PurePath
 from typing import NamedTuple
 
@@ -59,10 +63,7 @@ def tree(revision: str, places: Sequence[str]) -> Iterator[Tree]:
     top = _answer("rev-parse", "--show-toplevel")
     prefix = _answer("rev-parse", "--show-prefix")
     commit = _commit(revision)
-    folders = {_folder(_position(place, top, prefix)) for place in [*places, "specs"]}
-    blobs: dict[str, tuple[str, int]] = {}
-    for folder in sorted(folders):
-        blobs.update(_blobs(commit, folder))
+    blobs = _blobs(commit, sorted({_folder(_position(place, top, prefix)) for place in [*places, "specs"]}))
     if len(blobs) > FILE_LIMIT:
         raise LimitError(f"{quote(revision)} has more than {FILE_LIMIT:,} specs there", None, "name fewer folders")
     if sum(size for _, size in blobs.values() if size <= BYTE_LIMIT) > TOTAL_LIMIT:
@@ -105,44 +106,33 @@ def _folder(position: str) -> str:
     return position.rpartition("/")[0] if position.endswith(SUFFIXES) else position
 
 
-def _blobs(commit: str, folder: str) -> dict[str, tuple[str, int]]:
-    """The hash and size of every spec below a folder, by its path from the repository's folder."""
-    code, out, _ = _git("rev-parse", "--verify", "--quiet", f"{commit}:{folder}")
-    if code or _answer("cat-file", "-t", out.decode("ascii").strip()) != "tree":
-        return {}
-    code, listed, reason = _git("ls-tree", "-r", "-z", "-l", "--full-tree", out.decode("ascii").strip())
-    if code:
-        raise EnvironmentFailure(f"git can't read the revision: {reason}")
+def _blobs(commit: str, folders: Sequence[str]) -> dict[str, tuple[str, int]]:
+    """The hash and size of every spec below the folders, by its path from the repository's folder."""
+    paths = [] if "" in folders else ["--", *folders]
+    code, listed, reason = _git("ls-tree", "-r", "-z", "-l", "--full-tree", commit, *paths)
     blobs = {}
     for entry in listed.split(b"\0")[:-1]:
         described, _, name = entry.partition(b"\t")
-        mode, kind, oid, size = described.decode("ascii").split()
-        if kind == "blob" and not size.isdigit():
-            raise EnvironmentFailure("git can't read the revision: an object is missing")
-        path = "/".join(filter(None, (folder, os.fsdecode(name))))
+        mode, _, oid, size = described.decode("ascii").split()
+        path = os.fsdecode(name)
         # only what every system takes as a path inside the copy: no "..", no drive, no second kind of separator
         inside = PurePath(path).parts == tuple(path.split("/")) and ".." not in path.split("/")
-        if mode in ("100644", "100755") and kind == "blob" and path.endswith(SUFFIXES) and inside:
-            blobs[path] = (oid, int(size))
+        if mode in ("100644", "100755") and path.endswith(SUFFIXES) and inside:
+            blobs[path] = (oid, int(size) if size.isdigit() else -1)
+    if code or any(size < 0 for _, size in blobs.values()):
+        raise EnvironmentFailure(f"git can't read the revision: {reason or 'an object is missing'}")
     return blobs
 
 
-def _copy(blobs: dict[str, tuple[str, int]], folder: str) -> None:
+def _copy(blobs: Mapping[str, tuple[str, int]], folder: str) -> None:
     """Writes the blobs below a folder; of one past the limit only its size, which is what the reader refuses."""
-    oids = dict.fromkeys(oid for oid, size in blobs.values() if size <= BYTE_LIMIT)
-    code, out, reason = _git("cat-file", "--batch", given="".join(f"{oid}\n" for oid in oids).encode())
-    contents: dict[str, bytes] = {}
-    start = 0
-    while not code and len(contents) < len(oids):
-        header = out[start : out.find(b"\n", start)]
-        fields = header.decode("ascii", "replace").split()
-        if len(fields) != 3 or fields[1] != "blob":
-            break
-        start += len(header) + 1
-        contents[fields[0]] = out[start : start + int(fields[2])]
-        start += int(fields[2]) + 1
-    if len(contents) < len(oids):
-        raise EnvironmentFailure(f"git can't read the revision: {reason or 'an object is missing'}")
+    wanted = dict(pair for pair in blobs.values() if pair[1] <= BYTE_LIMIT)
+    _, out, reason = _git("cat-file", "--batch", given="".join(f"{oid}\n" for oid in wanted).encode())
+    contents, stream = {}, BytesIO(out)
+    for oid, size in wanted.items():
+        if stream.readline() != f"{oid} blob {size}\n".encode():
+            raise EnvironmentFailure(f"git can't read the revision: {reason or 'an object is missing'}")
+        contents[oid] = stream.read(size + 1)[:-1]
     for path, (oid, _) in blobs.items():
         target = Path(folder, *path.split("/"))
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -159,7 +149,7 @@ def _answer(*arguments: str) -> str:
 
 def _git(*arguments: str, given: bytes = b"") -> tuple[int, bytes, str]:
     """Runs git on the working directory's repository: its exit code, output, and the first line of what it says."""
-    command = ["git", "--no-optional-locks", *arguments]
+    command = ["git", "--no-optional-locks", "--literal-pathspecs", *arguments]
     try:
         done = subprocess.run(command, input=given, capture_output=True, timeout=SECONDS, check=False)
     except (FileNotFoundError, PermissionError):

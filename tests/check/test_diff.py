@@ -511,6 +511,14 @@ def test_what_is_no_regular_file_stays_out(repository, tmp_path):
     assert not list(tmp_path.rglob("evil.yaml"))
 
 
+def test_attributes_leave_nothing_out(repository, data):
+    """What a repository keeps out of its archives was there all the same, in the same words."""
+    (repository / ".gitattributes").write_text("specs export-ignore\n* export-subst filter=x\n")
+    write(repository / "specs", other=NET.replace("name: net", "name: $Format:%H$"))
+    commit(repository)
+    assert data("HEAD")["counts"]["unchanged"] == 2
+
+
 def test_a_link_in_the_working_tree_is_no_new_spec(repository, data):
     (repository / "specs" / "link.yaml").symlink_to("net.yaml")
     commit(repository)
