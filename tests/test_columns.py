@@ -7,6 +7,7 @@ import sys
 from importlib import import_module
 from types import ModuleType
 
+import jsonschema
 import pytest
 
 import cnncalc
@@ -77,6 +78,12 @@ def test_table(traffic, command):
 
 def test_json(traffic, command):
     data = json.loads(command("summary", "./net.yaml", "-f", "json", net="")[1])
+    schema = jsonschema.Draft7Validator(json.loads(command("schema", "summary")[1]))
+    schema.validate(data)
+    for without in (data["totals"], data["layers"][1]):
+        kept = without.pop("traffic")
+        assert not schema.is_valid(data)
+        without["traffic"] = kept
     assert data["totals"]["traffic"] == TOTAL
     assert [layer["traffic"] for layer in data["layers"]] == [64, OF_C]
     assert cnncalc.load("./net.yaml").analyze(batch=3).layers[1]["traffic"] == 3 * OF_C
@@ -102,6 +109,15 @@ def test_a_figure_that_is_not_listed_is_refused(command):
     code, out = command("params", "./net.yaml", net="claims: [{traffic: 1, source: x}]")
     assert code == 2
     assert "a claim has no quantity or key 'traffic'" in out
+
+
+def test_other_schemas(traffic, command):
+    """Those of what memory, compare and list print have it too, and that of the language takes claims and budgets."""
+    for words in (("memory", "./net.yaml"), ("compare", "./net.yaml", "./net.yaml")):
+        data = json.loads(command(*words, "-f", "json", net="")[1])
+        jsonschema.Draft7Validator(json.loads(command("schema", words[0])[1])).validate(data)
+    language = jsonschema.Draft7Validator(json.loads(command("schema")[1]))
+    assert language.is_valid({"cnncalc": 1, "claims": [{"traffic": 1}], "budget": {"traffic": {"max": "1KB"}}})
 
 
 def test_badge(traffic, command):

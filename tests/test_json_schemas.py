@@ -10,6 +10,7 @@ import pytest
 import yaml
 
 from cnncalc.cli.main import run
+from cnncalc.render import schemas
 from cnncalc.spec import schema as spec_schema
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -33,16 +34,21 @@ def validator(capsys, what: str) -> jsonschema.Draft7Validator:
     [
         ("summary", ["summary", "googlenet_paper"]),
         ("summary", ["summary", "googlenet_paper", "--with-side"]),
-        ("summary", ["params", "unet_small"]),
-        ("summary", ["macs", "vgg16", "--batch", "3", "--dtype", "bfloat16", "--convention", "flops"]),
+        ("params", ["params", "unet_small"]),
+        ("macs", ["macs", "vgg16", "--batch", "3", "--dtype", "bfloat16", "--convention", "flops"]),
         ("memory", ["memory", "efficientnet_b3"]),
         ("memory", ["memory", "resnet18", "--train", "--checkpoint", "sqrt", "--amp", "float16", "--best-order"]),
         ("explain", ["explain", "resnet18", "conv1.bn"]),
         ("memory", ["memory", "googlenet", "--train", "--optimizer", "adam", "--with-side", "--batch", "3"]),
-        ("summary", ["shapes", "lenet5_modern"]),
+        ("shapes", ["shapes", "lenet5_modern"]),
+        ("summary", ["summary", "convnext_tiny"]),
+        ("compare", ["compare", "convnext_tiny", "swin_t"]),
+        ("diff", ["diff", "convnext_tiny", "swin_t"]),
         ("summary", ["macs", "mobilenet_v2", "--pass", "step", "--convention", "torch"]),
         ("compare", ["compare", "resnet50", "densenet121", "vgg16"]),
         ("list", ["list"]),
+        ("check", ["check", "vgg16"]),
+        ("check", ["claims", "resnet50"]),
         ("list", ["list", "--convention", "torch", "--pass", "backward"]),
         ("diff", ["diff", "resnet18", "resnet34", "--pass", "step"]),
         ("explain", ["explain", "swin_v2_t", "--pass", "backward"]),
@@ -76,6 +82,66 @@ def test_the_schema_refuses_what_is_not_promised(capsys, spoil):
     payload = output(capsys, "summary", "vgg16", "--format", "json")
     spoil(payload)
     assert not schema.is_valid(payload)
+
+
+@pytest.mark.parametrize(
+    ("written", "fits"),
+    [(0, True), (7, True), ("7/3", True), (7.0, True), (7.5, False), (-1, False), ("7", False), ("-7/3", False), (None, False)],
+)  # fmt: skip
+def test_an_expected_count_is_whole_or_exact_text(capsys, written, fits):
+    """7.0 is an integer of JSON Schema."""
+    schema = validator(capsys, "summary")
+    payload = output(capsys, "summary", "alexnet", "--format", "json")
+    payload["totals"]["expected_macs"] = payload["layers"][3]["expected_macs"] = written
+    assert schema.is_valid(payload) is fits
+
+
+#: keys whose objects hold what a spec, a user or a machine names, by schema
+OPEN = {
+    **{name: {"vars", "diagnostics"} for name in ("summary", "params", "macs", "shapes", "memory", "compare")},
+    "compare_measured": {"spec", "settings", "machine"},
+    "diff": {"totals"},
+    "explain": {"vars", "legend"},
+    "fit": {"vars", "options", "parts"},
+    "profile": {"vars"},
+}
+
+
+def open_objects(schema, key=""):
+    """The keys of objects that may have any others."""
+    if schema.get("type") in ("object", ["object", "null"]) and schema.get("additionalProperties") is not False:
+        yield key
+    for name, inner in [*schema.get("properties", {}).items(), *schema.get("definitions", {}).items()]:
+        yield from open_objects(inner, name)
+    for word in ("items", "additionalProperties"):
+        if isinstance(schema.get(word), dict):
+            yield from open_objects(schema[word], key)
+    for word in ("oneOf", "anyOf"):
+        for inner in schema.get(word, ()):
+            yield from open_objects(inner, key)
+
+
+@pytest.mark.parametrize("name", schemas.NAMES)
+def test_objects_are_closed(name):
+    """Each key that is printed is promised, but for those that others name."""
+    jsonschema.Draft7Validator.check_schema(schemas.schema(name))
+    assert set(open_objects(schemas.schema(name))) == OPEN.get(name, set())
+
+
+def test_a_row_is_what_its_schema_says(capsys):
+    """No key is missing from an object that a command prints, and none is too many."""
+    schema = validator(capsys, "memory")
+    payload = output(capsys, "memory", "resnet18", "--train", "--format", "json")
+    schema.validate(payload)
+    for place in (payload, payload["totals"], payload["layers"][2], payload["peaks"]["training"], payload["settings"]):
+        for key in [*place]:
+            kept = place.pop(key)
+            assert not schema.is_valid(payload), key
+            place[key] = kept
+        place["extra"] = 1
+        assert not schema.is_valid(payload)
+        del place["extra"]
+    schema.validate(payload)
 
 
 def test_rows_come_in_the_promised_order(capsys):

@@ -42,11 +42,10 @@ def call(installed: Path, empty: Path, *arguments: str) -> subprocess.CompletedP
     return subprocess.run(command, capture_output=True, text=True, cwd=empty, timeout=60)
 
 
-def test_specs_and_schemas_are_in_the_wheel(wheel):
+def test_specs_are_in_the_wheel(wheel):
     names = zipfile.ZipFile(wheel).namelist()
     for path in (ROOT / "specs").rglob("*.yaml"):
         assert f"cnncalc/specs/{path.relative_to(ROOT / 'specs')}" in names
-    assert "cnncalc/render/schemas/summary.json" in names
     assert not [name for name in names if name.startswith(("tests/", "specs/"))]
 
 

@@ -267,10 +267,10 @@ class Report:
         report.__dict__.update(columns={**self.columns, **columns}, totals={**self.totals, **totals})
         return report
 
-    def to_dict(self, command: str = "summary") -> dict[str, Any]:
-        """The report as JSON data, ``cnncalc.<command>/1``."""
+    def to_dict(self) -> dict[str, Any]:
+        """The report as JSON data, ``cnncalc.summary/1``."""
         return {
-            "schema": f"cnncalc.{command}/1",
+            "schema": "cnncalc.summary/1",
             "tool": {"name": "cnncalc", "version": __version__},
             "spec": plain(self.spec),
             "assumptions": plain(self.assumptions),

@@ -5,15 +5,11 @@ from __future__ import annotations
 import click
 
 from cnncalc.cli.options import debug_option
-
-OUTPUTS = (
-    "summary", "memory", "fit", "compare", "compare_measured", "diff", "list", "check", "verify", "profile",
-    "workspaces", "explain", "error",
-)  # fmt: skip
+from cnncalc.render.schemas import NAMES
 
 
 @click.command("schema")
-@click.argument("what", type=click.Choice(("spec", *OUTPUTS)), default="spec")
+@click.argument("what", type=click.Choice(("spec", *NAMES)), default="spec")
 @debug_option
 def command(what: str) -> None:
     """The JSON Schema of specs, or of the output.
@@ -25,10 +21,11 @@ def command(what: str) -> None:
     from cnncalc.cli.output import write_stdout
 
     if what == "spec":
-        from cnncalc.spec import schema
+        from cnncalc.spec.schema import schema
 
-        write_stdout(dumps(schema.schema(), indent=2) + "\n")
+        found = schema()
     else:
         from cnncalc.render import schemas
 
-        write_stdout(schemas.read(what))
+        found = schemas.schema(what)
+    write_stdout(dumps(found, indent=2) + "\n")

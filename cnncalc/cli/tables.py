@@ -28,14 +28,14 @@ def table_command(name: str, columns: tuple[str, ...], main: str) -> Callable[[C
         @rows_options
         @output_options
         def command(network: str, **given: Any) -> None:
-            show(name, network, columns, main, given)
+            show(network, columns, main, given)
 
         return command
 
     return decorate
 
 
-def show(command: str, name: str, columns: tuple[str, ...], main: str, given: dict[str, Any]) -> None:
+def show(name: str, columns: tuple[str, ...], main: str, given: dict[str, Any]) -> None:
     """Analyses the network and writes its table or JSON."""
     from cnncalc.cli.output import emit
     from cnncalc.render.summary import with_work
@@ -43,7 +43,7 @@ def show(command: str, name: str, columns: tuple[str, ...], main: str, given: di
     options, output = take_network(given), take_output(given)
     report = analyze(name, options)
     wanted = given["columns"] or with_work(columns, options.convention)
-    emit(output, table_of(report, wanted, main, given), lambda: report.to_dict(command), [report.about.file])
+    emit(output, table_of(report, wanted, main, given), report.to_dict, [report.about.file])
 
 
 def table_of(report: Any, wanted: tuple[str, ...], main: str, given: dict[str, Any]) -> Callable[[bool], Any]:

@@ -56,7 +56,7 @@ def read_data(text: str, file: str, kind: str, what: str, hint: str) -> dict[str
             stated = f"schema is {quote(found)}" if isinstance(found, str) else "it has no schema"
             message = f"no {what} that this cnncalc reads: {stated}, not 'cnncalc.{kind}/1'"
             raise UsageError(message, _place(text, file, found), hint)
-        wrong = validate.misfit(data, loads(schemas.read(kind)))
+        wrong = validate.misfit(data, schemas.made(kind))
     except JSONDecodeError as error:
         raise UsageError(f"not JSON: {error.msg}", Location(file, error.lineno, error.colno)) from None
     except RecursionError:

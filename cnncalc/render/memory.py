@@ -147,7 +147,7 @@ def _phases(phases: Sequence[str]) -> str:
 def payload(report: Report, footprint: Footprint, settings: Settings) -> dict[str, Any]:
     """``cnncalc.memory/1``: the report, with the totals, columns, peaks and timeline of the footprint."""
     paths = report.columns["path"]
-    data = report.to_dict("memory")
+    data = {**report.to_dict(), "schema": "cnncalc.memory/1"}
     data["totals"].update(footprint.totals)
     columns: dict[str, Sequence[int | None]] = {"saved_bytes": [None] * len(paths), **footprint.columns}
     for layer, index in zip(data["layers"], report.counted, strict=True):

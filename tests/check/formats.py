@@ -125,7 +125,7 @@ def seen(token: Token) -> str:
 
 
 def check_schema() -> jsonschema.Draft7Validator:
-    schema = json.loads(schemas.read("check"))
+    schema = schemas.schema("check")
     jsonschema.Draft7Validator.check_schema(schema)
     return jsonschema.Draft7Validator(schema)
 

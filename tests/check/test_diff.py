@@ -86,7 +86,7 @@ def data(call):
         code, out, err = call("diff", "--format", "json", *arguments)
         assert not err
         payload = json.loads(out)
-        jsonschema.Draft7Validator(json.loads(schemas.read("diff"))).validate(payload)
+        jsonschema.Draft7Validator(schemas.schema("diff")).validate(payload)
         assert code == bool(payload["networks"])
         return payload
 

@@ -64,7 +64,7 @@ def data_of(capsys: Any, *arguments: str) -> dict[str, Any]:
 def test_the_three_peaks_by_hand(capsys: Any) -> None:
     """The 4 small tensors lie in a segment of 2 MiB; the workspace, below 10 MiB, in one of 20 MiB."""
     found = data_of(capsys, "memory", "small.yaml", "--allocator", "cuda")
-    jsonschema.Draft7Validator(json.loads(schemas.read("memory"))).validate(found)
+    jsonschema.Draft7Validator(schemas.schema("memory")).validate(found)
     assert found["settings"]["device"] == "cuda"
     allocator = found["allocator"]
     assert (allocator["gpu"], allocator["cublas_workspace_bytes"], allocator["cudnn"]) == (None, CUBLAS, None)
@@ -98,7 +98,7 @@ def test_in_words(capsys: Any) -> None:
 def test_a_table_of_workspaces(capsys: Any) -> None:
     """In the gradient of a's weight: 5 MiB, beside both workspaces of cuBLAS."""
     found = data_of(capsys, "memory", "small.yaml", "--train", "--allocator", "cuda", "--workspaces", "table.json")
-    jsonschema.Draft7Validator(json.loads(schemas.read("memory"))).validate(found)
+    jsonschema.Draft7Validator(schemas.schema("memory")).validate(found)
     allocator = found["allocator"]
     assert allocator["cudnn"] == {
         "file": "table.json",
@@ -131,7 +131,7 @@ def test_fit(capsys: Any) -> None:
     alone = data_of(capsys, *arguments)
     assert alone["allocator"] is None
     found = data_of(capsys, *arguments, "--allocator", "cuda")
-    jsonschema.Draft7Validator(json.loads(schemas.read("fit"))).validate(found)
+    jsonschema.Draft7Validator(schemas.schema("fit")).validate(found)
     largest, following = found["rows"]
     assert largest["batch"] < alone["rows"][0]["batch"]
     assert following["batch"] == largest["batch"] + 1
@@ -177,7 +177,7 @@ def test_fit_of_other_inputs_has_no_workspaces(capsys: Any) -> None:
     Path("image.yaml").write_text("{cnncalc: 1, name: image, input: [1, 8, 8], layers: [{conv: 4, kernel: 3, pad: 1}]}")
     arguments = ["fit", "image.yaml", "--memory", "24MiB", "--largest", "input", "--allocator", "cuda"]
     found = data_of(capsys, *arguments, "--workspaces", "table.json")
-    jsonschema.Draft7Validator(json.loads(schemas.read("fit"))).validate(found)
+    jsonschema.Draft7Validator(schemas.schema("fit")).validate(found)
     assert found["allocator"]["cudnn"]["unknown"] == ["conv1"]
     assert found["allocator"]["tried"] == []
     assert found["search"]["tried"]
@@ -233,7 +233,7 @@ def test_a_file_that_is_no_table(capsys: Any, change: dict[str, Any], message: s
 def test_a_table_is_written_as_it_was_read() -> None:
     table = workspaces.parse(json.dumps(TABLE), "table.json")
     assert {**workspaces.payload(table), "tool": TABLE["tool"]} == TABLE
-    jsonschema.Draft7Validator(json.loads(schemas.read("workspaces"))).validate(workspaces.payload(table))
+    jsonschema.Draft7Validator(schemas.schema("workspaces")).validate(workspaces.payload(table))
 
 
 def test_tables_of_the_same_gpu_are_joined() -> None:

@@ -285,9 +285,8 @@ def keywords(schema):
 def test_every_keyword_of_the_schema_is_looked_at(name):
     import jsonschema
 
-    schema = json.loads(schemas.read(name))
-    jsonschema.Draft7Validator.check_schema(schema)
-    assert keywords(schema) <= validate.KEYWORDS
+    jsonschema.Draft7Validator.check_schema(schemas.schema(name))
+    assert keywords(schemas.made(name)) <= validate.KEYWORDS
 
 
 # side by side
@@ -340,7 +339,7 @@ def test_side_by_side_as_json_fits_its_schema():
 
     sides = [DATA, slower(), DATA]
     data = measured_sides.payload(sides, measured_sides.lines(sides))
-    jsonschema.Draft7Validator(json.loads(schemas.read("compare_measured"))).validate(data)
+    jsonschema.Draft7Validator(schemas.schema("compare_measured")).validate(data)
     assert [side["label"] for side in data["measurements"]] == ["net (1)", "net (2)", "net (3)"]
     assert data["lines"][0] == {
         "part": "batch 2",

@@ -83,7 +83,7 @@ def test_a_measurement_fits_its_schema_and_is_read_back(tiny, given):
     from cnncalc.render import json as writer
 
     data = measured_of(tiny, **given)
-    jsonschema.Draft7Validator(json.loads(schemas.read("profile"))).validate(data)
+    jsonschema.Draft7Validator(schemas.schema("profile")).validate(data)
     assert measured.parse(writer.write(data), "x.json") == data
 
 

@@ -1,15 +1,15 @@
-"""Whether JSON data fits one of the shipped schemas, in the part of JSON Schema that they use."""
+"""Whether JSON data fits one of the schemas of files that are read back, in the part of JSON Schema that they use."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
 
-#: what is looked at; ``$schema``, ``title`` and ``description`` are for people
+#: what is looked at; ``title`` and ``description`` are for people
 KEYWORDS = frozenset(
     (
-        "$ref", "const", "enum", "type", "minimum", "minItems", "maxItems", "items", "required", "properties",
-        "additionalProperties", "definitions", "$schema", "title", "description",
+        "const", "enum", "type", "minimum", "minItems", "maxItems", "items", "required", "properties",
+        "additionalProperties", "title", "description",
     )
 )  # fmt: skip
 #: beyond it a number is no figure, and can't be shown as one
@@ -25,14 +25,8 @@ _TYPES: Mapping[str, tuple[type, ...]] = {
 }
 
 
-def misfit(value: Any, schema: Mapping[str, Any], whole: Mapping[str, Any] | None = None, path: str = "") -> str | None:
-    """What is wrong with a value, with its place (``/layers/3/macs``); None where it fits.
-
-    ``whole`` is the schema that references point into, by default ``schema``.
-    """
-    whole = schema if whole is None else whole
-    if "$ref" in schema:
-        schema = whole["definitions"][schema["$ref"].rpartition("/")[2]]
+def misfit(value: Any, schema: Mapping[str, Any], path: str = "") -> str | None:
+    """What is wrong with a value, with its place (``/layers/3/macs``); None where it fits."""
     place = path or "/"
     if "const" in schema and value != schema["const"]:
         return f"{place} must be {schema['const']}"
@@ -50,23 +44,23 @@ def misfit(value: Any, schema: Mapping[str, Any], whole: Mapping[str, Any] | Non
     if isinstance(value, str) and not value.isprintable():
         return f"{place} has characters that can't be printed"
     if isinstance(value, list):
-        return _list(value, schema, whole, path)
-    return _object(value, schema, whole, path) if isinstance(value, dict) else None
+        return _list(value, schema, path)
+    return _object(value, schema, path) if isinstance(value, dict) else None
 
 
 def _is(value: Any, word: str) -> bool:
     return isinstance(value, _TYPES[word]) and (word == "boolean" or not isinstance(value, bool))
 
 
-def _list(value: list[Any], schema: Mapping[str, Any], whole: Mapping[str, Any], path: str) -> str | None:
+def _list(value: list[Any], schema: Mapping[str, Any], path: str) -> str | None:
     least, most = schema.get("minItems", 0), schema.get("maxItems", len(value))
     if not least <= len(value) <= most:
         return f"{path or '/'} has {len(value)} items"
-    found = (misfit(item, schema.get("items", {}), whole, f"{path}/{i}") for i, item in enumerate(value))
+    found = (misfit(item, schema.get("items", {}), f"{path}/{i}") for i, item in enumerate(value))
     return next((one for one in found if one), None)
 
 
-def _object(value: dict[str, Any], schema: Mapping[str, Any], whole: Mapping[str, Any], path: str) -> str | None:
+def _object(value: dict[str, Any], schema: Mapping[str, Any], path: str) -> str | None:
     properties = schema.get("properties", {})
     missing = [key for key in schema.get("required", ()) if key not in value]
     if missing:
@@ -74,5 +68,5 @@ def _object(value: dict[str, Any], schema: Mapping[str, Any], whole: Mapping[str
     unknown = [key for key in value if key not in properties] if schema.get("additionalProperties") is False else []
     if unknown:
         return f"{path or '/'} has an unknown key {unknown[0][:60]!a}"
-    found = (misfit(item, properties.get(key, {}), whole, f"{path}/{ascii(key)[1:-1]}") for key, item in value.items())
+    found = (misfit(item, properties.get(key, {}), f"{path}/{ascii(key)[1:-1]}") for key, item in value.items())
     return next((one for one in found if one), None)
