@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import os
-import stat
 from collections.abc import Iterable
 from functools import partial
 from typing import NamedTuple
 
 from cnncalc.check import budgets, lint, toml
-from cnncalc.errors import CnncalcError, Location, SpecErrors, SpecNotFoundError, UsageError, quote, suggest
+from cnncalc.errors import CnncalcError, SpecErrors, UsageError, quote, suggest
 from cnncalc.spec.claims import BUDGET_KEYS, Budget, in_bytes, limitable, read_budget
 from cnncalc.spec.reader import BYTE_LIMIT, MappingNode, Scalar, SequenceNode, YamlNode
+from cnncalc.spec.zoo import read_bytes
 
 OWN, SHARED = "cnncalc.toml", "pyproject.toml"
 #: patterns of all budgets together: each is compared with each spec
@@ -74,7 +74,7 @@ def _shown(path: str) -> str:
 
 def _read(path: str) -> Config | None:
     """What a file says; None for a ``pyproject.toml`` that says nothing to this program."""
-    data = _bytes(path)
+    data = read_bytes(path, BYTE_LIMIT, "configuration")
     shared = os.path.basename(path) == SHARED
     if shared and len(data) <= BYTE_LIMIT and b"cnncalc" not in data:
         return None  # its mistakes are another program's
@@ -90,21 +90,6 @@ def _read(path: str) -> Config | None:
         ordered = sorted(reader.errors, key=lambda error: error.location or ())
         raise ordered[0] if len(ordered) == 1 else SpecErrors(ordered)
     return config
-
-
-def _bytes(path: str) -> bytes:
-    """At most one byte more than the limit."""
-    place = Location(path, 1, 1)
-    try:
-        mode = os.stat(path).st_mode
-        if not stat.S_ISREG(mode):  # a named pipe would block
-            kind = "a directory" if stat.S_ISDIR(mode) else "no regular file"
-            raise SpecNotFoundError(f"this is {kind}, not a configuration", place)
-        with open(path, "rb") as file:
-            return file.read(BYTE_LIMIT + 1)
-    except (OSError, ValueError) as error:
-        reason = error.strerror if isinstance(error, OSError) and error.strerror else "not a path"
-        raise SpecNotFoundError(f"can't read the configuration: {reason}", place) from None
 
 
 class _Reader:

@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from cnncalc.errors import LimitError, Location, SpecError
-from cnncalc.spec.reader import BYTE_LIMIT, MappingNode, Scalar, SequenceNode, Source, YamlNode
+from cnncalc.spec.reader import MappingNode, Scalar, SequenceNode, Source, YamlNode, decoded
 
 #: parts of a dotted key; tomllib takes time in the square of them
 PART_LIMIT = 64
@@ -38,16 +38,9 @@ def read(data: bytes, name: str) -> MappingNode:
 
     Raises:
         LimitError: too many bytes, parts of a key, levels or digits.
-        SpecError: the text is not TOML.
+        SpecError: the text is not UTF-8 or not TOML.
     """
-    if len(data) > BYTE_LIMIT:
-        raise LimitError(f"the file has more than {BYTE_LIMIT:,} bytes", Location(name, 1, 1))
-    try:
-        text = data.decode("utf-8-sig").replace("\r\n", "\n")
-    except UnicodeDecodeError as error:
-        before = data[: error.start].decode("utf-8-sig").replace("\r\n", "\n")
-        place = Location(name, before.count("\n") + 1, len(before) - before.rfind("\n"))
-        raise SpecError(f"not UTF-8: byte 0x{data[error.start]:02x}", place, "save it as UTF-8") from None
+    text = decoded(data, name)
     tree = _Tree(Source(name, text, data))
     if long := _LONG.search(text):
         line, column = tree.position(long.start())

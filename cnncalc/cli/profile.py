@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from cnncalc.cli.options import EXPORTS, SpecName, load, output_options, spec_options, take_output, torch_backend
-from cnncalc.errors import SpecNotFoundError, UsageError, escape, quote
+from cnncalc.errors import UsageError, escape, quote
 
 if TYPE_CHECKING:
     from cnncalc.render.workspaces import Table
@@ -207,29 +207,13 @@ def read_text(path: str, what: str) -> str:
 
     Raises:
         SpecNotFoundError: the file can't be read.
-        UsageError: it is too large, or not UTF-8; with the position.
+        LimitError: it is too large.
+        SpecSyntaxError: it is not UTF-8.
     """
-    import os
-    import stat
+    from cnncalc.spec.reader import decoded
+    from cnncalc.spec.zoo import read_bytes
 
-    from cnncalc.errors import Location
-
-    try:
-        if not stat.S_ISREG(os.stat(path).st_mode):
-            raise SpecNotFoundError(f"{quote(path)} is not a regular file")
-        with open(path, "rb") as file:
-            data = file.read(BYTE_LIMIT + 1)
-    except (OSError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or str(error)
-        raise SpecNotFoundError(f"cannot read {quote(path)}: {escape(reason)}") from None
-    if len(data) > BYTE_LIMIT:
-        raise UsageError(f"a {what} has at most {BYTE_LIMIT:,} bytes", Location(path, 1, 1))
-    try:
-        return data.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        before = data[: error.start]
-        place = Location(path, before.count(b"\n") + 1, error.start - before.rfind(b"\n"))
-        raise UsageError(f"not UTF-8: byte 0x{data[error.start]:02x}", place) from None
+    return decoded(read_bytes(path, BYTE_LIMIT, what), path, BYTE_LIMIT)
 
 
 def refuse_others(ctx: click.Context, option: str, allowed: Sequence[str], network: str | None = None) -> None:

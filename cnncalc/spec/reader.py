@@ -136,22 +136,31 @@ def read(data: bytes, name: str, paths: Sequence[str] = ()) -> MappingNode:
 
 def read_node(data: bytes, name: str, paths: Sequence[str] = ()) -> YamlNode:
     """The marked tree of one document of any form; raises as :func:`read` does."""
-    if len(data) > BYTE_LIMIT:
-        raise LimitError(f"the file has more than {BYTE_LIMIT:,} bytes", Location(name, 1, 1))
-    text = _decode(data, name)
+    text = _checked(data, name)
     return _Events(Source(name, text, data, paths)).tree()
 
 
-def _decode(data: bytes, name: str) -> str:
-    if data.startswith((b"\xff\xfe", b"\xfe\xff", b"\x00\x00\xfe\xff")):
-        raise SpecSyntaxError("the file is in UTF-16 or UTF-32", Location(name, 1, 1), "save it as UTF-8")
+def decoded(data: bytes, name: str, limit: int = BYTE_LIMIT) -> str:
+    """The text of a file, without a byte order mark and with the line ends of Unix.
+
+    Raises:
+        LimitError: more than ``limit`` bytes.
+        SpecSyntaxError: it is not UTF-8; at the byte that is not.
+    """
+    if len(data) > limit:
+        raise LimitError(f"the file has more than {limit:,} bytes", Location(name, 1, 1))
     try:
-        text = data.removeprefix(b"\xef\xbb\xbf").decode("utf-8")
+        return data.removeprefix(b"\xef\xbb\xbf").decode("utf-8").replace("\r\n", "\n")
     except UnicodeDecodeError as error:
-        before = data[: error.start].removeprefix(b"\xef\xbb\xbf").decode("utf-8")
+        before = data[: error.start].removeprefix(b"\xef\xbb\xbf").decode("utf-8").replace("\r\n", "\n")
         message = f"not UTF-8: byte 0x{data[error.start]:02x}"
         raise SpecSyntaxError(message, _place(before, len(before), name), "save it as UTF-8") from None
-    text = text.replace("\r\n", "\n")
+
+
+def _checked(data: bytes, name: str) -> str:
+    if data.startswith((b"\xff\xfe", b"\xfe\xff", b"\x00\x00\xfe\xff")):
+        raise SpecSyntaxError("the file is in UTF-16 or UTF-32", Location(name, 1, 1), "save it as UTF-8")
+    text = decoded(data, name)
     found = _REFUSED.search(text)
     if found:
         place = _place(text, found.start(), name)

@@ -6,11 +6,13 @@ import os
 import stat
 import sys
 from collections.abc import Sequence
+from functools import partial
 from typing import NamedTuple
 
 from cnncalc.errors import (
     CANDIDATE_LIMIT,
     CnncalcError,
+    Hint,
     Location,
     SpecError,
     SpecNotFoundError,
@@ -144,7 +146,7 @@ def find_base(name: str, path: str | None, root: Root = HERE) -> Found:
     if not real.startswith(allowed):
         raise outside
     try:
-        data = _read(real, name, regular=True)
+        data = _read(real, name, pipes=False)
     except CnncalcError as error:
         raise SpecError(f"can't open {quote(name)}: {error.message}") from None
     return Found(_shown(target, root), data, target)
@@ -181,20 +183,35 @@ def _shown(path: str, root: Root) -> str:
     return whole.removeprefix(here) if whole.startswith(here) else path
 
 
-def _read(path: str, shown: str, regular: bool = False) -> bytes:
-    """At most one byte more than the limit. ``regular`` refuses everything that is no file (named pipes block)."""
-    place = Location(shown, 1, 1)
+def read_bytes(path: str, limit: int, what: str, shown: str = "", pipes: bool = False, hint: Hint = None) -> bytes:
+    """A file's bytes, at most one more than ``limit``.
+
+    Args:
+        path: where it lies.
+        limit: how many bytes are of use.
+        what: what it should be, for messages: ``spec``.
+        shown: what messages call it, unless by its path.
+        pipes: whether a named pipe or a device may be read, which can block.
+        hint: what else may have been meant where there is none.
+
+    Raises:
+        SpecNotFoundError: it can't be read, or is no file.
+    """
+    place = Location(shown or path, 1, 1)
     try:
         mode = os.stat(path).st_mode
-        if stat.S_ISDIR(mode):
-            raise SpecNotFoundError("this is a directory, not a spec", place)
-        if regular and not stat.S_ISREG(mode):
-            raise SpecNotFoundError("this is no regular file", place)
+        if stat.S_ISDIR(mode) or not (pipes or stat.S_ISREG(mode)):
+            kind = "a directory" if stat.S_ISDIR(mode) else "a pipe or a device"
+            raise SpecNotFoundError(f"this is {kind}, not a {what}", place)
         with open(path, "rb") as file:
-            return file.read(BYTE_LIMIT + 1)
+            return file.read(limit + 1)
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) and error.strerror else "not a path"
-        raise SpecNotFoundError(f"can't read the spec: {reason}", place, _near(path)) from None
+        raise SpecNotFoundError(f"can't read the {what}: {reason}", place, hint) from None
+
+
+def _read(path: str, shown: str, pipes: bool = True) -> bytes:
+    return read_bytes(path, BYTE_LIMIT, "spec", shown, pipes, partial(_near, path))
 
 
 def _near(path: str) -> str | None:

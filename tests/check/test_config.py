@@ -221,7 +221,7 @@ def test_what_is_no_file_is_refused(folder: Path) -> None:
     place.rmdir()
     if hasattr(os, "mkfifo"):
         os.mkfifo(place)
-        assert refused() == "cnncalc.toml:1:1: error: this is no regular file, not a configuration"
+        assert refused() == "cnncalc.toml:1:1: error: this is a pipe or a device, not a configuration"
         place.unlink()
     place.symlink_to("nowhere")
     assert refused() == "cnncalc.toml:1:1: error: can't read the configuration: No such file or directory"

@@ -203,7 +203,7 @@ def test_fit_of_other_inputs_has_no_workspaces(capsys: Any) -> None:
             "the workspaces were measured in float32, but convolutions run in bfloat16",
         ),
         (["fit", "small.yaml", "--gpu", "t4", "--workspaces", "table.json"], "--workspaces is about the allocator"),
-        (["memory", "small.yaml", "--allocator", "cuda", "--workspaces", "none.json"], "cannot read 'none.json'"),
+        (["memory", "small.yaml", "--allocator", "cuda", "--workspaces", "none.json"], "none.json:1:1: error: can't read the table of workspaces"),
     ],
 )  # fmt: skip
 def test_what_is_refused(capsys: Any, arguments: list[str], message: str) -> None:

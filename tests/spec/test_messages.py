@@ -552,7 +552,7 @@ EXTENDS = [
     ("link", OUTSIDE.format("link")),
     ("zero.yaml", OUTSIDE.format("zero.yaml")),
     ("loop.yaml", "can't open 'loop.yaml': Too many levels of symbolic links"),
-    ("pipe.yaml", "can't open 'pipe.yaml': this is no regular file"),
+    ("pipe.yaml", "can't open 'pipe.yaml': this is a pipe or a device, not a spec"),
     ("pipe", "no spec is named 'pipe'"),
     ("folder.yaml", "can't open 'folder.yaml': this is a directory, not a spec"),
     ("main", "a spec can't extend or use itself: main.yaml -> main.yaml"),
