@@ -116,6 +116,10 @@ _LISTED = {
     )
 }  # fmt: skip
 COLUMNS: Mapping[str, Column] = MappingProxyType(_LISTED)
+#: columns of tables that are no figures, and their headers
+DESCRIPTIONS: Mapping[str, str] = MappingProxyType(
+    {**{name: name for name in ("inputs", "in", "out", "count")}, "shared_with": "shared with", "line": "line"}
+)
 
 SAVED = Column(
     "saved_bytes", "saved", "bytes", "sum", "bytes of what the layer makes and the backward pass needs", "memory.peaks"
@@ -128,6 +132,13 @@ OF_A_RUN: Mapping[str, Column] = MappingProxyType({SAVED.name: SAVED, ALIVE.name
 def unasked(prominence: int) -> tuple[str, ...]:
     """The figures that are shown without being asked for: those of at least this prominence."""
     return tuple(column.name for column in COLUMNS.values() if column.prominence >= prominence)
+
+
+def named(word: str) -> str:
+    """The name of the column that has a word as its name or header, in either case; the word itself where none has."""
+    columns = {**COLUMNS, **OF_A_RUN}
+    headers = {**DESCRIPTIONS, **{name: column.title for name, column in columns.items()}}
+    return next((name for name, title in headers.items() if word.lower() in (name, title.lower())), word)
 
 
 def words(name: str) -> str:

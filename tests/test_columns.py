@@ -14,7 +14,7 @@ import cnncalc
 from cnncalc import columns
 from cnncalc.analysis import Columns
 from cnncalc.cli.main import run
-from cnncalc.columns import COLUMNS, Column
+from cnncalc.columns import COLUMNS, DESCRIPTIONS, OF_A_RUN, Column, named
 from cnncalc.values import Assumptions, dtype_bytes, elements
 
 SPEC = "cnncalc: 1\ninput: [1, 4, 4]\nlayers:\n  - {conv: 2, kernel: 3, pad: 1, name: c}\n"
@@ -156,3 +156,40 @@ def test_every_row_names_the_file_that_measures_it():
         assert set(import_module(f"cnncalc.{file}").measure(graph, Assumptions())) == names
     found = Columns(graph, Assumptions(), {})
     assert {len(found[name]) for name in COLUMNS} == {len(graph.nodes)}
+
+
+def test_a_header_names_one_column():
+    titles = {**DESCRIPTIONS, **{name: column.title for name, column in {**COLUMNS, **OF_A_RUN}.items()}}
+    assert {name: named(title.upper()) for name, title in titles.items()} == {name: name for name in titles}
+    assert {named(name.capitalize()) for name in titles} == set(titles)
+    assert named("Parms") == "Parms"  # as a message cites it
+
+
+@pytest.mark.parametrize(
+    ("headers", "names"),
+    [
+        (("params", "alexnet", "--columns", "FLOPs, field,Min Field"), ("--columns", "flops,receptive_field,receptive_field_min")),
+        (("memory", "alexnet", "--columns", "alive,MEMORY"), ("--columns", "alive_bytes,activation_bytes")),
+        (("shapes", "alexnet", "--columns", "shared with,out", "--sort", "Field"), ("--columns", "shared_with,out", "--sort", "receptive_field")),
+        (("compare", "alexnet", "vgg11", "--columns", "norm,MACs", "--sort", "MACS"), ("--columns", "norm_params,macs", "--sort", "macs")),
+        (("diff", "alexnet", "vgg11", "--columns", "FLOPS"), ("--columns", "flops")),
+    ],
+)  # fmt: skip
+def test_columns_are_found_by_their_headers(command, headers, names):
+    options = headers.index("--columns")
+    assert command(*headers) == command(*headers[:options], *names)
+    assert command(*headers)[0] in (0, 1)
+
+
+def test_the_rest_says_nothing_that_does_not_add_up(command):
+    """input 1x4x4, c 2x4x4, relu 2x4x4: the last row of the rest is no sum of shapes, fields or strides."""
+    words = ("shapes", "./net.yaml", "--top", "1", "--columns", "out,field,stride,count,params,depth")
+    out = command(*words, net="  - {relu: [], name: r}\n")[1]
+    (rest,) = [line.split() for line in out.splitlines() if "more rows" in line]
+    assert rest == ["(2", "more", "rows)", "20", "100.0%", "1", "##########"]
+    data = command(*words, "-f", "tsv")[1].splitlines()
+    assert data == [
+        "path\top\tout\treceptive_field\teffective_stride\tcount\tparams\tdepth",
+        "input\tinput\t1x4x4\t1x1\t1x1\t1\t0\t0",
+        "(2 more rows)\t\t\t\t\t\t20\t1",
+    ]

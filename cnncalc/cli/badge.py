@@ -6,7 +6,16 @@ from typing import Any
 
 import click
 
-from cnncalc.cli.options import NetworkOptions, SpecName, debug_option, load, network_options, report_of, take_network
+from cnncalc.cli.options import (
+    Column,
+    NetworkOptions,
+    SpecName,
+    debug_option,
+    load,
+    network_options,
+    report_of,
+    take_network,
+)
 from cnncalc.errors import UsageError, check_word, quote
 
 FORMATS = ("svg", "json")
@@ -16,7 +25,7 @@ VERDICT_COLORS = {"over max": "red", "over warn": "orange", "within": "green"}
 
 @click.command("badge")
 @click.argument("network", type=SpecName())
-@click.argument("quantity")
+@click.argument("quantity", type=Column())
 @network_options
 @click.option("--format", "-f", "format_", type=click.Choice(FORMATS), default="svg", help="json is for shields.io.")
 @click.option("--output", metavar="FILE", help="Write a file, not standard output.")

@@ -7,6 +7,7 @@ from typing import Any
 import click
 
 from cnncalc.cli.options import (
+    Column,
     Columns,
     SpecName,
     analyze,
@@ -23,7 +24,7 @@ from cnncalc.errors import UsageError
 @network_options
 @click.option("--columns", type=Columns(), help="Other quantities, in this order.")
 @click.option("--depth", type=click.IntRange(1, 200), default=1, metavar="N", help="Names in a part's path.")
-@click.option("--sort", metavar="QUANTITY", help="The parts by their largest difference.")
+@click.option("--sort", type=Column(), metavar="QUANTITY", help="The parts by their largest difference.")
 @click.option("--top", type=click.IntRange(0), metavar="N", help="The first N parts.")
 @click.option("--measured", is_flag=True, help="Compare files that cnncalc profile --save has written.")
 @output_options

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from cnncalc.cli.options import Columns, output_options, take_output, work_options
+from cnncalc.cli.options import Column, Columns, output_options, take_output, work_options
 from cnncalc.errors import CnncalcError, ExpressionError, UsageError, check_word, format_errors
 
 if TYPE_CHECKING:
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 @click.command("list")
 @click.option("--filter", "filter_", metavar="CONDITION", help="As in 'params < 10M and macs < 1G'.")
 @click.option("--columns", type=Columns(), help="Other columns, in this order.")
-@click.option("--sort", metavar="COLUMN", help="Largest first.")
+@click.option("--sort", type=Column(), metavar="COLUMN", help="Largest first.")
 @click.option("--top", type=click.IntRange(1), metavar="N", help="The first N networks.")
 @work_options
 @click.option("--with-side", is_flag=True, help="Count the side outputs (auxiliary heads) too.")

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 import click
 from click.shell_completion import CompletionItem
 
+from cnncalc.columns import named
 from cnncalc.errors import EnvironmentFailure, UsageError, escape, quote
 
 FORMATS = ("table", "plain", "json", "csv", "tsv", "markdown")
@@ -53,15 +54,24 @@ class InputShape(_ParamType):
         return tuple(map(int, value.split("x")))
 
 
+class Column(_ParamType):
+    """The name of a column, or its header."""
+
+    name = "column"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        return named(value.strip())
+
+
 class Columns(_ParamType):
-    """``out,params,macs``."""
+    """``out,params,MACs``: names of columns, or their headers."""
 
     name = "A,B,..."
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
         if isinstance(value, tuple):
             return value
-        return tuple(name.strip() for name in value.split(",") if name.strip())
+        return tuple(named(word.strip()) for word in value.split(",") if word.strip())
 
 
 class NetworkOptions(NamedTuple):
@@ -184,7 +194,7 @@ def rows_options(command: Command) -> Command:
             click.option("--depth", type=click.IntRange(1, 200), metavar="N", help="Sum up what is nested deeper."),
             click.option("--full", is_flag=True, help="A row per operator: fold nothing."),
             click.option("--columns", type=Columns(), help="Other columns, in this order."),
-            click.option("--sort", metavar="COLUMN", help="Largest first."),
+            click.option("--sort", type=Column(), metavar="COLUMN", help="Largest first."),
             click.option("--top", type=click.IntRange(1), metavar="N", help="The first N rows, the rest summed up."),
         ],
     )

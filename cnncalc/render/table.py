@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 from cnncalc import units
 from cnncalc.analysis.report import Report
-from cnncalc.columns import COLUMNS, OF_A_RUN, WORK
+from cnncalc.columns import COLUMNS, DESCRIPTIONS, OF_A_RUN, WORK
 from cnncalc.counting.backward import TITLES, rule
 from cnncalc.counting.conventions import CONVENTIONS
 from cnncalc.errors import check_word, listing
@@ -84,17 +84,6 @@ class Entry:
         self.members = members
 
 
-#: columns that are no figures
-DESCRIPTIONS = {
-    "inputs": "inputs",
-    "in": "in",
-    "out": "out",
-    "count": "count",
-    "shared_with": "shared with",
-    "line": "line",
-}
-
-
 def table(report: Report, options: Options) -> Table:
     """The report as a Table.
 
@@ -124,12 +113,8 @@ def table(report: Report, options: Options) -> Table:
     rows, values, bars = [], [], []
     for entry in entries:
         figures = {name: value_of(report, described, entry, name) for name in options.columns}
-        raw = [entry.label, entry.op, *(figures[name] for name in options.columns)]
-        values.append(raw)
-        cells = {"path": entry.label, "op": entry.op}
-        for name in options.columns:
-            summed = len(entry.members) > 1 and entry.op == ""
-            cells[name] = "" if summed and name in DESCRIPTIONS else units.cell(figures[name])
+        values.append([entry.label, entry.op, *figures.values()])
+        cells = {"path": entry.label, "op": entry.op, **{name: units.cell(value) for name, value in figures.items()}}
         if main:
             cells["percent"] = units.percent(figures[main], whole)
             bars.append(figures[main] / whole if whole else 0.0)
@@ -228,9 +213,13 @@ def _sort_key(value: Any) -> Any:
 
 
 def value_of(report: Report, described: dict[str, Any], entry: Entry, name: str) -> Any:
-    """A line's value: the sum of its rows, their maximum, or what the last of them says."""
+    """A line's value: the sum of its rows, their maximum, or what the last of them says; None of the rest, which has
+    no last.
+    """
     values = report.columns[name]
     total = described[name].total if name in described else "none"
+    if total == "none" and entry.op == "":
+        return None
     if total == "sum":
         return sum([values[index] for index in entry.members])
     if total == "max":
