@@ -138,7 +138,7 @@ def _measure(network: Any, given: dict[str, Any]) -> dict[str, Any]:
     line = _command(network.name, device, given)
     if given["workspaces"] is not None:
         backend.check_workspaces(settings)
-    data: dict[str, Any] = backend.profile(network, settings, line, given["device"] is not None)
+    data: dict[str, Any] = backend.profile(network.graph, settings, line, given["device"] is not None, network.about)
     return data
 
 

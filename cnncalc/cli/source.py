@@ -38,11 +38,10 @@ def command(network: str, **given: Any) -> None:
         raise UsageError("--output and --onnx are the same file")
     data = None
     if onnx_path is not None:
-        data = torch_backend("onnx", "--onnx").export(loaded, given["opset"], given["with_side"])
-    if path is not None:
-        write_file(path, source.write(loaded, given["with_side"]))
-    elif onnx_path is None:
-        write_stdout(source.write(loaded, given["with_side"]))
+        data = torch_backend("onnx", "--onnx").export(loaded.graph, given["opset"], given["with_side"])
+    if path is not None or onnx_path is None:
+        text = source.write(loaded.graph, given["with_side"], loaded.about)
+        write_stdout(text) if path is None else write_file(path, text)
     if onnx_path is not None and data is not None:
         write_file(onnx_path, data)
 

@@ -60,7 +60,9 @@ def command(networks: tuple[str, ...], **given: Any) -> int:
     if given["all_"] or len(networks) > 1:
         found = _every(broken) if given["all_"] else [load(name, given["vars"], given["input"]) for name in networks]
         options.update({name: bool(given[name]) for name in ("fvcore", "values", "memory")})
-        results = [backend.verify(network, **options).to_dict() for network in _progress(found)]
+        results = [
+            backend.verify(network.graph, **options, about=network.about).to_dict() for network in _progress(found)
+        ]
     else:
         network = load(networks[0], given["vars"], given["input"])
         inputs = list(network.document.files)
@@ -70,9 +72,9 @@ def command(networks: tuple[str, ...], **given: Any) -> int:
         if given["against"]:
             against = torch_backend("verify.against", "verify")
             peer = against.find_peer(given["against"], network.input)
-        verified = backend.verify(network, **options)
+        verified = backend.verify(network.graph, **options, about=network.about)
         if peer:
-            verified = verified._replace(checks=(*verified.checks, *against.compare(network, peer)))
+            verified = verified._replace(checks=(*verified.checks, *against.compare(network.graph, peer)))
         results = [verified.to_dict()]
     if len(results) == 1 and not given["all_"]:
         emit(output, lambda data: agreement.table(results[0], data), lambda: agreement.payload(results), inputs)

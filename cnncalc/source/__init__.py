@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from cnncalc.network import Network
+from cnncalc.analysis.report import About
+from cnncalc.graph.graph import Graph
 
 
-def write(network: Network, with_side: bool = False) -> str:
+def write(graph: Graph, with_side: bool = False, about: About | None = None) -> str:
     """The network as a Python file that imports torch and the standard library alone.
 
     Its modules have the names of the spec, so a state dict has the same keys as that of
@@ -13,9 +14,10 @@ def write(network: Network, with_side: bool = False) -> str:
     ``get_submodule``; one that modules have already (``forward``) gets an underscore.
 
     Args:
-        network: what :func:`cnncalc.load` gives.
+        graph: the network.
         with_side: whether side outputs (auxiliary heads) are built and returned, after the outputs.
+        about: its title and source, for the docstring.
     """
     from cnncalc.source.writer import Writer
 
-    return Writer(network, with_side).write()
+    return Writer(graph, with_side, about or About(graph.name)).write()

@@ -6,9 +6,11 @@ import ast
 from collections.abc import Sequence
 
 import cnncalc
-from cnncalc.network import Network
+from cnncalc.analysis.report import About, Report
+from cnncalc.graph.graph import Graph
 from cnncalc.source import embedded, layout
 from cnncalc.source.layout import quoted
+from cnncalc.values import Assumptions
 
 _STANDARD = (("collections", "OrderedDict"), ("functools", "reduce"), ("math", "log"), ("typing", "Any"))
 
@@ -41,15 +43,15 @@ def share(module: nn.Module, other: nn.Module) -> None:
 '''
 
 
-def text(network: Network, with_side: bool, name: str, classes: Sequence[Sequence[str]], many: bool) -> str:
+def text(graph: Graph, with_side: bool, about: About, name: str, classes: Sequence[Sequence[str]]) -> str:
     """The whole file.
 
     Args:
-        network: what is written.
+        graph: what is written.
         with_side: whether the side outputs are in it.
+        about: its title and source.
         name: the name of the network's class.
         classes: the lines of every class.
-        many: whether there are several outputs.
     """
     own = "\n\n\n".join("\n".join(lines) for lines in classes)
     names = _names(own)
@@ -59,37 +61,42 @@ def text(network: Network, with_side: bool, name: str, classes: Sequence[Sequenc
     carried += ["\n".join(lines) for lines in embedded.text([name for name in embedded.class_names() if name in names])]
     names |= _names("\n".join(carried))
     body = "\n\n\n".join([*carried, own])
-    head = "\n".join(_docstring(network, with_side))
-    return f"{head}\n\n{_imports(names)}\n\n\n{body}\n\n\n{_trial(network, name, many)}"
+    head = "\n".join(_docstring(graph, with_side, about))
+    return f"{head}\n\n{_imports(names)}\n\n\n{body}\n\n\n{_trial(graph, name, len(graph.ends(with_side)) > 1)}"
 
 
-def _docstring(network: Network, with_side: bool) -> list[str]:
-    totals = network.analyze(with_side=with_side).totals
-    side = ", with the side outputs" if with_side and network.graph.sides else ""
-    sizes = " x ".join(map(str, network.input))
-    source = network.document.source
+def input_sizes(graph: Graph, between: str) -> list[str]:
+    """The sizes of each input as text."""
+    return [between.join(map(str, graph.nodes[index].shape)) for index in graph.inputs]
+
+
+def _docstring(graph: Graph, with_side: bool, about: About) -> list[str]:
+    totals = Report(graph, Assumptions(with_side=with_side)).totals
+    side = ", with the side outputs" if with_side and graph.sides else ""
+    sizes = input_sizes(graph, " x ")
+    inputs = f"an input of {sizes[0]}" if len(sizes) == 1 else f"inputs of {' and '.join(sizes)}"
     return layout.docstring(
         [
-            quoted(network.title or network.name),
-            quoted(f"Source: {source}") if source else "",
-            f"{totals['params']:,} parameters; {totals['macs']:,} MACs for an input of {sizes}{side}.",
-            f"Written by cnncalc {cnncalc.__version__} from the spec {quoted(network.name)}. "
+            quoted(about.title or graph.name),
+            quoted(f"Source: {about.source}") if about.source else "",
+            f"{totals['params']:,} parameters; {totals['macs']:,} MACs for {inputs}{side}.",
+            f"Written by cnncalc {cnncalc.__version__} from the spec {quoted(graph.name)}. "
             "Modules have the names of the spec's layers.",
         ],
         0,
     )
 
 
-def _trial(network: Network, name: str, many: bool) -> str:
+def _trial(graph: Graph, name: str, many: bool) -> str:
     """What the file does when it is run."""
-    sizes = ", ".join(map(str, network.input))
+    zeros = ", ".join([f"torch.zeros(1, {sizes})" for sizes in input_sizes(graph, ", ")])
     show = ["    for y in outputs:", "        print(tuple(y.shape))"] if many else ["    print(tuple(output.shape))"]
     lines = [
         'if __name__ == "__main__":',
         f"    model = {name}().eval()",
         '    print(f"{sum(p.numel() for p in model.parameters()):,} parameters")',
         "    with torch.no_grad():",
-        f"        {'outputs' if many else 'output'} = model(torch.zeros(1, {sizes}))",
+        f"        {'outputs' if many else 'output'} = model({zeros})",
         *show,
         "",
     ]

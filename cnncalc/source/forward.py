@@ -8,6 +8,7 @@ from collections.abc import Callable, Collection, Mapping
 from cnncalc.graph.graph import Node
 from cnncalc.source import layout
 from cnncalc.source.layout import Doc, Group, attribute, variable
+from cnncalc.source.names import input_names
 from cnncalc.source.terms import Item, loop_text
 from cnncalc.source.tree import Scope, Tree, Unit
 
@@ -49,7 +50,10 @@ class Forward:
         #: calls that a join takes in, by their value
         self.pending: dict[int, Unit] = {}
         inputs = tree.inputs(scope)
-        self.parameters = ["x"] if len(inputs) == 1 else [f"x{i}" for i in range(1, len(inputs) + 1)]
+        if scope is tree.root:
+            self.parameters = input_names(tree.graph)
+        else:
+            self.parameters = ["x"] if len(inputs) == 1 else [f"x{i}" for i in range(1, len(inputs) + 1)]
         for index, name in zip(inputs, self.parameters, strict=True):
             self.names[index] = name
             self.taken.add(name)

@@ -7,7 +7,6 @@ from typing import NamedTuple
 
 from cnncalc.graph.graph import Graph, Node
 from cnncalc.graph.walk import overwritten
-from cnncalc.network import Network
 from cnncalc.source.layout import attribute
 from cnncalc.source.names import module_names, own_name
 
@@ -54,8 +53,7 @@ class Unit(NamedTuple):
 class Tree:
     """Every scope of a network, and where values are read."""
 
-    def __init__(self, network: Network, with_side: bool) -> None:
-        graph: Graph = network.graph
+    def __init__(self, graph: Graph, with_side: bool) -> None:
         self.graph = graph
         self.nodes = graph.operators(with_side)
         self.replaced = overwritten(graph, with_side)

@@ -6,8 +6,8 @@ import re
 from collections.abc import Collection, Mapping, Sequence
 from types import MappingProxyType
 
-from cnncalc.graph.graph import Node
-from cnncalc.network import Network
+from cnncalc.analysis.report import About
+from cnncalc.graph.graph import Graph, Node
 from cnncalc.source import embedded, file
 from cnncalc.source.classes import Class, Instance, grouped, unified
 from cnncalc.source.forward import Forward, count_uses
@@ -25,12 +25,12 @@ class Writer:
     Its modules are named by :mod:`cnncalc.source.names`, like those of the built network.
     """
 
-    def __init__(self, network: Network, with_side: bool) -> None:
-        self.network = network
+    def __init__(self, graph: Graph, with_side: bool, about: About) -> None:
+        self.about = about
         self.with_side = with_side
-        self.tree = Tree(network, with_side)
+        self.tree = Tree(graph, with_side)
         self.names = {*_RESERVED, *embedded.class_names()}
-        self.name = self._free(camel(network.name), "Network")
+        self.name = self._free(camel(graph.name), "Network")
         blocks = dict.fromkeys(self.tree.graph.blocks.values())
         self.block_names = {block: self._free(block) for block in blocks}
         self.used_names: set[str] = set()
@@ -64,11 +64,11 @@ class Writer:
                 self._family_classes(family, scopes, shares)
         whole = self._instance(root, (), shares)
         forward = whole.forward or tuple(Forward(self.tree, root, {}, (), {}).write())
-        sizes = ", ".join(map(str, self.network.input))
-        about = f"The whole network, for inputs [batch, {sizes}]."
+        shapes = " and ".join([f"[batch, {sizes}]" for sizes in file.input_sizes(self.tree.graph, ", ")])
+        about = f"The whole network, for inputs {shapes}."
         self.classes.append(Class(self.name, (), whole.body, forward, whole.shares, (about,)))
         parts = [made.lines() for made in self.classes]
-        return file.text(self.network, self.with_side, self.name, parts, len(self.tree.outputs) > 1)
+        return file.text(self.tree.graph, self.with_side, self.about, self.name, parts)
 
     # -- scopes to classes -----------------------------------------------------------------------------------------
 

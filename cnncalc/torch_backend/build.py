@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from importlib import import_module
 from typing import Any
 
 import torch
 from torch import fx, nn
 
+from cnncalc.analysis.report import Report
 from cnncalc.errors import EnvironmentFailure, UsageError, suggest
 from cnncalc.graph.graph import Graph, Node
 from cnncalc.graph.walk import overwritten
-from cnncalc.network import Network
 from cnncalc.ops.base import Lowering
 from cnncalc.source.names import input_names, module_names
+from cnncalc.values import Assumptions
 
 DTYPES = {
     "float64": torch.float64,
@@ -21,11 +23,12 @@ DTYPES = {
     "float16": torch.float16,
     "bfloat16": torch.bfloat16,
 }
+Inputs = tuple[torch.Tensor, ...]
 DEVICES = ("cpu", "cuda", "mps", "meta")
 
 
 def build(
-    network: Network,
+    graph: Graph,
     device: str = "cpu",
     dtype: str = "float32",
     with_side: bool = False,
@@ -34,12 +37,12 @@ def build(
 ) -> fx.GraphModule:
     """The network as a ``torch.fx.GraphModule`` with random weights, in training mode.
 
-    Its forward takes a tensor ``[batch, channels, *spatial]`` and returns the output, or a tuple of the outputs, then
-    of the side outputs. Every operator is a module of its own, called once, with no other operator inside; its name is
-    the layer's path (:func:`cnncalc.source.names.module_names`). What shares weights has the same parameters.
+    Its forward takes a tensor ``[batch, *shape]`` for each input and returns the output, or a tuple of the outputs,
+    then of the side outputs. Every operator is a module of its own, called once, with no other operator inside; its
+    name is the layer's path (:func:`cnncalc.source.names.module_names`). What shares weights has the same parameters.
 
     Args:
-        network: what :func:`cnncalc.load` gives.
+        graph: the network.
         device: ``cpu``, ``cuda``, ``cuda:1``, ``mps`` or ``meta``, which needs no memory.
         dtype: float64, float32, float16 or bfloat16.
         with_side: whether side outputs (auxiliary heads) are built and returned.
@@ -52,8 +55,7 @@ def build(
     """
     place = find_device(device)
     check_dtype(dtype)
-    _check_memory(network, place, dtype, with_side, max_memory)
-    graph = network.graph
+    _check_memory(graph, place, dtype, with_side, max_memory)
     replaced = overwritten(graph, with_side) if inplace else [None] * len(graph.nodes)
     names = module_names(graph)
     code = fx.Graph()
@@ -129,16 +131,16 @@ def free_memory(device: torch.device) -> int | None:
     return None
 
 
-def _check_memory(network: Network, device: torch.device, dtype: str, with_side: bool, limit: int | None) -> None:
+def _check_memory(graph: Graph, device: torch.device, dtype: str, with_side: bool, limit: int | None) -> None:
     """Refuses before anything is allocated."""
     room = limit if limit is not None else free_memory(device)
     if device.type == "meta" or room is None:
         return
-    report = network.analyze(dtype=dtype, with_side=with_side)
+    totals = Report(graph, Assumptions(dtype=dtype, with_side=with_side)).totals
     size = DTYPES[dtype].itemsize
-    need = (report.totals["params"] + report.totals["buffers"]) * size + report.totals["activation_bytes"]
+    need = (totals["params"] + totals["buffers"]) * size + totals["activation_bytes"]
     if need > room:
-        message = f"weights and activations of {network.name} take {need:,} bytes, but {room:,} are free"
+        message = f"weights and activations of {graph.name} take {need:,} bytes, but {room:,} are free"
         raise EnvironmentFailure(message, hint="--max-memory overrides, --device meta needs none")
 
 
@@ -187,6 +189,11 @@ def _local(target: str) -> str:
 def _class_name(name: str) -> str:
     word = "".join(c if c.isalnum() else "_" for c in name.title())
     return word if word.isidentifier() else f"Network_{word}"
+
+
+def inputs(graph: Graph, batch: int, fill: Callable[..., torch.Tensor] = torch.randn, **given: Any) -> Inputs:
+    """A tensor ``[batch, *shape]`` for each input, made by ``fill(*sizes, **given)``."""
+    return tuple(fill(batch, *graph.nodes[index].shape, **given) for index in graph.inputs)
 
 
 def outputs(result: Any) -> tuple[torch.Tensor, ...]:

@@ -10,9 +10,11 @@ from importlib.util import find_spec
 
 import torch
 
+from cnncalc.analysis.report import Report
 from cnncalc.errors import EnvironmentFailure
-from cnncalc.network import Network
-from cnncalc.torch_backend.build import build
+from cnncalc.graph.graph import Graph
+from cnncalc.torch_backend.build import build, inputs
+from cnncalc.values import Assumptions
 
 INSTALL = "pip install onnx onnxscript"
 #: a message holds at most so many bytes, the limit of the format
@@ -21,11 +23,11 @@ _LARGEST = 2**31 - 1
 _BATCH = 2
 
 
-def export(network: Network, opset: int, with_side: bool = False) -> bytes:
+def export(graph: Graph, opset: int, with_side: bool = False) -> bytes:
     """The network in evaluation mode, with random weights; the batch axis is free.
 
     Args:
-        network: what :func:`cnncalc.load` gives.
+        graph: the network.
         opset: the version of ONNX's operators.
         with_side: whether side outputs (auxiliary heads) are built and returned.
 
@@ -37,26 +39,24 @@ def export(network: Network, opset: int, with_side: bool = False) -> bytes:
     if missing:
         verb = "is" if len(missing) == 1 else "are"
         raise EnvironmentFailure(f"--onnx needs {' and '.join(missing)}, which {verb} not installed", hint=INSTALL)
-    totals = network.analyze(with_side=with_side).totals
+    totals = Report(graph, Assumptions(with_side=with_side)).totals
     if 4 * (totals["params"] + totals["buffers"]) > _LARGEST:
-        raise EnvironmentFailure(
-            f"the weights of {network.name} take more than the 2 GiB that one file of ONNX may have"
-        )
-    model = build(network, with_side=with_side, inplace=False).eval()
-    sample = torch.zeros(_BATCH, *network.input)
+        raise EnvironmentFailure(f"the weights of {graph.name} take more than the 2 GiB that one file of ONNX may have")
+    model = build(graph, with_side=with_side, inplace=False).eval()
+    samples = inputs(graph, _BATCH)
     try:
         with _quiet():
             program = torch.onnx.export(
                 model,
-                (sample,),
-                input_names=["input"],
+                samples,
+                input_names=[graph.nodes[index].path for index in graph.inputs],
                 opset_version=opset,
-                dynamic_shapes=({0: torch.export.Dim("batch")},),
+                dynamic_shapes=({0: torch.export.Dim("batch")},) * len(samples),
                 dynamo=True,
             )
     except Exception as error:
         reason = str(error).strip().partition("\n")[0][:200]
-        raise EnvironmentFailure(f"PyTorch can't export {network.name}: {type(error).__name__}: {reason}") from error
+        raise EnvironmentFailure(f"PyTorch can't export {graph.name}: {type(error).__name__}: {reason}") from error
     if program is None:
         raise EnvironmentFailure(f"this PyTorch ({torch.__version__}) can't export to ONNX")
     data: bytes = program.model_proto.SerializeToString()

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import weakref
 from collections.abc import Callable, Iterable
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any, TypeVar
 
 import torch
@@ -20,8 +20,8 @@ from torch.nn import functional
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
-from cnncalc.network import Network
-from cnncalc.torch_backend.build import DTYPES, build, outputs
+from cnncalc.graph.graph import Graph
+from cnncalc.torch_backend.build import DTYPES, Inputs, build, inputs, outputs
 
 Module = TypeVar("Module", bound=nn.Module)
 
@@ -101,33 +101,32 @@ def fake(module: Module, device: str = "cpu") -> Module:
 
 
 class Faked:
-    """A network of fake tensors with an input; what is run with it is run within its ``mode``.
+    """A network of fake tensors with its inputs; what is run with it is run within its ``mode``.
 
     Every pass raises what PyTorch raises where it refuses the network, or can't run it with fake tensors.
     """
 
-    def __init__(self, network: Network, batch: int = 1, dtype: str = "float32", with_side: bool = False) -> None:
+    def __init__(self, graph: Graph, batch: int = 1, dtype: str = "float32", with_side: bool = False) -> None:
         self.mode = FakeTensorMode()
-        module = build(network, device="meta", dtype=dtype, with_side=with_side)
+        module = build(graph, device="meta", dtype=dtype, with_side=with_side)
         with self.mode:
             self.module = fake(module)
-        self._shape = (batch, *network.input)
-        self._dtype = DTYPES[dtype]
+        self._made = partial(inputs, graph, batch, torch.empty, dtype=DTYPES[dtype])
         self._held: list[Tensor] = []
 
     @cached_property
-    def input(self) -> Tensor:
+    def inputs(self) -> Inputs:
         """What every pass is given."""
         with self.mode:
-            return torch.empty(self._shape, dtype=self._dtype)
+            return self._made()
 
     def inference(self) -> Tracker:
-        """A pass in evaluation, with nothing else there than weights, buffers and the input."""
+        """A pass in evaluation, with nothing else there than weights, buffers and the inputs."""
         self.module.eval()
         with self.mode, torch.no_grad():
             tracker = self._tracker()
             with tracker:
-                self.module(self.input)
+                self.module(*self.inputs)
         return tracker
 
     def training(self) -> Tracker:
@@ -137,19 +136,16 @@ class Faked:
         An output ``[batch, classes, ...]`` has a target ``[batch, ...]``.
         """
         with self.mode, torch.no_grad():
-            shapes = [tuple(result.shape) for result in outputs(self.module.eval()(self.input))]
+            shapes = [tuple(result.shape) for result in outputs(self.module.eval()(*self.inputs))]
         self.module.train().zero_grad()
         with self.mode:
             targets = [torch.empty(shape[:1] + shape[2:], dtype=torch.int64) for shape in shapes]
             tracker = self._tracker(targets)
             with tracker:
-                results = outputs(self.module(self.input))
-                losses = [functional.cross_entropy(*pair) for pair in zip(results, targets, strict=True)]
-                loss = losses.pop(0)
-                while losses:
-                    loss = loss + losses.pop(0)
-                loss.backward()  # type: ignore[no-untyped-call]  # torch has no types there
-        self._held = [*targets, *results, loss]
+                results = outputs(self.module(*self.inputs))
+                total = loss(results, targets)
+                total.backward()  # type: ignore[no-untyped-call]  # torch has no types there
+        self._held = [*targets, *results, total]
         return tracker
 
     def saved(self) -> int:
@@ -167,20 +163,29 @@ class Faked:
 
         self.module.train()
         with self.mode, self._tracker(), saved_tensors_hooks(pack, lambda tensor: tensor):
-            results = self.module(self.input)
+            results = self.module(*self.inputs)
             kept = [storage for storage in (found() for found in packed.values()) if storage is not None]
         del results
         return sum(storage.nbytes() for storage in kept)
 
     def _tracker(self, others: Iterable[Tensor] = ()) -> Tracker:
         tracker = Tracker()
-        tracker.take([*self.module.parameters(), *self.module.buffers(), self.input, *others])
+        tracker.take([*self.module.parameters(), *self.module.buffers(), *self.inputs, *others])
         return tracker
 
 
-def measure(network: Network, batch: int, training: bool, dtype: str = "float32", with_side: bool = False) -> Tracker:
+def loss(results: Iterable[Tensor], targets: Iterable[Tensor]) -> Tensor:
+    """The sum of the cross entropies of all outputs ``[batch, classes, ...]`` with targets ``[batch, ...]``."""
+    losses = [functional.cross_entropy(*pair) for pair in zip(results, targets, strict=True)]
+    total = losses.pop(0)
+    while losses:
+        total = total + losses.pop(0)
+    return total
+
+
+def measure(graph: Graph, batch: int, training: bool, dtype: str = "float32", with_side: bool = False) -> Tracker:
     """A pass of inference or of training, as in :class:`Faked`."""
-    faked = Faked(network, batch, dtype, with_side)
+    faked = Faked(graph, batch, dtype, with_side)
     return faked.training() if training else faked.inference()
 
 

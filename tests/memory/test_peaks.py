@@ -27,7 +27,7 @@ def footprint(net: Network | str, batch: int = 1, **settings: Any) -> Footprint:
 
 def saved_by_pytorch(net: Network, batch: int) -> int:
     """Bytes of the storages that autograd saves in a forward pass, each once, without parameters and buffers."""
-    model = build(net).train()
+    model = build(net.graph).train()
     own = {tensor.untyped_storage().data_ptr() for tensor in [*model.parameters(), *model.buffers()]}
     kept: dict[int, torch.Tensor] = {}
 

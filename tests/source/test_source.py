@@ -53,6 +53,10 @@ def made(text, device="cpu"):
         return classes[-1]()
 
 
+def text_of(network, with_side=False):
+    return source.write(network.graph, with_side, network.about)
+
+
 def shapes(module):
     return {name: tuple(tensor.shape) for name, tensor in module.state_dict().items()}
 
@@ -101,10 +105,10 @@ def faults(text):
 def test_every_network(name):
     network = cnncalc.load(name)
     for with_side in (False, True) if network.graph.sides else (False,):
-        text = source.write(network, with_side)
+        text = text_of(network, with_side)
         assert faults(text) == []
         module = made(text, "meta").eval()
-        assert list(shapes(module).items()) == list(shapes(build(network, "meta", with_side=with_side)).items())
+        assert list(shapes(module).items()) == list(shapes(build(network.graph, "meta", with_side=with_side)).items())
         order = call_order(network, module.state_dict())
         assert order == sorted(order)
         totals = network.analyze(with_side=with_side).totals
@@ -120,13 +124,13 @@ def test_every_network(name):
 def with_equal_weights(network, with_side=False):
     """The network as build makes it and as it is written, in float64 with the same weights."""
     torch.manual_seed(0)
-    built = build(network, dtype="float64", with_side=with_side)
+    built = build(network.graph, dtype="float64", with_side=with_side)
     for name, tensor in built.state_dict().items():
         if "running_var" in name:
             tensor.uniform_(0.5, 1.5)
         elif tensor.ndim == 1 and tensor.is_floating_point():
             tensor.add_(torch.randn_like(tensor) / 10)
-    written = made(source.write(network, with_side), "meta")
+    written = made(text_of(network, with_side), "meta")
     written.load_state_dict(built.state_dict(), assign=True)
     return built, written
 
@@ -149,7 +153,7 @@ def test_same_training(name):
     """In training mode: activations in place, running statistics and gradients."""
     network = cnncalc.load(name, None, (3, 32, 32))
     built, written = with_equal_weights(network)
-    written = made(source.write(network)).double()
+    written = made(text_of(network)).double()
     written.load_state_dict(built.state_dict())
     x = torch.randn(2, *network.input, dtype=torch.float64)
     for module in (built, written):
@@ -161,7 +165,7 @@ def test_same_training(name):
 
 def test_shared_weights_are_one_parameter():
     network = cnncalc.load("cbam_resnet50", None, (3, 32, 32))
-    built, written = build(network, "meta"), made(source.write(network), "meta")
+    built, written = build(network.graph, "meta"), made(text_of(network), "meta")
     groups = []
     for module in (built, written):
         names: dict[int, set[str]] = {}
@@ -232,7 +236,7 @@ LINES = [
 
 @pytest.mark.parametrize(("name", "lines"), LINES)
 def test_text(name, lines):
-    assert lines in source.write(cnncalc.load(name))
+    assert lines in text_of(cnncalc.load(name))
 
 
 POOLS = """
@@ -250,12 +254,12 @@ layers:
 
 def test_a_pools_stride_is_not_its_window(written_spec):
     network = cnncalc.load(written_spec(POOLS))
-    assert "maxpool1=nn.MaxPool2d(kernel_size, stride=stride)" in source.write(network)
+    assert "maxpool1=nn.MaxPool2d(kernel_size, stride=stride)" in text_of(network)
     built, written = with_equal_weights(network)
     x = torch.randn(1, *network.input, dtype=torch.float64)
     assert torch.equal(built(x), written(x))
     network = cnncalc.load(written_spec(POOLS.replace("[3, 1]", "[4, 2]")))
-    assert "maxpool1=nn.MaxPool2d(kernel_size, stride=2)" in source.write(network)
+    assert "maxpool1=nn.MaxPool2d(kernel_size, stride=2)" in text_of(network)
 
 
 # -- hostile text --------------------------------------------------------------------------------------------------
@@ -310,7 +314,7 @@ def written_spec(tmp_path):
 
 def test_hostile_names(written_spec):
     network = cnncalc.load(written_spec(HOSTILE))
-    assert faults(source.write(network)) == []
+    assert faults(text_of(network)) == []
     built, written = with_equal_weights(network)
     assert shapes(built) == shapes(written)
     x = torch.randn(2, *network.input, dtype=torch.float64)
@@ -319,7 +323,7 @@ def test_hostile_names(written_spec):
 
 
 def test_hostile_text(written_spec):
-    text = source.write(cnncalc.load(written_spec(HOSTILE)))
+    text = text_of(cnncalc.load(written_spec(HOSTILE)))
     tree = ast.parse(text)
     assert not any(isinstance(node, ast.Name) and node.id in ("os", "__import__") for node in ast.walk(tree))
     told = ast.get_docstring(tree).split("\n\n")
@@ -332,7 +336,7 @@ def test_hostile_text(written_spec):
 )
 def test_an_input_that_no_layer_reads(written_spec, layers):
     network = cnncalc.load(written_spec(f"cnncalc: 1\ninput: [3]\nlayers: {layers}\n"))
-    text = source.write(network)
+    text = text_of(network)
     assert faults(text) == []
     built, written = with_equal_weights(network)
     x = torch.randn(2, 3, dtype=torch.float64)
@@ -353,7 +357,7 @@ layers:
   - {{concat: [prev, {name}]}}
 """
     network = cnncalc.load(written_spec(spec))
-    text = source.write(network)
+    text = text_of(network)
     assert faults(text) == []
     module = made(text)
     assert len(list(module.parameters())) == 6
@@ -387,7 +391,7 @@ def test_command(capsys, tmp_path):
     text = capsys.readouterr().out
     path = tmp_path / "lenet.py"
     assert run(["source", "lenet5_modern", "--output", str(path)]) == 0
-    assert path.read_text("utf-8") == text == source.write(cnncalc.load("lenet5_modern"))
+    assert path.read_text("utf-8") == text == text_of(cnncalc.load("lenet5_modern"))
     result = subprocess.run([sys.executable, str(path)], capture_output=True, text=True, timeout=120)
     params = cnncalc.load("lenet5_modern").analyze().totals["params"]
     assert result.stdout == f"{params:,} parameters\n(1, 10)\n"
@@ -450,7 +454,7 @@ def without(missing, *arguments):
 def test_torch_is_not_needed():
     result = without(["torch"], "source", "swin_t")
     assert (result.returncode, result.stderr) == (0, "False\n")
-    assert result.stdout == source.write(cnncalc.load("swin_t"))
+    assert result.stdout == text_of(cnncalc.load("swin_t"))
 
 
 def test_torch_is_not_imported():
@@ -500,7 +504,7 @@ layers:
   - {layers: [{conv: 4, kernel: 1, name: OrderedDict}, {conv: 4, kernel: 1, name: share}], name: log}
 """
     network = cnncalc.load(written_spec(spec))
-    assert faults(source.write(network)) == []
+    assert faults(text_of(network)) == []
     built, written = with_equal_weights(network)
     x = torch.randn(2, *network.input, dtype=torch.float64)
     with torch.no_grad():
@@ -521,7 +525,7 @@ def test_every_operator(written_spec, name):
             last = builder.add(OPS["bn"](), (last,), "layer.bn", spec.parts[0])
             last = builder.add(OPS["relu"](), (last,), "layer.relu", spec.parts[0])
         network = Network(spec, builder.finish([last]), {})
-        text = source.write(network)
+        text = text_of(network)
         assert faults(text) == []
         built, written = with_equal_weights(network)
         x = torch.rand(2, *network.input, dtype=torch.float64)

@@ -57,13 +57,13 @@ AGREES = [("weight tensors", EQUAL), ("output", EQUAL)]
 @pytest.mark.parametrize("name", MODELS)
 def test_outputs_equal_those_of_torchvision(name: str, torchvision: ModuleType) -> None:
     given = cnncalc.load(name, input=(3, 64, 64))
-    assert verdicts(compare(given, find_peer(f"torchvision:{name}", given.input))) == AGREES
+    assert verdicts(compare(given.graph, find_peer(f"torchvision:{name}", given.input))) == AGREES
 
 
 def test_a_vision_transformer_equals_that_of_torchvision(torchvision: ModuleType) -> None:
     given = cnncalc.load("vit_b_16", {"patch": 8, "width": 96, "depth": 3, "heads": 3}, (3, 32, 32))
     theirs = torchvision.models.VisionTransformer(32, 8, 3, 3, 96, 384)
-    checks = compare(given, Peer(theirs, "torchvision", ""))
+    checks = compare(given.graph, Peer(theirs, "torchvision", ""))
     assert verdicts(checks) == AGREES
     assert checks[0].ours == 4 + 3 * 12 + 4  # patches, class token and positions; blocks; norm and head
 
@@ -77,7 +77,7 @@ def small_maxvit(torchvision: ModuleType) -> nn.Module:
 
 def test_maxvit_equals_that_of_torchvision_once_it_scales_by_head(torchvision: ModuleType) -> None:
     given = cnncalc.load("maxvit_t", {"window": 2}, (3, 64, 64))
-    checks = compare(given, Peer(small_maxvit(torchvision), "torchvision", ""))
+    checks = compare(given.graph, Peer(small_maxvit(torchvision), "torchvision", ""))
     assert verdicts(checks) == [("weight tensors", EQUAL), ("output", LIMIT)]
     assert (checks[1].note or "").endswith(
         "of the scale; its attention scales by all channels, and was made to scale by those of a head"
@@ -87,7 +87,7 @@ def test_maxvit_equals_that_of_torchvision_once_it_scales_by_head(torchvision: M
 def test_without_the_departure_maxvit_differs(torchvision: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(room, "DEPARTURES", {})
     given = cnncalc.load("maxvit_t", {"window": 2}, (3, 64, 64))
-    assert verdicts(compare(given, Peer(small_maxvit(torchvision), "torchvision", ""))) == [
+    assert verdicts(compare(given.graph, Peer(small_maxvit(torchvision), "torchvision", ""))) == [
         ("weight tensors", EQUAL),
         ("output", DIFFERS),
     ]
@@ -102,11 +102,11 @@ def test_average_pooling_of_timm_once_it_leaves_the_border_out(
     def peer() -> Peer:
         return Peer(nn.Sequential(nn.Conv2d(3, 2, 1), layers.AvgPool2dSame(3, 2)), "timm", "")
 
-    check = compare(network(text), peer())[1]
+    check = compare(network(text).graph, peer())[1]
     assert check.verdict == LIMIT
     assert (check.note or "").endswith("counts the zeros of the border, and was made to leave them out")
     monkeypatch.setattr(room, "DEPARTURES", {})
-    assert compare(network(text), peer())[1].verdict == DIFFERS
+    assert compare(network(text).graph, peer())[1].verdict == DIFFERS
 
 
 def test_without_the_order_of_merged_pixels_swin_differs(
@@ -114,14 +114,14 @@ def test_without_the_order_of_merged_pixels_swin_differs(
 ) -> None:
     monkeypatch.setattr(room, "_MERGES", {})
     given = cnncalc.load("swin_t", input=(3, 64, 64))
-    assert verdicts(compare(given, find_peer("torchvision:swin_t", given.input)))[1] == ("output", DIFFERS)
+    assert verdicts(compare(given.graph, find_peer("torchvision:swin_t", given.input)))[1] == ("output", DIFFERS)
 
 
 def test_outputs_equal_those_of_timm() -> None:
     pytest.importorskip("timm")
     for name in ("resnet18", "densenet121"):
         given = cnncalc.load(name, input=(3, 64, 64))
-        checks = compare(given, find_peer(f"timm:{name}", given.input))
+        checks = compare(given.graph, find_peer(f"timm:{name}", given.input))
         assert verdicts(checks) == AGREES
         assert checks[0].peer == f"timm:{name}"
         assert checks[0].version
@@ -153,7 +153,7 @@ class Right(nn.Module):
 
 
 def test_the_block_equals_its_module() -> None:
-    checks = compare(network(BLOCK), Peer(Right(), "file", ""))
+    checks = compare(network(BLOCK).graph, Peer(Right(), "file", ""))
     assert verdicts(checks) == AGREES
     assert (checks[0].ours, checks[0].theirs) == (8, 8)  # the running statistics too
     assert (checks[1].ours, checks[1].theirs) == ([5], [5])
@@ -175,7 +175,7 @@ def test_what_computes_something_else_differs(right: str, wrong: str) -> None:
         text = BLOCK.replace(", act: relu}", "}\n  - relu").replace(right, wrong)
     else:
         text = BLOCK.replace(right, wrong)
-    check = compare(network(text), Peer(Right(), "file", ""))[1]
+    check = compare(network(text).graph, Peer(Right(), "file", ""))[1]
     assert check.verdict == DIFFERS
     assert (check.note or "").startswith("differs by ")
 
@@ -190,7 +190,7 @@ def test_a_peer_without_its_statistics_differs() -> None:
             )
             return self.fc(nn.functional.max_pool2d(y.relu(), 2).flatten(1))
 
-    check = compare(network(BLOCK), Peer(Plain(), "file", ""))[-1]
+    check = compare(network(BLOCK).graph, Peer(Plain(), "file", ""))[-1]
     assert check.verdict == DIFFERS
 
 
@@ -199,7 +199,7 @@ def test_values_that_are_no_numbers_differ() -> None:
         def forward(self, x: torch.Tensor) -> Any:
             return super().forward(x) * float("nan")
 
-    check = compare(network(BLOCK), Peer(Broken(), "file", ""))[1]
+    check = compare(network(BLOCK).graph, Peer(Broken(), "file", ""))[1]
     assert (check.verdict, check.note) == (DIFFERS, "differs by nan of the scale")
 
 
@@ -218,7 +218,7 @@ def test_values_that_are_no_numbers_differ() -> None:
 )
 def test_weights_that_do_not_match_are_named(right: str, wrong: str, note: str) -> None:
     assert BLOCK.count(right) == 1
-    checks = compare(network(BLOCK.replace(right, wrong)), Peer(Right(), "file", ""))
+    checks = compare(network(BLOCK.replace(right, wrong)).graph, Peer(Right(), "file", ""))
     assert verdicts(checks) == [("weight tensors", DIFFERS)]
     assert checks[0].note == note
 
@@ -275,7 +275,7 @@ def test_a_peer_may_return_an_object(wrap: Callable[[torch.Tensor], Any]) -> Non
         def forward(self, x: torch.Tensor) -> Any:
             return wrap(super().forward(x))
 
-    assert verdicts(compare(network(BLOCK), Peer(Wrapped(), "file", ""))) == AGREES
+    assert verdicts(compare(network(BLOCK).graph, Peer(Wrapped(), "file", ""))) == AGREES
 
 
 def test_several_outputs_and_their_shapes() -> None:
@@ -293,7 +293,7 @@ def test_several_outputs_and_their_shapes() -> None:
             z = self.b(y)
             return {"both": (y, z), "one": (y,), "flat": (y, z.flatten(1))}[self.kind]
 
-    found = {kind: compare(network(text), Peer(Two(kind), "file", ""))[1:] for kind in ("both", "one", "flat")}
+    found = {kind: compare(network(text).graph, Peer(Two(kind), "file", ""))[1:] for kind in ("both", "one", "flat")}
     assert verdicts(found["both"]) == [("output 1", EQUAL), ("output 2", EQUAL)]
     assert found["one"][1][2:4] == ([2, 4, 4], None)
     assert (found["one"][1].verdict, found["one"][1].note) == (DIFFERS, "there is no output 2")
@@ -306,14 +306,14 @@ def test_the_generator_of_the_process_is_as_before() -> None:
     expected = torch.rand(1)
     peer = Peer(Right(), "file", "")
     torch.manual_seed(3)
-    compare(network(BLOCK), peer)
+    compare(network(BLOCK).graph, peer)
     assert torch.equal(torch.rand(1), expected)
 
 
 def test_both_have_to_fit_into_the_memory(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(room, "free_memory", lambda _: 20_000)
     with pytest.raises(EnvironmentFailure, match="but 10,000 are free"):
-        compare(network(BLOCK), Peer(Right(), "file", ""))
+        compare(network(BLOCK).graph, Peer(Right(), "file", ""))
 
 
 # -- peers that are not there ----------------------------------------------------------------------------------------
@@ -369,7 +369,7 @@ def test_a_peer_that_does_not_take_the_input(torchvision: ModuleType) -> None:
     given = cnncalc.load("vit_b_16", {"patch": 8, "width": 96, "depth": 1, "heads": 3}, (3, 32, 32))
     theirs = torchvision.models.VisionTransformer(64, 8, 1, 3, 96, 384)
     with pytest.raises(UsageError) as caught:
-        compare(given, Peer(theirs, "file.py:Net", ""))
+        compare(given.graph, Peer(theirs, "file.py:Net", ""))
     assert str(caught.value).startswith("error: file.py:Net fails on 3x32x32: Wrong image height!")
 
 
@@ -433,7 +433,7 @@ def test_the_name_of_a_file_is_printable(tmp_path: Path) -> None:
 @pytest.mark.parametrize("name", ["Net", "make"])
 def test_a_users_file(name: str, file: str) -> None:
     peer = find_peer(f"{file}:{name}", (3, 16, 16))
-    assert verdicts(compare(network(BLOCK), peer)) == AGREES
+    assert verdicts(compare(network(BLOCK).graph, peer)) == AGREES
     assert (peer.name, peer.version) == (f"{file}:{name}", "")
 
 

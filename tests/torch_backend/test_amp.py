@@ -27,7 +27,7 @@ def mixed(network: cnncalc.Network, batch: int, training: bool, dtype: str) -> T
     The tensors are real: of a batch normalization of mixed data types fake ones say that its statistics have 16 bits,
     but the kernel of a CPU makes them in 32.
     """
-    module = build(network).train(training)
+    module = build(network.graph).train(training)
     x = torch.zeros(batch, *network.input)
     target = torch.zeros(batch, dtype=torch.int64)
     tracker = Tracker()

@@ -45,7 +45,7 @@ def run(module: nn.Module, channels: int = 4, batch: int = 2) -> Any:
 def test_names_are_paths() -> None:
     """What follows a layer is beside it, a sum beside its branches; every other name is the layer's path."""
     given = cnncalc.load("resnet18")
-    module = build(given, "meta")
+    module = build(given.graph, "meta")
     changed = {node.path: name for node, name in zip(given.graph.operators(), targets(module), strict=True)}
     changed = {path: name for path, name in changed.items() if path != name}
     assert changed["conv1.bn"] == "conv1_bn"
@@ -60,7 +60,7 @@ def test_names_are_paths() -> None:
 @pytest.mark.parametrize("word", ["forward", "training", "state_dict", "_modules", "graph", "to", "type_", "__class__"])
 def test_a_name_that_every_module_has_gets_an_underscore(word: str) -> None:
     given = network(f"layers: [{{conv: 2, kernel: 1, act: relu, name: {word}}}, {{conv: 3, kernel: 1, name: last}}]\n")
-    module = build(given)
+    module = build(given.graph)
     follower = f"{word}_relu" + "_" * word.startswith("_")
     assert targets(module) == [f"{word}_", follower, "last"]
     assert tuple(run(module).shape) == (2, 3, 8, 8)
@@ -90,34 +90,34 @@ CONV = "{conv: 4, kernel: 1, name: "
     ],
 )
 def test_no_two_modules_come_to_one_name(layers: str, names: list[str]) -> None:
-    module = build(network(f"layers: [{layers}]\n"))
+    module = build(network(f"layers: [{layers}]\n").graph)
     assert targets(module) == names
     assert tuple(run(module).shape) == (2, 4, 8, 8)
 
 
 def test_the_names_do_not_depend_on_the_side_outputs_being_built() -> None:
     given = network(f"layers: [{CONV}a, norm: bn}}, {CONV}b}}]\nside: {{a_bn: {{from: a, layers: [{CONV}c}}]}}}}\n")
-    assert targets(build(given)) == ["a", "a_bn_", "b"]
-    assert targets(build(given, with_side=True)) == ["a", "a_bn_", "b", "a_bn.c"]
+    assert targets(build(given.graph)) == ["a", "a_bn_", "b"]
+    assert targets(build(given.graph, with_side=True)) == ["a", "a_bn_", "b", "a_bn.c"]
 
 
 def test_no_two_layers_come_to_one_name() -> None:
     given = network("layers: [{conv: 2, kernel: 1, name: to}, {conv: 3, kernel: 1, name: to_}]\n")
-    module = build(given)
+    module = build(given.graph)
     assert targets(module) == ["to_", "to__"]
     assert tuple(run(module).shape) == (2, 3, 8, 8)
 
 
 def test_a_branch_may_be_called_as_an_attribute_of_its_join() -> None:
     given = network("layers: [{add: {x: identity, inplace: [{conv: 4, kernel: 1}]}, name: sum}]\n")
-    module = build(given)
+    module = build(given.graph)
     assert targets(module) == ["sum.inplace_.conv1", "sum.add"]
     assert tuple(run(module).shape) == (2, 4, 8, 8)
 
 
 def test_names_may_have_hyphens_and_digits_first() -> None:
     given = network("layers: [{conv: 2, kernel: 1, name: 3a-b}, {layers: [relu], name: 4}]\n")
-    module = build(given)
+    module = build(given.graph)
     assert targets(module) == ["3a-b", "4.relu1"]
     assert [name for name, _ in module.named_parameters()] == ["3a-b.weight", "3a-b.bias"]
     assert tuple(run(module).shape) == (2, 2, 8, 8)
@@ -125,11 +125,11 @@ def test_names_may_have_hyphens_and_digits_first() -> None:
 
 
 def test_the_class_is_called_as_the_network() -> None:
-    assert type(build(cnncalc.load("lenet5"), "meta")).__name__ == "Lenet5"
-    assert type(build(cnncalc.load("mobilenet_v1_x0_5"), "meta")).__name__ == "Mobilenet_V1_X0_5"
+    assert type(build(cnncalc.load("lenet5").graph, "meta")).__name__ == "Lenet5"
+    assert type(build(cnncalc.load("mobilenet_v1_x0_5").graph, "meta")).__name__ == "Mobilenet_V1_X0_5"
     given = network("layers: [relu]\n")
     given.graph.name = "3-d"
-    assert type(build(given, "meta")).__name__ == "Network_3_D"
+    assert type(build(given.graph, "meta")).__name__ == "Network_3_D"
 
 
 # -- sharing, side outputs -------------------------------------------------------------------------------------------
@@ -141,7 +141,7 @@ def test_shared_weights_are_one_storage() -> None:
         "  - {conv: 4, kernel: 3, pad: same, norm: bn, name: first}\n"
         "  - {conv: 4, kernel: 3, pad: same, norm: bn, shared: first, name: second}\n"
     )
-    module = build(given)
+    module = build(given.graph)
     tensors = dict([*module.named_parameters(remove_duplicate=False), *module.named_buffers(remove_duplicate=False)])
     first, second = module.get_submodule("first"), module.get_submodule("second")
     assert first is not second
@@ -161,9 +161,9 @@ def test_side_outputs_come_after_the_output() -> None:
         "layers: [{conv: 2, kernel: 1, name: a}, {conv: 3, kernel: 1, name: b}]\n"
         "side: {aux: {from: a, layers: [{conv: 5, kernel: 1}, relu]}}\n"
     )
-    assert tuple(run(build(given)).shape) == (2, 3, 8, 8)
-    assert targets(build(given)) == ["a", "b"]
-    both = build(given, with_side=True)
+    assert tuple(run(build(given.graph)).shape) == (2, 3, 8, 8)
+    assert targets(build(given.graph)) == ["a", "b"]
+    both = build(given.graph, with_side=True)
     assert targets(both) == ["a", "b", "aux.conv1", "aux.relu1"]
     assert [tuple(one.shape) for one in run(both)] == [(2, 3, 8, 8), (2, 5, 8, 8)]
 
@@ -174,8 +174,8 @@ def test_a_side_output_of_what_would_be_overwritten_is_kept() -> None:
         "layers: [{conv: 4, kernel: 1, name: a}, {relu: [], name: b}]\n"
         "side: {aux: {from: a, layers: [{scale: 1, name: c}]}}\n"
     )
-    assert build(given).get_submodule("b").inplace is True
-    module = build(given, with_side=True)
+    assert build(given.graph).get_submodule("b").inplace is True
+    module = build(given.graph, with_side=True)
     assert module.get_submodule("b").inplace is False
     main, side = run(module)
     assert (side < 0).any()
@@ -184,8 +184,8 @@ def test_a_side_output_of_what_would_be_overwritten_is_kept() -> None:
 
 def test_several_outputs_are_a_tuple() -> None:
     given = network("layers: [{conv: 2, kernel: 1, name: a}, {conv: 3, kernel: 1, name: b}]\noutputs: [a, b]\n")
-    assert [tuple(one.shape) for one in run(build(given))] == [(2, 2, 8, 8), (2, 3, 8, 8)]
-    assert len(outputs(run(build(given)))) == 2
+    assert [tuple(one.shape) for one in run(build(given.graph))] == [(2, 2, 8, 8), (2, 3, 8, 8)]
+    assert len(outputs(run(build(given.graph)))) == 2
     assert len(outputs(torch.ones(1))) == 1
 
 
@@ -206,7 +206,7 @@ def test_several_outputs_are_a_tuple() -> None:
 )
 def test_an_unknown_device_is_a_wrong_call(device: str, message: str) -> None:
     with pytest.raises(UsageError) as caught:
-        build(network("layers: [relu]\n"), device)
+        build(network("layers: [relu]\n").graph, device)
     assert str(caught.value) == message
 
 
@@ -229,22 +229,22 @@ def test_a_device_that_is_not_there_is_the_environment(
     monkeypatch.setattr(torch.cuda, "device_count", lambda: count)
     monkeypatch.setattr(torch.backends.mps, "is_available", lambda: False)
     with pytest.raises(EnvironmentFailure) as caught:
-        build(network("layers: [relu]\n"), device)
+        build(network("layers: [relu]\n").graph, device)
     assert str(caught.value) == message
 
 
 def test_tensors_are_on_the_device_and_of_the_type() -> None:
-    module = build(cnncalc.load("lenet5"), "meta", "bfloat16")
+    module = build(cnncalc.load("lenet5").graph, "meta", "bfloat16")
     assert {tensor.device.type for tensor in module.parameters()} == {"meta"}
     assert {tensor.dtype for tensor in module.parameters()} == {torch.bfloat16}
-    assert {tensor.dtype for tensor in build(cnncalc.load("resnet18"), "meta", "float64").parameters()} == {
+    assert {tensor.dtype for tensor in build(cnncalc.load("resnet18").graph, "meta", "float64").parameters()} == {
         torch.float64
     }
     with pytest.raises(UsageError) as caught:
-        build(cnncalc.load("lenet5"), dtype="flaot16")
+        build(cnncalc.load("lenet5").graph, dtype="flaot16")
     assert str(caught.value) == "error: unknown data type 'flaot16' (hint: did you mean float16, bfloat16 or float64?)"
     with pytest.raises(UsageError, match="unknown data type 'int8'"):
-        build(cnncalc.load("lenet5"), dtype="int8")
+        build(cnncalc.load("lenet5").graph, dtype="int8")
 
 
 def test_what_does_not_fit_is_refused_before_anything_is_allocated(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -254,22 +254,22 @@ def test_what_does_not_fit_is_refused_before_anything_is_allocated(monkeypatch: 
     given = network("layers: [{conv: 4, kernel: 1}]\n")
     need = 4 * (4 * 4 + 4) + 4 * 2 * 4 * 8 * 8
     with pytest.raises(EnvironmentFailure) as caught:
-        build(given, max_memory=need - 1)
+        build(given.graph, max_memory=need - 1)
     assert str(caught.value) == (
         f"error: weights and activations of small take {need:,} bytes, but {need - 1:,} are free "
         "(hint: --max-memory overrides, --device meta needs none)"
     )
     monkeypatch.setattr(room, "free_memory", lambda _: 10)
     with pytest.raises(EnvironmentFailure, match="but 10 are free"):
-        build(given)
+        build(given.graph)
     assert made == []
 
 
 def test_what_fits_is_built() -> None:
     given = network("layers: [{conv: 4, kernel: 1}]\n")
-    build(given, max_memory=4 * (4 * 4 + 4) + 4 * 2 * 4 * 8 * 8)
-    build(given, dtype="float16", max_memory=2 * (4 * 4 + 4) + 2 * 2 * 4 * 8 * 8)
-    build(given, "meta", max_memory=1)
+    build(given.graph, max_memory=4 * (4 * 4 + 4) + 4 * 2 * 4 * 8 * 8)
+    build(given.graph, dtype="float16", max_memory=2 * (4 * 4 + 4) + 2 * 2 * 4 * 8 * 8)
+    build(given.graph, "meta", max_memory=1)
 
 
 # -- in place --------------------------------------------------------------------------------------------------------
@@ -277,7 +277,7 @@ def test_what_fits_is_built() -> None:
 
 def test_what_the_memory_column_calls_in_place_is() -> None:
     given = cnncalc.load("resnet18")
-    module = build(given, "meta")
+    module = build(given.graph, "meta")
     columns = given.analyze().columns
     inplace = {
         node.path
@@ -291,13 +291,13 @@ def test_what_the_memory_column_calls_in_place_is() -> None:
         if op in words and values == 0
     }
     assert len(inplace) == 25  # 17 activations, 8 sums
-    assert not any(getattr(one, "inplace", False) for one in build(given, "meta", inplace=False).modules())
+    assert not any(getattr(one, "inplace", False) for one in build(given.graph, "meta", inplace=False).modules())
 
 
 def test_in_place_and_not_give_the_same() -> None:
     given = cnncalc.load("resnet20", input=(3, 8, 8))
-    one = build(given).eval()
-    other = build(given, inplace=False).eval()
+    one = build(given.graph).eval()
+    other = build(given.graph, inplace=False).eval()
     other.load_state_dict(one.state_dict())
     x = torch.randn(2, 3, 8, 8, generator=torch.Generator().manual_seed(0))
     kept = x.clone()
@@ -309,7 +309,9 @@ def test_in_place_and_not_give_the_same() -> None:
 def test_values_are_freed_after_their_last_use() -> None:
     """The code sets each to None with its last reader."""
     given = network("layers: [{conv: 2, kernel: 1, name: a}, {conv: 2, kernel: 1, name: b}, {add: [a, b], name: c}]\n")
-    lines = [line.partition(";") for line in build(given, "meta").code.splitlines() if "self" in line and "=" in line]
+    lines = [
+        line.partition(";") for line in build(given.graph, "meta").code.splitlines() if "self" in line and "=" in line
+    ]
     freed = [set(after.split("=")[:-1]) for _, _, after in lines]
     assert [{name.strip() for name in names} for names in freed] == [{"x"}, set(), {"a", "b"}]
 
@@ -331,7 +333,7 @@ def through_file(module: nn.Module) -> nn.Module:
 
 
 def through_state(module: nn.Module) -> nn.Module:
-    fresh = build(cnncalc.load("shufflenet_v2_x0_5", input=(3, 32, 32))).eval()
+    fresh = build(cnncalc.load("shufflenet_v2_x0_5", input=(3, 32, 32)).graph).eval()
     assert any(not torch.equal(a, b) for a, b in zip(fresh.parameters(), module.parameters(), strict=True))
     fresh.load_state_dict(module.state_dict())
     return fresh
@@ -339,14 +341,14 @@ def through_state(module: nn.Module) -> nn.Module:
 
 @pytest.mark.parametrize("copied", [copy.deepcopy, through_pickle, through_file, through_state])
 def test_a_copy_gives_the_same(copied: Callable[[nn.Module], nn.Module]) -> None:
-    module = build(cnncalc.load("shufflenet_v2_x0_5", input=(3, 32, 32))).eval()
+    module = build(cnncalc.load("shufflenet_v2_x0_5", input=(3, 32, 32)).graph).eval()
     x = torch.randn(1, 3, 32, 32, generator=torch.Generator().manual_seed(0))
     with torch.no_grad():
         assert torch.equal(copied(module)(x), module(x))
 
 
 def test_it_can_be_exported() -> None:
-    module = build(cnncalc.load("lenet5_modern")).eval()
+    module = build(cnncalc.load("lenet5_modern").graph).eval()
     x = torch.randn(2, *cnncalc.load("lenet5_modern").input)
     program = torch.export.export(module, (x,))
     torch.testing.assert_close(program.module()(x), module(x))
@@ -373,10 +375,10 @@ def test_every_lowering_names_a_module(name: str) -> None:
     ],
 )
 def test_the_epsilon_of_a_norm_goes_into_its_module(layer: str, cls: type[nn.Module]) -> None:
-    module = build(network(f"layers: [{{{layer[1:-1]}, name: n}}]\n"), "meta").get_submodule("n")
+    module = build(network(f"layers: [{{{layer[1:-1]}, name: n}}]\n").graph, "meta").get_submodule("n")
     assert isinstance(module, cls)
     assert module.eps == 0.25
-    other = build(network(f"layers: [{{{layer[1:-1].replace(', eps: 0.25', '')}, name: n}}]\n"), "meta")
+    other = build(network(f"layers: [{{{layer[1:-1].replace(', eps: 0.25', '')}, name: n}}]\n").graph, "meta")
     assert other.get_submodule("n").eps == 1e-5
 
 
@@ -397,15 +399,15 @@ def test_the_epsilon_of_a_norm_goes_into_its_module(layer: str, cls: type[nn.Mod
     ],
 )
 def test_networks_have_the_epsilon_of_their_library(name: str, epsilons: set[float]) -> None:
-    found = {module.eps for module in build(cnncalc.load(name), "meta").modules() if hasattr(module, "eps")}
+    found = {module.eps for module in build(cnncalc.load(name).graph, "meta").modules() if hasattr(module, "eps")}
     assert found == epsilons
 
 
 def test_the_state_dict_is_in_call_order() -> None:
     network = cnncalc.load("resnet18")
-    names = zip(network.graph.operators(), targets(build(network, "meta")), strict=True)
+    names = zip(network.graph.operators(), targets(build(network.graph, "meta")), strict=True)
     wanted = [f"{name}.weight" for node, name in names if node.op.name in ("conv", "bn", "linear")]
-    assert [key for key in build(network, "meta").state_dict() if key.endswith(".weight")] == wanted
+    assert [key for key in build(network.graph, "meta").state_dict() if key.endswith(".weight")] == wanted
     assert wanted[:3] == ["conv1.weight", "conv1_bn.weight", "stage1.block_1.add1.main.conv1.weight"]
 
 
@@ -413,7 +415,7 @@ def test_the_state_dict_is_in_call_order() -> None:
 def test_a_name_may_be_a_word_of_python(name: str, tmp_path: Path) -> None:
     path = tmp_path / "net.yaml"
     path.write_text(f"cnncalc: 1\ninput: [3, 4, 4]\nlayers:\n  - {{conv: 2, kernel: 1, name: {name}}}\n  - relu\n")
-    module = build(cnncalc.load(str(path)))
+    module = build(cnncalc.load(str(path)).graph)
     shown = f"{name}_" if iskeyword(name) else name
     assert next(iter(module.state_dict())) == f"{shown}.weight"
     assert module(torch.zeros(1, 3, 4, 4)).shape == (1, 2, 4, 4)

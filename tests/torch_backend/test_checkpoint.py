@@ -89,7 +89,7 @@ def run(calls: Any, values: dict[str, Tensor], last: dict[str, int]) -> None:
 
 def checkpointed(net: Network, segments: Sequence[Segment], device: str = "meta") -> Checkpointed:
     """The built network; what would overwrite a segment's input does not, as PyTorch refuses it (see below)."""
-    module = build(net, device=device)
+    module = build(net.graph, device=device)
     replaced = overwritten(net.graph, False)
     kept = protect(net.graph, replaced, segments)
     whole = Checkpointed(module, net.graph, segments)
@@ -222,7 +222,7 @@ def test_a_small_step_takes_the_same_bytes(text: str, batch: int) -> None:
 @pytest.mark.parametrize("text", [SMALL["an operator in place is first"], SMALL["a view, then an operator in place"]])
 def test_pytorch_refuses_what_overwrites_a_segments_input(text: str) -> None:
     net = network(f"{STEM}{text}")
-    whole = Checkpointed(build(net), net.graph, resolve(net.graph, ["B"]))
+    whole = Checkpointed(build(net.graph), net.graph, resolve(net.graph, ["B"]))
     with pytest.raises(RuntimeError, match="modified by an inplace operation"):
         whole(torch.rand(2, 4, 3, 3)).sum().backward()
     whole = checkpointed(net, resolve(net.graph, ["B"]), "cpu")

@@ -15,7 +15,7 @@ from tests.torch_backend.test_autograd import running
 @pytest.mark.parametrize("name", ["densenet121", "googlenet", "resnet18", "resnet50", "squeezenet1_1", "vgg16"])
 def test_networks(name: str, dtype: str, training: bool) -> None:
     network = cnncalc.load(name)
-    theirs = measure(network, 8, training, dtype)
+    theirs = measure(network.graph, 8, training, dtype)
     found = trace(network.graph, 8, Settings(training, dtype, adds_in_place=False, device="cpu"))
     sizes = [size.at(8) for size in found.sizes]
     changes = [sizes[event] if event >= 0 else -sizes[~event] for event in found.events]

@@ -31,14 +31,14 @@ def test_the_batch_is_bracketed(name: str, training: bool, memory: int) -> None:
     # under a tracker, gradients of values with several readers are summed out of place
     batch = Runs(network.graph, Settings(training, adds_in_place=False, device="cpu")).largest_batch(memory)
     assert batch >= 1
-    assert measure(network, batch, training).peak <= memory < measure(network, batch + 1, training).peak
+    assert measure(network.graph, batch, training).peak <= memory < measure(network.graph, batch + 1, training).peak
 
 
 @pytest.mark.parametrize(("name", "training"), [("vgg11", False), ("resnet18", True)])
 def test_exactly_what_one_sample_takes_is_enough(name: str, training: bool) -> None:
     network = cnncalc.load(name)
     runs = Runs(network.graph, Settings(training, adds_in_place=False, device="cpu"))
-    size = measure(network, 1, training).peak
+    size = measure(network.graph, 1, training).peak
     assert (runs.largest_batch(size), runs.largest_batch(size - 1)) == (1, 0)
 
 
@@ -49,6 +49,6 @@ def test_the_input_is_bracketed() -> None:
     memory = 150_000_000
     (largest, following), search = by_input(cnncalc.load("resnet18").graph, memory, 2, runs_of)
     assert (search.step, following.input[1]) == (1, largest.input[1] + 1)
-    sizes = [measure(cnncalc.load("resnet18", input=row.input), 2, False).peak for row in (largest, following)]
+    sizes = [measure(cnncalc.load("resnet18", input=row.input).graph, 2, False).peak for row in (largest, following)]
     assert sizes[0] <= memory < sizes[1]
     assert sizes == [largest.peak.bytes, following.peak.bytes]

@@ -55,7 +55,7 @@ def given(name: str) -> cnncalc.Network:
 
 def second_step(network: cnncalc.Network, batch: int, make: Callable[..., Optimizer]) -> tuple[int, int, list[Any]]:
     """Bytes before the second step, its peak, and its events."""
-    module = build(network, device="meta")
+    module = build(network.graph, device="meta")
     with FakeTensorMode():
         fake(module)
         x = torch.empty(batch, *network.input)

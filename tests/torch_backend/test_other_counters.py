@@ -34,8 +34,8 @@ TWINS: dict[str, dict[str, int]] = {
     "efficientnet_b0": {},
 }
 MAKERS: dict[str, Callable[[Any, str], nn.Module]] = {
-    "build": build,
-    "source": lambda network, device: made(source.write(network), device),
+    "build": lambda network, device: build(network.graph, device),
+    "source": lambda network, device: made(source.write(network.graph), device),
 }
 #: torchvision adds, concatenates, flattens and leaves out branches in functions
 FUNCTIONS = ("Flatten", "Identity")
@@ -89,7 +89,7 @@ COMPOSED = ("SelfAttention", "WindowAttention", "Padded")
 @pytest.mark.parametrize("name", ALL_KINDS)
 def test_operators_are_leaves_and_run_once(name: str) -> None:
     network = cnncalc.load(name)
-    module = build(network, "meta").eval()
+    module = build(network.graph, "meta").eval()
     operators = [str(node.target) for node in module.graph.nodes if node.op == "call_module"]
     assert len(set(operators)) == len(network.graph.operators(with_side=False))
     calls: Counter[str] = Counter()
@@ -100,7 +100,7 @@ def test_operators_are_leaves_and_run_once(name: str) -> None:
     with torch.no_grad():
         module(torch.empty(1, *network.input, device="meta"))
     assert calls == Counter(operators)
-    for part in made(source.write(network), "meta").modules():
+    for part in made(source.write(network.graph), "meta").modules():
         if list(part.parameters(recurse=False)):
             assert not list(part.children()) or type(part).__name__ in COMPOSED
 
@@ -109,7 +109,7 @@ def test_operators_are_leaves_and_run_once(name: str) -> None:
 @pytest.mark.parametrize("name", [*ALL_KINDS, "stylegan", "mask_rcnn_r50_fpn", "maxvit_t"])
 def test_it_can_be_traced(name: str, training: bool) -> None:
     network = cnncalc.load(name)
-    module = build(network, "meta").train(training)
+    module = build(network.graph, "meta").train(training)
     traced = fx.symbolic_trace(module)
     x = torch.empty(2, *network.input, device="meta")
     with torch.no_grad():
@@ -119,7 +119,7 @@ def test_it_can_be_traced(name: str, training: bool) -> None:
 
 def test_what_is_traced_gives_the_same() -> None:
     network = cnncalc.load("resnet18", input=(3, 32, 32))
-    module = build(network).eval()
+    module = build(network.graph).eval()
     x = torch.randn(1, 3, 32, 32, generator=torch.Generator().manual_seed(0))
     with torch.no_grad():
         assert torch.equal(fx.symbolic_trace(module)(x), module(x))

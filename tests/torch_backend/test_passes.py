@@ -40,7 +40,7 @@ def counted(model: torch.nn.Module, x: torch.Tensor) -> tuple[int, int]:
 
 
 def on_meta(given: Network, with_side: bool = False) -> tuple[int, int]:
-    model = build(given, device="meta", with_side=with_side)
+    model = build(given.graph, device="meta", with_side=with_side)
     return counted(model, torch.empty(1, *given.input, device="meta"))
 
 
@@ -108,7 +108,7 @@ SMALL = {
 def test_small_networks(layers):
     given = network(layers)
     size = (2, *given.input)  # a norm of single values needs two samples
-    forward, backward = counted(build(given, device="meta", inplace=False), torch.empty(size, device="meta"))
+    forward, backward = counted(build(given.graph, device="meta", inplace=False), torch.empty(size, device="meta"))
     if "position: mlp" in layers:  # the network that makes biases runs once, and is counted once for every sample
         forward, backward = (2 * count for count in on_meta(given))
     report = given.analyze(batch=2, pass_="backward")
@@ -122,7 +122,7 @@ def test_small_networks(layers):
 def test_pytorch_counts_the_gradient_of_a_depthwise_kernel_as_if_it_had_no_groups(capsys):
     """Of 8 channels that of the weights is 8 times too high, and with that of the input (1 + 8)/2 = 4.5 times."""
     given = network("  - {conv: 8, kernel: 1, name: a}\n  - {dwconv: 3, pad: same, name: b}\n")
-    model = build(given, device="meta")
+    model = build(given.graph, device="meta")
     with FlopCounterMode(display=False) as counter:
         model(torch.empty(1, 8, 6, 6, device="meta")).sum().backward()
     by_layer = {name.rpartition(".")[2]: sum(ops.values()) for name, ops in counter.get_flop_counts().items()}

@@ -79,9 +79,9 @@ REFUSED = {("simsiam_r50", 1): "batch norm of one value in training"}
 def differences(name: str) -> Iterator[tuple[str, int, int]]:
     """What is compared, and our bytes and PyTorch's."""
     network = cnncalc.load(name)
-    yield "saved, batch 2", _saved(network), Faked(network, 2).saved()
+    yield "saved, batch 2", _saved(network), Faked(network.graph, 2).saved()
     for batch in BATCHES:
-        faked = Faked(network, batch)
+        faked = Faked(network.graph, batch)
         yield (
             f"inference, batch {batch}",
             trace(network.graph, batch, Settings(device="cpu")).peak(batch),

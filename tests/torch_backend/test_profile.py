@@ -22,6 +22,7 @@ from cnncalc.render import measured, schemas  # noqa: E402
 from cnncalc.torch_backend.build import build  # noqa: E402
 from cnncalc.torch_backend.measure import cudnn_workspaces, machine, passes, per_layer, predicted, profile, timing  # noqa: E402
 from cnncalc.torch_backend.measure.passes import Settings, Subject, Taken  # noqa: E402
+from tests.conftest import network as small  # noqa: E402
 
 ROOT = Path(__file__).resolve().parents[2]
 CPU = torch.device("cpu")
@@ -54,7 +55,7 @@ def quick(**given) -> Settings:
 
 
 def measured_of(network, **given):
-    return profile.profile(network, quick(**given), "cnncalc profile tiny")
+    return profile.profile(network.graph, quick(**given), "cnncalc profile tiny", about=network.about)
 
 
 @pytest.mark.parametrize(
@@ -98,11 +99,22 @@ def test_what_is_predicted_is_what_is_measured(tiny, name, dtype, batch):
     assert {row["quantity"]: row["measured"] for row in rows} == {row["quantity"]: row["predicted"] for row in rows}
 
 
-def test_training_memory_is_measured_and_not_predicted(tiny):
-    row = measured_of(tiny, training=True)["runs"][0]["compared"][-1]
-    assert (row["quantity"], row["predicted"]) == ("memory_bytes", None)
-    assert row["note"] == "training memory is not predicted by this version"
-    assert row["measured"] > 2 * predicted.weight_bytes(tiny, "float32", False)  # weights and their gradients
+TRAINED = {
+    "tiny": "",
+    # of the map, one gradient comes from the loss and one from what follows it
+    "two outputs, one a map": "input: [3, 8, 8]\nlayers:\n  - {conv: 4, kernel: 3, act: relu, name: a}\n  - flatten\n  - {linear: 5}\noutputs: [a, linear1]",
+    "a sequence": "input: [8, 4, 4]\nlayers:\n  - tokens\n  - {attention: 2}\n  - {select: 0}\n  - {linear: 3}",
+}
+
+
+@pytest.mark.parametrize("batch", [1, 3])
+@pytest.mark.parametrize("name", TRAINED)
+def test_training_memory_is_predicted(tiny, name, batch):
+    network = small(TRAINED[name]) if TRAINED[name] else tiny
+    row = measured_of(network, training=True, batches=(batch,))["runs"][0]["compared"][-1]
+    assert row["quantity"] == "memory_bytes"
+    assert row["measured"] == row["predicted"] > 2 * predicted.weight_bytes(network.graph, "float32", False)
+    assert ("without one it sums them in place" in row["note"]) == (name == "two outputs, one a map")
 
 
 # by hand, float32, batch 2; the second convolution has 4*4*9 + 4 weights and maps of 4*8*8 values
@@ -120,33 +132,33 @@ def test_training_memory_is_measured_and_not_predicted(tiny):
     ],
 )
 def test_work_and_traffic_of_a_layer(tiny, training, path, macs, moved):
-    rows = {row.path: row for row in predicted.layers(tiny, 2, "float32", False, training)}
+    rows = {row.path: row for row in predicted.layers(tiny.graph, 2, "float32", False, training)}
     assert (rows[path].macs, rows[path].bytes) == (macs, moved)
 
 
 def test_the_work_of_training_is_what_pytorch_counts(tiny):
     from torch.utils.flop_counter import FlopCounterMode
 
-    model = build(tiny)
+    model = build(tiny.graph)
     with FlopCounterMode(display=False) as counter:
         model(torch.randn(2, 3, 8, 8)).sum().backward()
-    rows = predicted.layers(tiny, 2, "float32", False, training=True)
+    rows = predicted.layers(tiny.graph, 2, "float32", False, training=True)
     assert 2 * sum(row.macs for row in rows) == counter.get_total_flops()
 
 
 def test_values_alive_at_once_by_hand(tiny):
     # the input, 192, lives throughout; most is alive at the addition: both its inputs are results of relus, which a
     # backward pass would need, so the sum has a place of its own
-    assert predicted.live_bytes(tiny, 1, "float32", False) == 4 * (192 + 256 + 256 + 256)
-    assert predicted.live_bytes(tiny, 5, "float16", False) == 2 * 5 * (192 + 256 + 256 + 256)
+    assert predicted.live_bytes(tiny.graph, 1, "float32", False) == 4 * (192 + 256 + 256 + 256)
+    assert predicted.live_bytes(tiny.graph, 5, "float16", False) == 2 * 5 * (192 + 256 + 256 + 256)
 
 
 def test_the_network_is_left_as_it_was(tiny):
-    model = build(tiny).eval()
+    model = build(tiny.graph).eval()
     before = {name: tensor.clone() for name, tensor in model.state_dict().items()}
-    subject = Subject(model, tiny.input, 1, CPU, quick())
-    per_layer.times(model, subject.input, subject.timer, False, 0.0, 2)
-    per_layer.observe(model, subject.input)
+    subject = Subject(model, tiny.graph, 1, CPU, quick())
+    per_layer.times(model, subject.inputs, subject.timer, False, 0.0, 2)
+    per_layer.observe(model, subject.inputs)
     subject.memory()
     assert all(torch.equal(tensor, before[name]) for name, tensor in model.state_dict().items())
     assert not any(module._forward_hooks or module._forward_pre_hooks for module in model.modules())
@@ -176,7 +188,7 @@ def test_a_sweep_has_a_run_for_every_batch_and_no_layers(tiny):
 
 def test_a_sweep_ends_before_what_does_not_fit(tiny):
     room = 20_000
-    need = {batch: profile._need(tiny, quick(), CPU, batch) for batch in (1, 2, 4)}
+    need = {batch: profile._need(tiny.graph, quick(), CPU, batch) for batch in (1, 2, 4)}
     assert need[2] < room < need[4]
     data = measured_of(tiny, batches=(1, 2, 4, 8), max_memory=room)
     assert [run_["batch"] for run_ in data["runs"]] == [1, 2]
@@ -187,13 +199,13 @@ def test_a_sweep_ends_before_what_does_not_fit(tiny):
 def test_a_batch_that_does_not_fit_names_the_largest_that_does(tiny):
     with pytest.raises(EnvironmentFailure) as caught:
         measured_of(tiny, batches=(64,), max_memory=20_000)
-    need = profile._need(tiny, quick(), CPU, 64)
+    need = profile._need(tiny.graph, quick(), CPU, 64)
     assert str(caught.value) == (
         f"error: tiny does not fit on cpu at batch 64: it takes about {need:,} bytes, and 20,000 are free "
         "(hint: the largest batch known to fit is 3; --max-memory overrides)"
     )
-    assert profile._refusal(tiny, quick(max_memory=20_000), CPU, 3) is None
-    assert profile._refusal(tiny, quick(max_memory=20_000), CPU, 4) is not None
+    assert profile._refusal(tiny.graph, quick(max_memory=20_000), CPU, 3) is None
+    assert profile._refusal(tiny.graph, quick(max_memory=20_000), CPU, 4) is not None
 
 
 def test_not_even_one_sample_fits(tiny):
@@ -207,7 +219,7 @@ def room_for_five(monkeypatch):
     step = Subject.step
 
     def limited(self):
-        if len(self.input) > 5:
+        if len(self.inputs[0]) > 5:
             raise RuntimeError("[enforce fail at alloc_cpu.cpp:124] data. DefaultCPUAllocator: can't allocate\nmore")
         step(self)
 
@@ -361,16 +373,16 @@ def of_gpu(monkeypatch):
     monkeypatch.setattr(Subject, "memory", lambda self: taken)
     monkeypatch.setattr(cudnn_workspaces, "needs_gpu", lambda device: None)
 
-    def table(network, subject, given, batch):
-        rows = [{"signature": signature, **row._asdict()} for signature, row in rows_of(network, batch).items()]
+    def table(graph, subject, given, batch):
+        rows = [{"signature": signature, **row._asdict()} for signature, row in rows_of(graph, batch).items()]
         return {**machine_, "rows": rows}
 
     monkeypatch.setattr(profile, "_workspaces", table)
 
 
-def rows_of(network, batch):
+def rows_of(graph, batch):
     """Of every convolution 1 MiB in each call."""
-    found = convolutions(network.graph, batch, False).values()
+    found = convolutions(graph, batch, False).values()
     return {one.signature: Row(MIB, MIB, MIB) for one in found}
 
 
@@ -382,7 +394,7 @@ def test_three_peaks_of_a_gpu(tiny, of_gpu, training):
     assert [row["measured"] for row in rows.values()] == [35 * MIB, 40 * MIB, 36 * MIB]
     settings = Run(training, device="cuda")
     step = trace(tiny.graph, 2, settings)
-    expected = reserve(step, tiny.graph, 2, settings, Libraries(32 * MIB, rows_of(tiny, 2)))
+    expected = reserve(step, tiny.graph, 2, settings, Libraries(32 * MIB, rows_of(tiny.graph, 2)))
     assert expected.parts["cudnn"] == MIB
     predicted_ = {"requested": expected.requested, "reserved": expected.reserved, "memory": expected.allocated}
     assert {name: rows[f"{name}_bytes"]["predicted"] for name in predicted_} == predicted_

@@ -51,7 +51,7 @@ def test_as_pytorch_does(tmp_path: Path, input_: str, norm: str, batch: int, tra
     path = tmp_path / "one.yaml"
     path.write_text(spec.replace("NORM", norm), "utf-8")
     network = cnncalc.load(str(path))
-    module = build(network, device="cpu").train(training)
+    module = build(network.graph, device="cpu").train(training)
     at = refused(network.graph, batch, Settings(training))
     x = torch.zeros(batch, *network.graph.nodes[0].shape)
     if at is None:

@@ -54,7 +54,7 @@ def rows(checks: tuple[Check, ...]) -> list[tuple[Any, ...]]:
 
 
 def differences(given: Network, **options: Any) -> list[tuple[Any, ...]]:
-    found = verify(given, **options)
+    found = verify(given.graph, **options)
     assert not found.agrees
     return [row[:4] for row in rows(found.checks) if row[5] == DIFFERS]
 
@@ -63,7 +63,7 @@ def differences(given: Network, **options: Any) -> list[tuple[Any, ...]]:
 
 
 def test_every_quantity_of_a_small_network() -> None:
-    found = verify(network(SMALL))
+    found = verify(network(SMALL).graph)
     params = 6 * 4 * 9 + 6 + 2 * 6 + 5 * 6 * 6 * 6 + 5
     macs = 6 * 4 * 9 * 6 * 6 + 5 * 6 * 6 * 6
     x, map_, statistics = 4 * 4 * 64, 4 * 6 * 36, 2 * 4 * 6
@@ -111,7 +111,7 @@ def test_every_quantity_of_a_small_network() -> None:
     ],
 )
 def test_networks_agree_on_meta(name: str, with_side: bool) -> None:
-    found = verify(cnncalc.load(name), with_side, fvcore=False, values=False, memory=False)
+    found = verify(cnncalc.load(name).graph, with_side, fvcore=False, values=False, memory=False)
     assert [(check.quantity, check.verdict) for check in found.checks] == [
         (quantity, EQUAL) for quantity in ("output shapes", "params", "buffers", "macs", "depth")
     ]
@@ -120,13 +120,13 @@ def test_networks_agree_on_meta(name: str, with_side: bool) -> None:
 
 @pytest.mark.parametrize("name", ["lenet5", "mnist_cnn_32", "conv_1x1_64_32", "resnet20", "mnist_mlp"])
 def test_small_networks_agree_with_values_too(name: str) -> None:
-    found = verify(cnncalc.load(name))
+    found = verify(cnncalc.load(name).graph)
     assert [check.verdict for check in found.checks] == [EQUAL] * 12
 
 
 def test_side_outputs_are_verified_when_asked_for() -> None:
     given = network(SMALL + "side: {aux: {from: c, layers: [{conv: 3, kernel: 1}, {conv: 2, kernel: 6}]}}\n")
-    main, both = verify(given), verify(given, with_side=True)
+    main, both = verify(given.graph), verify(given.graph, with_side=True)
     assert (main.layers, both.layers) == (5, 7)
     more = 3 * 6 + 3 + 2 * 3 * 36 + 2
     params = [check.theirs for found in (main, both) for check in found.checks if check.quantity == "params"]
@@ -141,7 +141,7 @@ def test_nothing_is_left_behind() -> None:
     torch.manual_seed(3)
     expected = torch.rand(1)
     torch.manual_seed(3)
-    verify(network(SMALL))
+    verify(network(SMALL).graph)
     assert torch.equal(torch.rand(1), expected)
 
 
@@ -233,7 +233,7 @@ def test_two_errors_that_cancel_are_found(monkeypatch: pytest.MonkeyPatch) -> No
 
 def test_shared_weights_count_once() -> None:
     text = HEAD + "layers: [{conv: 4, kernel: 1, name: a}, {conv: 4, kernel: 1, shared: a, name: b}]\n"
-    found = verify(network(text), fvcore=False, values=False, memory=False)
+    found = verify(network(text).graph, fvcore=False, values=False, memory=False)
     assert found.agrees
     assert ("params", None, 20, 20, "torch", EQUAL) in rows(found.checks)
     assert ("macs", None, 2 * 16 * 64, 2 * 16 * 64, "FlopCounterMode", EQUAL) in rows(found.checks)
@@ -241,7 +241,7 @@ def test_shared_weights_count_once() -> None:
 
 def test_a_layer_that_pytorch_refuses_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(linear.Linear, "lowering", lambda self, x: Lowering("torch.nn.Linear", (7, self.out)))
-    found = verify(network(SMALL))
+    found = verify(network(SMALL).graph)
     assert [check[:4] for check in found.checks] == [("forward", "fc", None, None)]
     assert found.checks[0].verdict == DIFFERS
     assert "[1, 216]" in (found.checks[0].note or "")
@@ -249,14 +249,14 @@ def test_a_layer_that_pytorch_refuses_is_named(monkeypatch: pytest.MonkeyPatch) 
 
 def test_a_module_that_pytorch_refuses_to_make_is_a_finding(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(linear.Linear, "lowering", lambda self, x: Lowering("torch.nn.Linear", (-3, self.out)))
-    found = verify(network(SMALL))
+    found = verify(network(SMALL).graph)
     assert [(check.quantity, check.verdict) for check in found.checks] == [("build", DIFFERS)]
     assert "negative" in (found.checks[0].note or "")
 
 
 def test_what_only_training_refuses_is_a_finding() -> None:
     text = HEAD + "layers: [global_avgpool, {instancenorm: [], affine: true}]\n"
-    found = verify(network(text))
+    found = verify(network(text).graph)
     last = found.checks[-1]
     assert (last.quantity, last.verdict) == ("forward", DIFFERS)
     assert last.note == "Expected more than 1 spatial element when training, got input size torch.Size([1, 4, 1, 1])"
@@ -270,7 +270,7 @@ def test_values_that_are_not_finite_are_found() -> None:
 
 def test_a_parameter_without_a_gradient_is_named() -> None:
     text = HEAD + "layers: [{conv: 2, kernel: 1, name: a}, {conv: 3, kernel: 1, name: b}]\noutputs: [a]\n"
-    found = verify(network(text), fvcore=False)
+    found = verify(network(text).graph, fvcore=False)
     last = found.checks[-1]
     assert last[:4] == ("gradients", None, 4, 2)
     assert last.verdict == DIFFERS
@@ -286,7 +286,7 @@ def test_fvcore_counts_the_inside_of_attention() -> None:
     inside = 3 * 5 * 8 + 2 * 5 * 5 + 5 * 8 + 5 * 8
     assert count_with_fvcore(module, torch.randn(1, 5, 8))[""]["activations"] == inside
     text = "cnncalc: 1\nname: t\ninput: [8, 5, 1]\nlayers: [tokens, {attention: 2, name: a}, {linear: 3, name: b}]\n"
-    found = verify(network(text), values=False)
+    found = verify(network(text).graph, values=False)
     assert rows(found.checks)[-2:] == [
         ("activations", None, 5 * 8 + 5 * 3, inside + 5 * 3, "fvcore", LIMIT),
         ("activations", "a", 5 * 8, inside, "fvcore", LIMIT),
@@ -369,7 +369,7 @@ def test_what_takes_long_is_not_run_unless_asked_for(
     name: str, value: int, reason: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(room, name, value)
-    skipped = [check for check in verify(network(SMALL), memory=False).checks if check.verdict == NOT_RUN]
+    skipped = [check for check in verify(network(SMALL).graph, memory=False).checks if check.verdict == NOT_RUN]
     assert [(check.quantity, check.peer) for check in skipped] == [
         ("macs", "fvcore"),
         ("activations", "fvcore"),
@@ -379,8 +379,8 @@ def test_what_takes_long_is_not_run_unless_asked_for(
     assert skipped[0].note == f"{reason} (--fvcore)"
     training = reason.replace("8,856", f"{2 * 3 * 8_856:,}")
     assert skipped[2].note == f"{training} (--values)"
-    assert verify(network(SMALL)).agrees
-    asked = verify(network(SMALL), fvcore=True, values=True, memory=True)
+    assert verify(network(SMALL).graph).agrees
+    asked = verify(network(SMALL).graph, fvcore=True, values=True, memory=True)
     assert [check.verdict for check in asked.checks] == [EQUAL] * 12
 
 
@@ -388,14 +388,14 @@ def test_what_does_not_fit_into_the_memory(monkeypatch: pytest.MonkeyPatch) -> N
     monkeypatch.setattr(room, "free_memory", lambda _: 5_000)
     activations = 4 * (4 * 64 + 6 * 36 * 2 + 5)  # input, conv, bn; relu in place, flatten a view; linear
     need = 4 * (1319 + 13) + activations
-    skipped = [check.note for check in verify(network(SMALL)).checks if check.verdict == NOT_RUN]
+    skipped = [check.note for check in verify(network(SMALL).graph).checks if check.verdict == NOT_RUN]
     assert skipped[0] == f"weights and activations take {need:,} bytes, but 5,000 are free"
     with pytest.raises(EnvironmentFailure) as caught:
-        verify(network(SMALL), fvcore=True)
+        verify(network(SMALL).graph, fvcore=True)
     assert str(caught.value) == f"error: small: weights and activations take {need:,} bytes, but 5,000 are free"
     twice = 2 * (4 * (1319 + 13) + 2 * activations)  # two samples; gradients as much again
     with pytest.raises(EnvironmentFailure, match=f"take {twice:,} bytes"):
-        verify(network(SMALL), fvcore=False, values=True)
+        verify(network(SMALL).graph, fvcore=False, values=True)
 
 
 def test_fvcore_may_fail_by_itself(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -403,25 +403,25 @@ def test_fvcore_may_fail_by_itself(monkeypatch: pytest.MonkeyPatch) -> None:
         raise AssertionError("unsupported\nmore")
 
     monkeypatch.setattr(room, "count_with_fvcore", failing)
-    found = verify(network(SMALL), fvcore=True)
+    found = verify(network(SMALL).graph, fvcore=True)
     assert found.agrees
     skipped = [(check.verdict, check.note) for check in found.checks if check.peer == "fvcore"]
     assert skipped == [(NOT_RUN, "it fails: unsupported")] * 2
 
 
 def test_a_network_without_parameters() -> None:
-    found = verify(network(HEAD + "layers: [relu]\n"), memory=False)
+    found = verify(network(HEAD + "layers: [relu]\n").graph, memory=False)
     assert [row[2:4] for row in rows(found.checks)] == [(1, 1), *[(0, 0)] * 6, (4 * 64, 4 * 64), (0, 0)]
     assert found.agrees
 
 
 def test_without_fvcore(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(room, "fvcore_version", lambda: "")
-    found = verify(network(SMALL))
+    found = verify(network(SMALL).graph)
     assert found.agrees
     assert [check.note for check in found.checks if check.peer == "fvcore"] == ["fvcore is not installed"] * 2
     with pytest.raises(EnvironmentFailure) as caught:
-        verify(network(SMALL), fvcore=True)
+        verify(network(SMALL).graph, fvcore=True)
     assert str(caught.value) == "error: fvcore is not installed (hint: pip install 'cnncalc[torch]')"
 
 

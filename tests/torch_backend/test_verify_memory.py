@@ -28,7 +28,7 @@ COPYING = HEAD + "layers: [{conv: 4, kernel: 1, act: relu6}, {conv: 4, kernel: 1
 
 def memory(given: cnncalc.Network, **options: Any) -> dict[str, Check]:
     """The checks of memory alone, by quantity."""
-    found = verify(given, fvcore=False, values=False, **options)
+    found = verify(given.graph, fvcore=False, values=False, **options)
     return {check.quantity: check for check in found.checks if check.quantity in (*NAMES, memory_checks.COPIES)}
 
 
@@ -63,7 +63,7 @@ def test_a_wrong_rule_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
     assert [found[quantity].verdict for quantity in NAMES] == [EQUAL, DIFFERS, EQUAL]
     assert [found[quantity].theirs for quantity in NAMES] == [before[quantity].theirs for quantity in NAMES]
     assert found["inference_memory_bytes"].ours == before["inference_memory_bytes"].ours + 4 * 6 * 36
-    assert not verify(network(SMALL), fvcore=False, values=False).agrees
+    assert not verify(network(SMALL).graph, fvcore=False, values=False).agrees
 
 
 def test_a_rule_that_keeps_too_little_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -95,7 +95,7 @@ def test_what_pytorch_refuses_to_train_is_named_and_is_no_difference() -> None:
     note = found["training_memory_bytes"].note or ""
     assert note.startswith("PyTorch refuses it, with fake tensors: Expected more than 1 value per channel")
     assert found["training_memory_bytes"][2:4] == (None, None)
-    assert verify(given, fvcore=False, values=False).agrees
+    assert verify(given.graph, fvcore=False, values=False).agrees
     assert [memory(given, batch=2)[quantity].verdict for quantity in NAMES] == [EQUAL] * 3
 
 
@@ -115,7 +115,7 @@ def test_many_layers_are_not_run_unless_asked_for(monkeypatch: pytest.MonkeyPatc
 
 def test_a_data_type_that_pytorch_has_no_networks_in() -> None:
     with pytest.raises(UsageError, match="unknown data type 'int8'"):
-        verify(network(SMALL), dtype="int8")
+        verify(network(SMALL).graph, dtype="int8")
 
 
 # -- versions --------------------------------------------------------------------------------------------------------
@@ -182,7 +182,7 @@ def events_of_real(events: Any, grad: bool) -> list[int]:
 
 
 def test_passes_do_not_change_each_other() -> None:
-    faked = Faked(cnncalc.load("resnet18"), 2)
+    faked = Faked(cnncalc.load("resnet18").graph, 2)
     first = (faked.training().peak, faked.saved(), faked.inference().peak)
     again = (faked.inference().peak, faked.saved(), faked.training().peak)
     assert first == again[::-1]
@@ -191,7 +191,7 @@ def test_passes_do_not_change_each_other() -> None:
 def test_what_a_dead_branch_packs_is_not_kept() -> None:
     """Its nodes are gone at the end of the forward pass, and so is what they kept."""
     text = HEAD + "layers: [{conv: 2, kernel: 1, name: a}, sigmoid, {conv: 3, kernel: 1, name: b}]\noutputs: [a]\n"
-    faked = Faked(network(text), 1)
+    faked = Faked(network(text).graph, 1)
     assert faked.saved() == 4 * 4 * 64  # the input, for the weights of a
     assert memory(network(text))["saved_bytes"].verdict == EQUAL
 

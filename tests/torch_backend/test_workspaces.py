@@ -37,7 +37,7 @@ class Seen(torch.utils._python_dispatch.TorchDispatchMode):
 def test_the_convolutions_of_a_network_are_those_that_pytorch_is_asked_for(name):
     network = cnncalc.load(name)
     with Seen() as seen, torch.no_grad():
-        build(network, "meta").eval()(torch.empty(3, *network.input, device="meta"))
+        build(network.graph, "meta").eval()(torch.empty(3, *network.input, device="meta"))
     assert list(convolutions(network.graph, 3, False).values()) == seen.found
 
 
@@ -125,7 +125,7 @@ def test_a_step_takes_what_is_predicted(training):
     from cnncalc.torch_backend.measure.passes import Settings
 
     given = Settings("cuda", (8,), training=training, repeat=2, seconds=0.0)
-    data = profile.profile(cnncalc.load("resnet18"), given, "cnncalc profile resnet18")
+    data = profile.profile(cnncalc.load("resnet18").graph, given, "cnncalc profile resnet18")
     rows = {row["quantity"]: row for row in data["runs"][0]["compared"]}
     assert rows["requested_bytes"]["measured"] == pytest.approx(rows["requested_bytes"]["predicted"], rel=0.005)
     assert rows["memory_bytes"]["measured"] == pytest.approx(rows["memory_bytes"]["predicted"], rel=0.02)

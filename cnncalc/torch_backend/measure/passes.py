@@ -8,13 +8,13 @@ from typing import Any, NamedTuple
 
 import torch
 from torch import fx
-from torch.nn import functional
 
-from cnncalc.torch_backend.build import DTYPES, outputs
+from cnncalc.graph.graph import Graph
+from cnncalc.torch_backend.build import DTYPES, Inputs, inputs, outputs
 from cnncalc.torch_backend.measure import timing
-from cnncalc.torch_backend.tracker import most_bytes
+from cnncalc.torch_backend.tracker import loss, most_bytes
 
-LOSS = "cross-entropy of each output [batch, classes] with random classes, the sum of any other; added up"
+LOSS = "cross-entropy of each output [batch, classes, ...] with random classes; added up"
 BY_ALLOCATOR = "torch.cuda.max_memory_allocated in one pass"
 BY_TENSORS = "tensors alive at once in one pass, as PyTorch's operations return them"
 
@@ -39,7 +39,7 @@ class Settings(NamedTuple):
 
 
 class Taken(NamedTuple):
-    """The most bytes that a pass needs at once, weights and input among them, and how they were measured.
+    """The most bytes that a pass needs at once, weights and inputs among them, and how they were measured.
 
     On a GPU it is what is allocated; ``requested`` and ``reserved`` are the highest of those, 0 elsewhere.
     """
@@ -51,42 +51,37 @@ class Taken(NamedTuple):
 
 
 class Subject:
-    """A built network and an input of one batch; ``step`` is one pass, forward or forward and backward."""
+    """A built network and inputs of one batch; ``step`` is one pass, forward or forward and backward."""
 
-    def __init__(self, model: fx.GraphModule, shape: Sequence[int], batch: int, device: torch.device, given: Settings):
+    def __init__(self, model: fx.GraphModule, graph: Graph, batch: int, device: torch.device, given: Settings):
         self.model = model
         self.given = given
         self.timer = timing.Timer(device)
         self._device = device
-        self.input = torch.randn(batch, *shape, device=device).to(DTYPES[given.dtype])
-        if given.channels_last:
-            self.input = self.input.to(memory_format=torch.channels_last)
+        self.inputs: Inputs = tuple(
+            x.to(memory_format=torch.channels_last) if given.channels_last and x.dim() == 4 else x
+            for x in inputs(graph, batch, device=device, dtype=DTYPES[given.dtype])
+        )
         self._called: Callable[..., Any] = model
         if given.compile:
             torch.compiler.reset()  # a batch is compiled for itself: too many in a row would run uncompiled
             self._called = torch.compile(model, fullgraph=True, dynamic=False)
-        self._targets: list[torch.Tensor | None] = []
+        self._targets: list[torch.Tensor] = []
 
     def step(self) -> None:
         """One pass as it is measured."""
         if not self.given.training:
-            self._called(self.input)
+            self._called(*self.inputs)
             return
         for parameter in self.model.parameters():
             parameter.grad = None
-        results = outputs(self._called(self.input))
+        results = outputs(self._called(*self.inputs))
         if not self._targets:
-            self._targets = [self._target(result) for result in results]
-        losses = [
-            result.sum() if target is None else functional.cross_entropy(result, target)
-            for result, target in zip(results, self._targets, strict=True)
-        ]
-        torch.stack(losses).sum().backward()  # type: ignore[no-untyped-call]
-
-    def _target(self, result: torch.Tensor) -> torch.Tensor | None:
-        if result.dim() != 2:
-            return None
-        return torch.randint(result.shape[1], (result.shape[0],), device=result.device)
+            self._targets = [
+                torch.randint(result.shape[1], result.shape[:1] + result.shape[2:], device=result.device)
+                for result in results
+            ]
+        loss(results, self._targets).backward()  # type: ignore[no-untyped-call]
 
     def mode(self) -> AbstractContextManager[Any]:
         """What a pass runs under."""
@@ -114,7 +109,7 @@ class Subject:
 
     def held(self) -> list[torch.Tensor]:
         """The tensors that are there before and after a pass."""
-        return [self.input, *self.model.parameters(), *self.model.buffers()]
+        return [*self.inputs, *self._targets, *self.model.parameters(), *self.model.buffers()]
 
     def memory(self) -> Taken:
         """The memory of a pass. On a GPU, two go before it from an allocator that caches nothing."""

@@ -8,6 +8,7 @@ from typing import Any
 import torch
 from torch import fx
 
+from cnncalc.torch_backend.build import Inputs
 from cnncalc.torch_backend.measure import timing
 
 #: decimals of a layer's median in seconds
@@ -26,7 +27,7 @@ class Timed(fx.Interpreter):
         self._timer = timer
         self._training = training
         self._node: fx.Node = next(iter(module.graph.nodes))
-        self._needs = {self._node: False}
+        self._needs = {node: False for node in module.graph.nodes if node.op == "placeholder"}
         self.marks: list[tuple[Any, ...]] = []
 
     def run_node(self, n: fx.Node) -> Any:
@@ -64,7 +65,7 @@ class Timed(fx.Interpreter):
 
 
 def times(
-    model: fx.GraphModule, x: torch.Tensor, timer: timing.Timer, training: bool, seconds: float, repeats: int | None
+    model: fx.GraphModule, given: Inputs, timer: timing.Timer, training: bool, seconds: float, repeats: int | None
 ) -> tuple[list[tuple[float, float]], int]:
     """Medians of the seconds of every module forward and backward, in call order, and of how many passes they are."""
     passes: list[list[tuple[float, float]]] = []
@@ -73,7 +74,7 @@ def times(
 
         def run() -> float:
             interpreter.marks = []
-            interpreter.run(x)
+            interpreter.run(*given)
             timer.synchronize()
             passes.append(
                 [
@@ -105,8 +106,8 @@ class Observed(fx.Interpreter):
         return result
 
 
-def observe(model: fx.GraphModule, x: torch.Tensor) -> tuple[int, int]:
-    """MACs of a forward pass as PyTorch counts them, and bytes of the input and all outputs, in evaluation mode."""
+def observe(model: fx.GraphModule, given: Inputs) -> tuple[int, int]:
+    """MACs of a forward pass as PyTorch counts them, and bytes of the inputs and all outputs, in evaluation mode."""
     from torch.utils.flop_counter import FlopCounterMode
 
     training = model.training
@@ -114,7 +115,7 @@ def observe(model: fx.GraphModule, x: torch.Tensor) -> tuple[int, int]:
     model.eval()
     try:
         with torch.no_grad(), FlopCounterMode(display=False) as counter:
-            interpreter.run(x)
+            interpreter.run(*given)
     finally:
         model.train(training)
-    return counter.get_total_flops() // 2, interpreter.output_bytes + x.numel() * x.element_size()
+    return counter.get_total_flops() // 2, interpreter.output_bytes + sum(x.nbytes for x in given)

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from cnncalc.analysis.report import Report
 from cnncalc.counting import backward
-from cnncalc.graph.graph import Node
+from cnncalc.graph.graph import Graph, Node
 from cnncalc.memory import peaks
 from cnncalc.memory.cuda.allocator import Peaks
 from cnncalc.memory.cuda.cuda_fit import reserve
 from cnncalc.memory.cuda.workspaces import Libraries
 from cnncalc.memory.simulate import Settings, trace
-from cnncalc.network import Network
-from cnncalc.values import dtype_bytes, elements
+from cnncalc.values import Assumptions, dtype_bytes, elements
 
 
 class Layer(NamedTuple):
@@ -24,23 +24,18 @@ class Layer(NamedTuple):
     bytes: int
 
 
-def counted(network: Network, with_side: bool) -> list[Node]:
-    """The nodes that are run, without the input."""
-    return network.graph.operators(with_side)
-
-
-def layers(network: Network, batch: int, dtype: str, with_side: bool, training: bool) -> list[Layer]:
+def layers(graph: Graph, batch: int, dtype: str, with_side: bool, training: bool) -> list[Layer]:
     """Every layer that is run.
 
     Training adds the backward pass (:mod:`cnncalc.counting.backward`): the gradient of the output, inputs and weights
     are read, the gradients of inputs and weights written.
     """
     size = dtype_bytes(dtype)
-    graph = network.graph
-    macs = network.analyze(batch, dtype, with_side=with_side, pass_="step" if training else "forward").columns["macs"]
+    given = Assumptions(batch, dtype, with_side=with_side, pass_="step" if training else "forward")
+    macs = Report(graph, given).columns["macs"]
     needs = backward.needs(graph, with_side)
     found = []
-    for node in counted(network, with_side):
+    for node in graph.operators(with_side):
         weights = sum(map(elements, graph.signatures[node.signature].weights.values()))
         inputs = sum(_elements(graph.nodes[index]) for index in node.inputs) * batch
         output = _elements(node) * batch
@@ -52,27 +47,27 @@ def layers(network: Network, batch: int, dtype: str, with_side: bool, training: 
     return found
 
 
-def weight_bytes(network: Network, dtype: str, with_side: bool) -> int:
+def weight_bytes(graph: Graph, dtype: str, with_side: bool) -> int:
     """Bytes of parameters and buffers."""
-    run = _inference(network, 1, dtype, with_side)
+    run = _inference(graph, 1, dtype, with_side)
     return run.kind("parameters") + run.kind("buffers")
 
 
-def live_bytes(network: Network, batch: int, dtype: str, with_side: bool) -> int:
+def live_bytes(graph: Graph, batch: int, dtype: str, with_side: bool) -> int:
     """The most bytes of values alive at once in inference, without parameters and buffers, which always are."""
-    run = _inference(network, batch, dtype, with_side)
+    run = _inference(graph, batch, dtype, with_side)
     return run.peak.bytes - run.kind("parameters") - run.kind("buffers")
 
 
-def reserved(network: Network, batch: int, dtype: str, with_side: bool, training: bool, libraries: Libraries) -> Peaks:
+def reserved(graph: Graph, batch: int, dtype: str, with_side: bool, training: bool, libraries: Libraries) -> Peaks:
     """What PyTorch's allocator takes of a GPU for a pass, or for a step without an optimizer."""
     settings = Settings(training=training, dtype=dtype, with_side=with_side, device="cuda")
-    run = trace(network.graph, batch, settings)
-    return reserve(run, network.graph, batch, settings, libraries)
+    run = trace(graph, batch, settings)
+    return reserve(run, graph, batch, settings, libraries)
 
 
-def _inference(network: Network, batch: int, dtype: str, with_side: bool) -> peaks.Run:
-    return peaks.inference(network.graph, batch, Settings(dtype=dtype, with_side=with_side))
+def _inference(graph: Graph, batch: int, dtype: str, with_side: bool) -> peaks.Run:
+    return peaks.inference(graph, batch, Settings(dtype=dtype, with_side=with_side))
 
 
 def _elements(node: Node) -> int:

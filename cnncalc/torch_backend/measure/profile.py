@@ -12,17 +12,20 @@ import torch
 from torch import fx
 
 from cnncalc import __version__
+from cnncalc.analysis.report import About, Report
 from cnncalc.errors import CnncalcError, EnvironmentFailure, UsageError
+from cnncalc.graph.graph import Graph
+from cnncalc.memory import peaks
 from cnncalc.memory.cuda.workspaces import Libraries, Row, convolutions
-from cnncalc.network import Network
 from cnncalc.torch_backend.build import build, check_dtype, find_device, free_memory
 from cnncalc.torch_backend.measure import cudnn_workspaces, machine, passes, per_layer, predicted, timing
 from cnncalc.torch_backend.measure.passes import Settings as Settings
 from cnncalc.torch_backend.measure.passes import Subject, Taken
+from cnncalc.torch_backend.verify.memory_checks import tracked, untracked
+from cnncalc.values import Assumptions
 
 #: the layer of a compiled network, whose kernels span several
 FUSED = "(fused)"
-UNTOLD = "training memory is not predicted by this version"
 UNFUSED = "the memory of a compiled network is not predicted"
 UNCAPTURED = "the memory of a network beside its CUDA graph is not predicted"
 RESIDUAL = "temporaries inside operators; memory inside kernels is not seen"
@@ -33,23 +36,26 @@ def default_device() -> str:
     return "cuda" if torch.cuda.is_available() else "cpu"
 
 
-def profile(network: Network, given: Settings, command: str, chosen: bool = True) -> dict[str, Any]:
+def profile(
+    graph: Graph, given: Settings, command: str, chosen: bool = True, about: About | None = None
+) -> dict[str, Any]:
     """The network, measured.
 
     Several batches are a sweep, of the whole network only; it ends where one does not fit.
 
     Args:
-        network: what :func:`cnncalc.load` gives.
+        graph: the network.
         given: how it is measured.
         command: the command line that does the same, for the record.
         chosen: whether the device was asked for.
+        about: where the network comes from.
 
     Raises:
         UsageError: an unknown device or data type, or settings that do not go together.
         EnvironmentFailure: the device is not there, no batch fits, or PyTorch can't run or compile the network.
     """
     device = find_device(given.device)
-    _check(network, given, device)
+    _check(graph, given, device)
     fits: list[int] = []
     runs: list[dict[str, Any]] = []
     layers: list[dict[str, Any]] = []
@@ -58,13 +64,13 @@ def profile(network: Network, given: Settings, command: str, chosen: bool = True
     with passes.on(device, given.threads):
         model = None
         for batch in given.batches:
-            refusal = _refusal(network, given, device, batch)
+            refusal = _refusal(graph, given, device, batch)
             if refusal is None:
                 if model is None:
-                    model = _built(network, given)
-                result, refusal = _attempt(network, model, given, device, batch)
+                    model = _built(graph, given)
+                result, refusal = _attempt(graph, model, given, device, batch)
             if refusal is not None:
-                largest = max(fits) if fits else _largest(network, model, given, device, batch)
+                largest = max(fits) if fits else _largest(graph, model, given, device, batch)
                 stopped = {"batch": batch, "reason": refusal, "largest_batch": largest}
                 break
             fits.append(batch)
@@ -72,17 +78,15 @@ def profile(network: Network, given: Settings, command: str, chosen: bool = True
             runs.append(run)
         described = machine.describe(device, given.dtype)
     if stopped is not None and not runs:
-        raise _too_large(network, given, stopped)
-    spec = network.analyze().to_dict()["spec"]
+        raise _too_large(graph, given, stopped)
+    spec = Report(graph, about=about).to_dict()["spec"]
     return {
         "schema": "cnncalc.profile/1",
         "tool": {"name": "cnncalc", "version": __version__},
         "command": command,
         "spec": {
-            "name": network.name,
-            "title": network.title or "",
-            "sha256": spec["sha256"],
-            "input": list(network.input),
+            **{name: spec[name] for name in ("name", "title", "sha256")},
+            "input": list(graph.nodes[graph.inputs[0]].shape),
             "vars": spec["vars"],
         },
         "settings": {
@@ -118,40 +122,41 @@ def check_workspaces(given: Settings) -> None:
         raise UsageError("workspaces are those of plain calls", hint="leave out --compile and --cuda-graph")
 
 
-def _check(network: Network, given: Settings, device: torch.device) -> None:
+def _check(graph: Graph, given: Settings, device: torch.device) -> None:
     """Refuses settings that do not go together."""
     if device.type == "meta":
         raise UsageError("a device that computes nothing can't be measured", hint="--device cpu")
     if given.cuda_graph and device.type != "cuda":
         raise UsageError(f"a CUDA graph needs a CUDA device, not '{given.device}'", hint="leave out --cuda-graph")
-    if given.channels_last and len(network.input) != 3:
-        raise UsageError(f"channels last is an order of images, but the input has {len(network.input)} axes")
+    axes = [len(graph.nodes[index].shape) for index in graph.inputs]
+    if given.channels_last and 3 not in axes:
+        raise UsageError(f"channels last is an order of images, but the input has {axes[0]} axes")
     check_dtype(given.dtype)
-    network.analyze(max(given.batches, default=0), given.dtype)
+    Report(graph, Assumptions(max(given.batches, default=0), given.dtype))
 
 
-def _built(network: Network, given: Settings) -> fx.GraphModule:
+def _built(graph: Graph, given: Settings) -> fx.GraphModule:
     try:
-        model = build(network, given.device, given.dtype, given.with_side, max_memory=given.max_memory)
+        model = build(graph, given.device, given.dtype, given.with_side, max_memory=given.max_memory)
         return passes.prepared(model, given)
     except CnncalcError:
         raise
     except (RuntimeError, TypeError, MemoryError) as error:  # a type that the device does not have is a TypeError
-        raise _failure(network, given, error) from error
+        raise _failure(graph, given, error) from error
 
 
 def _attempt(
-    network: Network, model: fx.GraphModule, given: Settings, device: torch.device, batch: int
+    graph: Graph, model: fx.GraphModule, given: Settings, device: torch.device, batch: int
 ) -> tuple[Any, str | None]:
     """What a batch measures, or why it does not fit. What it allocated is free again."""
     try:
-        return _measured(network, Subject(model, network.input, batch, device, given), given, batch), None
+        return _measured(graph, Subject(model, graph, batch, device, given), given, batch), None
     except CnncalcError:
         raise
     except Exception as error:
         if not passes.out_of_memory(error):
             if given.compile or isinstance(error, (RuntimeError, ValueError, NotImplementedError)):
-                raise _failure(network, given, error) from error
+                raise _failure(graph, given, error) from error
             raise
         reason = _first_line(error)
     finally:
@@ -163,14 +168,14 @@ def _attempt(
 
 
 def _measured(
-    network: Network, subject: Subject, given: Settings, batch: int
+    graph: Graph, subject: Subject, given: Settings, batch: int
 ) -> tuple[dict[str, Any], list[dict[str, Any]], str]:
     """A run, its layers, and how they were timed."""
     samples = timing.spread(subject.samples())
-    expected = predicted.layers(network, batch, given.dtype, given.with_side, given.training)
+    expected = predicted.layers(graph, batch, given.dtype, given.with_side, given.training)
     macs, moved = (sum(getattr(layer, key) for layer in expected) for key in ("macs", "bytes"))
     memory = subject.memory()
-    taken = _workspaces(network, subject, given, batch)
+    taken = _workspaces(graph, subject, given, batch)
     run = {
         "batch": batch,
         "median_seconds": samples.median,
@@ -184,7 +189,7 @@ def _measured(
         "bytes_per_second": round(moved / samples.median),
         "memory_bytes": memory.bytes,
         "weight_bytes": _bytes((*subject.model.parameters(), *subject.model.buffers())),
-        "compared": _compared(network, subject, given, batch, memory, taken),
+        "compared": _compared(graph, subject, given, batch, memory, taken),
         "sample_seconds": samples.samples,
     }
     if taken is not None:
@@ -199,7 +204,7 @@ def _measured(
             "fused: compiled kernels span several layers and are timed as one; bytes are those of the layers apart",
         )
     times, passes = per_layer.times(
-        subject.model, subject.input, subject.timer, given.training, given.seconds / 2, given.repeat
+        subject.model, subject.inputs, subject.timer, given.training, given.seconds / 2, given.repeat
     )
     rows = []
     for layer, (forward, backward) in zip(expected, times, strict=True):
@@ -207,29 +212,29 @@ def _measured(
         if given.training:
             row["backward_seconds"] = backward
         rows.append({**row, "macs": layer.macs, "bytes": layer.bytes})
-    graph = ", without the CUDA graph" if given.cuda_graph else ""
-    return run, rows, f"apart from the whole, module by module{graph}: median of {passes} passes"
+    apart = ", without the CUDA graph" if given.cuda_graph else ""
+    return run, rows, f"apart from the whole, module by module{apart}: median of {passes} passes"
 
 
-def _workspaces(network: Network, subject: Subject, given: Settings, batch: int) -> dict[str, Any] | None:
+def _workspaces(graph: Graph, subject: Subject, given: Settings, batch: int) -> dict[str, Any] | None:
     """What libraries take of a GPU, as a table; None without one, and where the memory is not predicted."""
-    if subject.input.device.type != "cuda" or given.compile or given.cuda_graph:
+    if subject.inputs[0].device.type != "cuda" or given.compile or given.cuda_graph:
         return None
-    wanted = convolutions(network.graph, batch, given.with_side).values()
-    rows = cudnn_workspaces.measure(wanted, subject.input.device, given.dtype, given.channels_last)
+    wanted = convolutions(graph, batch, given.with_side).values()
+    rows = cudnn_workspaces.measure(wanted, subject.inputs[0].device, given.dtype, given.channels_last)
     return {
-        **cudnn_workspaces.machine(subject.input.device, given.dtype, given.channels_last),
+        **cudnn_workspaces.machine(subject.inputs[0].device, given.dtype, given.channels_last),
         "rows": [{"signature": signature, **row._asdict()} for signature, row in rows.items()],
     }
 
 
 def _compared(
-    network: Network, subject: Subject, given: Settings, batch: int, memory: Taken, taken: dict[str, Any] | None
+    graph: Graph, subject: Subject, given: Settings, batch: int, memory: Taken, taken: dict[str, Any] | None
 ) -> list[dict[str, Any]]:
     """What is predicted beside what is measured; ``taken`` is of libraries."""
-    totals = network.analyze(batch, given.dtype, with_side=given.with_side).totals
+    totals = Report(graph, Assumptions(batch, given.dtype, with_side=given.with_side)).totals
     model = subject.model
-    macs, made = per_layer.observe(model, subject.input)
+    macs, made = per_layer.observe(model, subject.inputs)
     tensors = "tensors of the module"
     rows = [
         _row("params", totals["params"], sum(p.numel() for p in model.parameters()), tensors),
@@ -237,19 +242,23 @@ def _compared(
         _row("macs", totals["macs"], macs, "torch.utils.flop_counter in one forward pass"),
         _row("activation_bytes", totals["activation_bytes"], made, "outputs of the modules in one forward pass"),
     ]
-    held = predicted.weight_bytes(network, given.dtype, given.with_side)
+    held = predicted.weight_bytes(graph, given.dtype, given.with_side)
     weights = _bytes((*model.parameters(), *model.buffers()))
     rows.append(_row("weight_bytes", held, weights, tensors))
     if memory.reserved:
-        return [*rows, *_of_allocator(network, given, batch, memory, taken)]
+        return [*rows, *_of_allocator(graph, given, batch, memory, taken)]
+    said = [f"the residual is {RESIDUAL}"]
     if given.training:
-        return [*rows, _row("memory_bytes", None, memory.bytes, memory.by, UNTOLD)]
-    live = predicted.live_bytes(network, batch, given.dtype, given.with_side)
-    return [*rows, _row("memory_bytes", held + live, memory.bytes, memory.by, f"the residual is {RESIDUAL}")]
+        settings = tracked(given.dtype, given.with_side)
+        expected = peaks.training(graph, batch, settings).peak.bytes
+        said += untracked(graph, batch, settings, expected)
+    else:
+        expected = held + predicted.live_bytes(graph, batch, given.dtype, given.with_side)
+    return [*rows, _row("memory_bytes", expected, memory.bytes, memory.by, "; ".join(said))]
 
 
 def _of_allocator(
-    network: Network, given: Settings, batch: int, memory: Taken, taken: dict[str, Any] | None
+    graph: Graph, given: Settings, batch: int, memory: Taken, taken: dict[str, Any] | None
 ) -> list[dict[str, Any]]:
     """What PyTorch's allocator takes of a GPU: requested, reserved and allocated."""
     by = "torch.cuda.memory_stats, {}_bytes.all.peak"
@@ -257,7 +266,7 @@ def _of_allocator(
     if taken is not None:
         rows = {row["signature"]: Row(*(row[name] for name in Row._fields)) for row in taken["rows"]}
         libraries = Libraries(taken["cublas"], rows)
-        expected = predicted.reserved(network, batch, given.dtype, given.with_side, given.training, libraries)
+        expected = predicted.reserved(graph, batch, given.dtype, given.with_side, given.training, libraries)
         parts = " + ".join(f"{size:,} {part}" for part, size in expected.parts.items())
         note = f"predicted allocation: {parts}"
     return [
@@ -275,16 +284,16 @@ def _row(quantity: str, expected: int | None, found: int, by: str, note: str | N
     return {"quantity": quantity, "predicted": expected, "measured": found, "measured_by": by, "note": note}
 
 
-def _need(network: Network, given: Settings, device: torch.device, batch: int) -> int:
+def _need(graph: Graph, given: Settings, device: torch.device, batch: int) -> int:
     """Bytes that a batch will take by estimate.
 
     CUDA refuses what does not fit, so there it is the least that is certain; an operating system ends the process, so
     elsewhere it is every activation at once.
     """
-    weights = predicted.weight_bytes(network, given.dtype, given.with_side) * (2 if given.training else 1)
+    weights = predicted.weight_bytes(graph, given.dtype, given.with_side) * (2 if given.training else 1)
     if device.type == "cuda":
-        return weights + predicted.live_bytes(network, batch, given.dtype, given.with_side)
-    totals = network.analyze(batch, given.dtype, with_side=given.with_side).totals
+        return weights + predicted.live_bytes(graph, batch, given.dtype, given.with_side)
+    totals = Report(graph, Assumptions(batch, given.dtype, with_side=given.with_side)).totals
     return int(weights + totals["activation_bytes"] * (2 if given.training else 1))
 
 
@@ -296,38 +305,38 @@ def _room(given: Settings, device: torch.device) -> int | None:
     return free + torch.cuda.memory_reserved() if free is not None and device.type == "cuda" else free
 
 
-def _refusal(network: Network, given: Settings, device: torch.device, batch: int) -> str | None:
+def _refusal(graph: Graph, given: Settings, device: torch.device, batch: int) -> str | None:
     """Why a batch is not tried, before anything is allocated."""
     room = _room(given, device)
-    need = _need(network, given, device, batch)
+    need = _need(graph, given, device, batch)
     return f"it takes about {need:,} bytes, and {room:,} are free" if room is not None and need > room else None
 
 
 def _largest(
-    network: Network, model: fx.GraphModule | None, given: Settings, device: torch.device, batch: int
+    graph: Graph, model: fx.GraphModule | None, given: Settings, device: torch.device, batch: int
 ) -> int | None:
     """The largest batch below one that does not fit which does: by estimate, or by halving; None if none does."""
     smaller = batch // 2
     room = _room(given, device)
     if room is not None:
-        one = _need(network, given, device, 1)
-        each = _need(network, given, device, 2) - one
+        one = _need(graph, given, device, 1)
+        each = _need(graph, given, device, 2) - one
         estimate = (room - one) // each + 1
         if estimate < batch:
             if estimate < 1 or device.type != "cuda":
                 return max(estimate, 0) or None
             smaller = estimate
     if model is None:
-        model = _built(network, given)
-    while smaller and not _fits(network, model, given, device, smaller):
+        model = _built(graph, given)
+    while smaller and not _fits(graph, model, given, device, smaller):
         smaller //= 2
     return smaller or None
 
 
-def _fits(network: Network, model: fx.GraphModule, given: Settings, device: torch.device, batch: int) -> bool:
+def _fits(graph: Graph, model: fx.GraphModule, given: Settings, device: torch.device, batch: int) -> bool:
     """Whether one pass of a batch runs."""
     try:
-        subject = Subject(model, network.input, batch, device, given)
+        subject = Subject(model, graph, batch, device, given)
         with subject.mode():
             subject.step()
     except Exception as error:
@@ -337,18 +346,18 @@ def _fits(network: Network, model: fx.GraphModule, given: Settings, device: torc
     return True
 
 
-def _too_large(network: Network, given: Settings, stopped: dict[str, Any]) -> EnvironmentFailure:
+def _too_large(graph: Graph, given: Settings, stopped: dict[str, Any]) -> EnvironmentFailure:
     batch, largest = stopped["batch"], stopped["largest_batch"]
-    message = f"{network.name} does not fit on {given.device} at batch {batch:,}: {stopped['reason']}"
+    message = f"{graph.name} does not fit on {given.device} at batch {batch:,}: {stopped['reason']}"
     hint = "not even one sample fits" if largest is None else f"the largest batch known to fit is {largest:,}"
     return EnvironmentFailure(message, hint=f"{hint}; --max-memory overrides")
 
 
-def _failure(network: Network, given: Settings, error: Exception) -> EnvironmentFailure:
+def _failure(graph: Graph, given: Settings, error: Exception) -> EnvironmentFailure:
     """What PyTorch says, on one line."""
     what = "compile" if given.compile else "run"
     mode = "training" if given.training else "inference"
-    message = f"PyTorch can't {what} {network.name} for {mode} in {given.dtype} on {given.device}"
+    message = f"PyTorch can't {what} {graph.name} for {mode} in {given.dtype} on {given.device}"
     return EnvironmentFailure(f"{message}: {_first_line(error)}")
 
 

@@ -20,8 +20,8 @@ from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
 from cnncalc.errors import EnvironmentFailure, UsageError, escape, quote, suggest
-from cnncalc.network import Network
-from cnncalc.torch_backend.build import build, free_memory, outputs
+from cnncalc.graph.graph import Graph
+from cnncalc.torch_backend.build import build, free_memory, inputs, outputs
 from cnncalc.torch_backend.verify.checks import DIFFERS, EQUAL, LIMIT, Check, first_line
 from cnncalc.values import Shape, format_shape
 
@@ -102,7 +102,7 @@ def find_peer(word: str, input: Shape) -> Peer:
     raise UsageError(f"unknown source {quote(source)}", None, "torchvision:NAME, timm:NAME or FILE.py:CLASS")
 
 
-def compare(network: Network, peer: Peer) -> list[Check]:
+def compare(graph: Graph, peer: Peer) -> list[Check]:
     """Copies the peer's weights into the network and compares the outputs, in evaluation, as float64.
 
     Tensors are matched in the order of first use, among those of one shape (axes of size 1 aside). The peer's affine
@@ -115,22 +115,23 @@ def compare(network: Network, peer: Peer) -> list[Check]:
     room = free_memory(torch.device("cpu"))
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
-        ours = build(network, dtype="float64", max_memory=room // 2 if room is not None else None).eval()
+        ours = build(graph, dtype="float64", max_memory=room // 2 if room is not None else None).eval()
         theirs = peer.module.double().eval()
         randomize(theirs)
         departures = _adjust(theirs)
-        samples = torch.randn(2, *network.input, dtype=torch.float64)
+        samples = inputs(graph, 2, dtype=torch.float64)
         with torch.no_grad():
-            our_tensors, _ = used(ours, samples)
+            our_tensors, _ = used(ours, *samples)
             try:
-                their_tensors, result = used(theirs, samples)
+                their_tensors, result = used(theirs, *samples)
             except (Exception, SystemExit) as error:  # the code of somebody else
-                raise UsageError(f"{peer.name} fails on {format_shape(network.input)}: {first_line(error)}") from None
+                given = " and ".join(format_shape(tuple(sample.shape[1:])) for sample in samples)
+                raise UsageError(f"{peer.name} fails on {given}: {first_line(error)}") from None
             mismatch = copy_weights(our_tensors, their_tensors)
             check = Check("weight tensors", None, len(our_tensors), len(their_tensors), peer.name, peer.version, EQUAL)
             if mismatch:
                 return [check._replace(verdict=DIFFERS, note=mismatch)]
-            return [check, *_differences(outputs(ours(samples)), result, peer, departures)]
+            return [check, *_differences(outputs(ours(*samples)), result, peer, departures)]
 
 
 def _adjust(module: nn.Module) -> list[str]:
@@ -349,16 +350,6 @@ def _torchvision() -> ModuleType:
     except RuntimeError:  # operator torchvision::nms does not exist
         for name in [name for name in sys.modules if name.split(".")[0] == "torchvision"]:
             del sys.modules[name]
-    _declare_operators()
-    return _package("torchvision")
-
-
-@cache
-def _declare_operators() -> torch.library.Library:
-    """Names the two operators that torchvision refers to; they exist as long as the library is held."""
-    library = torch.library.Library("torchvision", "DEF")  # type: ignore[no-untyped-call]
-    for name in ("nms", "qnms"):
-        library.define(  # type: ignore[no-untyped-call]
-            f"{name}(Tensor dets, Tensor scores, float iou_threshold) -> Tensor"
-        )
-    return library
+        for name in ("nms", "qnms"):  # all that it refers to when it is imported
+            torch.library.define(f"torchvision::{name}", "(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
+        return _package("torchvision")

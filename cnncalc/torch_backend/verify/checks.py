@@ -10,12 +10,14 @@ import torch
 from torch import fx
 from torch.utils.flop_counter import FlopCounterMode
 
+from cnncalc.analysis.report import About, Report
 from cnncalc.errors import EnvironmentFailure, escape, listing
-from cnncalc.network import Network
-from cnncalc.torch_backend.build import build, check_dtype, free_memory, outputs
+from cnncalc.graph.graph import Graph
+from cnncalc.torch_backend.build import build, check_dtype, free_memory, inputs, outputs
 from cnncalc.torch_backend.verify import memory_checks
 from cnncalc.torch_backend.verify.fvcore_counts import count_with_fvcore, fvcore_version
 from cnncalc.torch_backend.verify.limits import LIMITS
+from cnncalc.values import Assumptions
 
 INSTALL = "pip install 'cnncalc[torch]'"
 
@@ -50,7 +52,8 @@ class Verified(NamedTuple):
     ``batch`` and ``dtype`` are those of the memory figures; the others are of one sample, in float32.
     """
 
-    network: Network
+    graph: Graph
+    about: About
     with_side: bool
     layers: int
     checks: tuple[Check, ...]
@@ -65,9 +68,9 @@ class Verified(NamedTuple):
     def to_dict(self) -> dict[str, Any]:
         """The network's part of ``cnncalc.verify/1``."""
         return {
-            "name": self.network.name,
-            "file": self.network.document.file,
-            "input": list(self.network.input),
+            "name": self.graph.name,
+            "file": self.about.file,
+            "input": list(self.graph.nodes[self.graph.inputs[0]].shape),
             "with_side": self.with_side,
             "layers": self.layers,
             "memory": {"batch": self.batch, "dtype": self.dtype},
@@ -97,13 +100,14 @@ class _RefusedError(Exception):
 
 
 def verify(
-    network: Network,
+    graph: Graph,
     with_side: bool = False,
     fvcore: bool | None = None,
     values: bool | None = None,
     memory: bool | None = None,
     batch: int = 1,
     dtype: str = "float32",
+    about: About | None = None,
 ) -> Verified:
     """Builds the network and compares what PyTorch makes of it with the network's own figures.
 
@@ -114,20 +118,21 @@ def verify(
     the CPU in training: finite outputs, and gradients that reach every parameter.
 
     Args:
-        network: what :func:`cnncalc.load` gives.
+        graph: the network.
         with_side: whether side outputs are built and compared too.
         fvcore: whether fvcore counts; None where that takes little.
         values: whether values are computed; None where that takes little.
         memory: whether memory is compared; None where that takes little.
         batch: samples at once of the memory figures.
         dtype: their data type: float64, float32, float16 or bfloat16.
+        about: where the network comes from.
 
     Raises:
         UsageError: an unknown data type.
         EnvironmentFailure: fvcore or values are asked for, and fvcore or the memory is not there.
     """
     check_dtype(dtype)
-    run = _Run(network, with_side)
+    run = _Run(graph, with_side)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
         try:
@@ -140,17 +145,17 @@ def verify(
                 run.with_values(bool(values))
         except _RefusedError as refused:
             run.add(refused.quantity, run.paths.get(refused.target), None, None, "torch", note=refused.text)
-    return Verified(network, with_side, len(run.nodes), tuple(run.checks), batch, dtype)
+    return Verified(graph, about or About(graph.name), with_side, len(run.nodes), tuple(run.checks), batch, dtype)
 
 
 class _Run:
     """The checks of one network."""
 
-    def __init__(self, network: Network, with_side: bool) -> None:
-        self.network = network
+    def __init__(self, graph: Graph, with_side: bool) -> None:
+        self.graph = graph
         self.with_side = with_side
-        self.report = network.analyze(with_side=with_side)
-        self.nodes = network.graph.operators(with_side)
+        self.report = Report(graph, Assumptions(with_side=with_side))
+        self.nodes = graph.operators(with_side)
         #: the path of every module
         self.paths: dict[str, str] = {}
         self.checks: list[Check] = []
@@ -167,7 +172,7 @@ class _Run:
     def made(self, device: str) -> fx.GraphModule:
         """The network as a module."""
         try:
-            module = build(self.network, device, with_side=self.with_side)
+            module = build(self.graph, device, with_side=self.with_side)
         except REFUSALS as error:
             raise _RefusedError("build", "", error) from error
         targets = [str(node.target) for node in module.graph.nodes if node.op == "call_module"]
@@ -184,7 +189,7 @@ class _Run:
         """Shapes, parameters, buffers, multiply-accumulates and depth of every layer."""
         meter = _Meter(self.made("meta").eval())
         with torch.no_grad(), FlopCounterMode(display=False) as meter.counter:
-            meter.run(torch.empty(1, *self.network.input, device="meta"))
+            meter.run(*inputs(self.graph, 1, torch.empty, device="meta"))
         rows = list(meter.rows.values())
         shapes = [(node.count, *node.shape) for node in self.nodes]
         same = sum(ours == row.shape for ours, row in zip(shapes, rows, strict=True))
@@ -243,7 +248,7 @@ class _Run:
         if room is not None and need > room:
             reason = f"weights and activations take {need:,} bytes, but {room:,} are free"
             if asked:
-                raise EnvironmentFailure(f"{self.network.name}: {reason}")
+                raise EnvironmentFailure(f"{self.graph.name}: {reason}")
             return reason
         if asked:
             return None
@@ -260,7 +265,7 @@ class _Run:
             for quantity, peer in memory_checks.QUANTITIES.items():
                 self.add(quantity, None, None, None, peer, NOT_RUN, f"there are {len(self.nodes):,} layers (--memory)")
             return
-        for figure in memory_checks.figures(self.network, batch, dtype, self.with_side, REFUSALS):
+        for figure in memory_checks.figures(self.graph, batch, dtype, self.with_side, REFUSALS):
             if figure.refused is not None:
                 reason = f"PyTorch refuses it, with fake tensors: {first_line(figure.refused)}"
                 self.add(figure.quantity, None, None, None, figure.peer, NOT_RUN, reason)
@@ -278,7 +283,7 @@ class _Run:
             reason = self.hindrance(asked, "--fvcore", 1, 1)
         if not reason:
             try:
-                counts = count_with_fvcore(self.real().eval(), torch.randn(1, *self.network.input))
+                counts = count_with_fvcore(self.real().eval(), *inputs(self.graph, 1))
             except (*REFUSALS, AssertionError) as error:  # its own trouble: the network has run on meta
                 reason = f"it fails: {first_line(error)}"
         if reason:
@@ -302,7 +307,7 @@ class _Run:
             return
         module = self.real().train()
         try:
-            results = outputs(module(torch.randn(samples, *self.network.input)))
+            results = outputs(module(*inputs(self.graph, samples)))
         except REFUSALS as error:
             raise _RefusedError("forward", "", error) from error
         count = sum(result.numel() for result in results)

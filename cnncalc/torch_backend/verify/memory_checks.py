@@ -8,10 +8,10 @@ from typing import NamedTuple
 import torch
 
 from cnncalc.autograd.torch_versions import TESTED, is_newer, rules
+from cnncalc.graph.graph import Graph
 from cnncalc.graph.walk import overwritten
 from cnncalc.memory import peaks
 from cnncalc.memory.simulate import Settings
-from cnncalc.network import Network
 from cnncalc.torch_backend.tracker import Faked
 from cnncalc.torch_backend.verify.probe import OVERWRITING, copies_overwritten
 
@@ -36,25 +36,23 @@ class Figure(NamedTuple):
 
 
 def figures(
-    network: Network, batch: int, dtype: str, with_side: bool, refusals: tuple[type[Exception], ...]
+    graph: Graph, batch: int, dtype: str, with_side: bool, refusals: tuple[type[Exception], ...]
 ) -> Iterator[Figure]:
     """What autograd keeps, the peak of inference, and that of training: forward, cross entropy, backward.
 
     The rules are those of the installed version. Whether it has them is tried where the network depends on it.
 
     Args:
-        network: what :func:`cnncalc.load` gives.
+        graph: the network.
         batch: samples at once.
         dtype: float64, float32, float16 or bfloat16.
         with_side: whether side outputs are built too.
         refusals: what PyTorch raises for a network that it cannot run.
     """
     version = str(torch.__version__)
-    # under a tracker, PyTorch sums the gradients of a value with several readers into a new tensor
-    settings = Settings(True, dtype, with_side, adds_in_place=False, device="cpu", torch=version)
-    ours = peaks.measure(network.graph, batch, settings).totals
-    usual = peaks.training(network.graph, batch, settings._replace(adds_in_place=True)).peak.bytes
-    faked = Faked(network, batch, dtype, with_side)
+    settings = tracked(dtype, with_side)
+    ours = peaks.measure(graph, batch, settings).totals
+    faked = Faked(graph, batch, dtype, with_side)
     measured: dict[str, Callable[[], int]] = {
         "saved_bytes": faked.saved,
         "inference_memory_bytes": lambda: faked.inference().peak,
@@ -69,19 +67,32 @@ def figures(
             yield Figure(quantity, peer, predicted, None, error)
             continue
         said = [newer] if newer else []
-        if quantity == "training_memory_bytes" and usual != predicted:
-            said.append(
-                "a tracker has PyTorch sum the gradients of a value with several readers into a new tensor; without "
-                f"one it sums them in place, and the peak is {usual:,}"
-            )
+        if quantity == "training_memory_bytes":
+            said += untracked(graph, batch, settings, predicted)
         yield Figure(quantity, peer, predicted, theirs, note="; ".join(said) or None)
-    yield from _copies(network, with_side, version)
+    yield from _copies(graph, with_side, version)
 
 
-def _copies(network: Network, with_side: bool, version: str) -> Iterator[Figure]:
+def tracked(dtype: str, with_side: bool) -> Settings:
+    """A step of training on the CPU under a tracker, by the rules of the installed version."""
+    return Settings(True, dtype, with_side, adds_in_place=False, device="cpu", torch=str(torch.__version__))
+
+
+def untracked(graph: Graph, batch: int, settings: Settings, predicted: int) -> list[str]:
+    """What the peak of training is without a tracker, where that is another figure."""
+    usual = peaks.training(graph, batch, settings._replace(adds_in_place=True)).peak.bytes
+    if usual == predicted:
+        return []
+    return [
+        "a tracker has PyTorch sum the gradients of a value with several readers into a new tensor; without "
+        f"one it sums them in place, and the peak is {usual:,}"
+    ]
+
+
+def _copies(graph: Graph, with_side: bool, version: str) -> Iterator[Figure]:
     """Of the activations that the network runs in place, how many copy their input first: by the row, and tried."""
-    replaced = overwritten(network.graph, with_side)
-    found = {node.op.name for node in network.graph.nodes if replaced[node.index] is not None}
+    replaced = overwritten(graph, with_side)
+    found = {node.op.name for node in graph.nodes if replaced[node.index] is not None}
     used = [name for name in OVERWRITING if name in found]
     if not used:
         return
