@@ -5,7 +5,8 @@ from __future__ import annotations
 from numbers import Number
 from typing import Any
 
-_DECIMAL = ((10**12, "T"), (10**9, "G"), (10**6, "M"), (10**3, "K"))
+#: decimal multiples and their letters, the largest first
+MULTIPLES = ((10**12, "T"), (10**9, "G"), (10**6, "M"), (10**3, "K"))
 _TIMES = ((1, "s"), (1e-3, "ms"), (1e-6, "us"))
 
 
@@ -16,7 +17,7 @@ def grouped(value: Any) -> str:
 
 def short(value: int) -> str:
     """Four digits and a decimal multiple: ``15.47G``, ``138.4M``, ``512``."""
-    return _scaled(value, _DECIMAL)
+    return _scaled(value, MULTIPLES)
 
 
 def _scaled(value: int, units: tuple[tuple[int, str], ...]) -> str:
@@ -32,7 +33,7 @@ def _scaled(value: int, units: tuple[tuple[int, str], ...]) -> str:
 def both_bytes(value: int) -> str:
     """Decimal and binary: ``60.95 MB (58.13 MiB)``."""
     decimal = decimal_bytes(value)
-    binary = _scaled(value, tuple((1024 ** (4 - i), f" {unit}iB") for i, (_, unit) in enumerate(_DECIMAL)))
+    binary = _scaled(value, tuple((1024 ** (4 - i), f" {unit}iB") for i, (_, unit) in enumerate(MULTIPLES)))
     return f"{decimal} ({binary})" if value >= 1024 else decimal
 
 
@@ -40,7 +41,7 @@ def decimal_bytes(value: int) -> str:
     """``60.95 MB``, of 10**6 bytes."""
     if value < 1000:
         return f"{value} B"
-    return _scaled(value, tuple((size, f" {unit}B".replace("KB", "kB")) for size, unit in _DECIMAL))
+    return _scaled(value, tuple((size, f" {unit}B".replace("KB", "kB")) for size, unit in MULTIPLES))
 
 
 def seconds(value: float) -> str:

@@ -29,7 +29,6 @@ _SUGGESTED: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("macs", ("batch",)),
     ("activation_bytes", ("batch", "dtype")),
 )
-_MULTIPLES = ((10**12, "T"), (10**9, "G"), (10**6, "M"), (10**3, "K"))
 
 
 class Limits(NamedTuple):
@@ -247,6 +246,6 @@ def ceiling(value: int, percent: int | Fraction, quantity: str) -> str:
         return f"{whole}{byte}"
     digit = 10 ** (len(str(whole)) - 3)
     rounded = -(-whole // digit) * digit
-    size, multiple = next(pair for pair in _MULTIPLES if rounded >= pair[0])
+    size, multiple = next(pair for pair in units.MULTIPLES if rounded >= pair[0])
     decimals = f"{rounded % size:0{len(str(size)) - 1}d}".rstrip("0")
     return f"{rounded // size}{'.' if decimals else ''}{decimals}{multiple}{byte}"

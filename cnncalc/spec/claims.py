@@ -47,7 +47,7 @@ def claimable() -> dict[str, str]:
 
 def in_bytes(quantity: str) -> bool:
     """Whether a quantity is a number of bytes, not a count."""
-    return claimable()[quantity] == "bytes"
+    return quantity in MEMORY or (quantity in COLUMNS and COLUMNS[quantity].unit == "bytes")
 
 
 class Figure(NamedTuple):
