@@ -103,10 +103,10 @@ def text(changes: Sequence[Change], captions: Sequence[str], shown: Shown) -> st
         lines += [""] if change.findings else []
         totals = [line.cells()[1:] for line in _totals(change, shown.quantities)]
         if totals:
-            lines += [*_grid(["", "before", "after", "change", "%"], totals, 1), ""]
+            lines += [*markdown.grid([Heading("", "", False), *HEADINGS[3:]], totals), ""]
         parts, more = _parts(change, shown)
         if parts:
-            grid = _grid(["layer", "what", "before", "after", "change", "%"], [line.cells() for line in parts], 2)
+            grid = markdown.grid([Heading("layer", "layer", False), *HEADINGS[2:]], [line.cells() for line in parts])
             grid += ["", f"and {more} more"] if more else []
             if len(parts) > FOLDED:
                 said = markdown.escape(_layers_said(change.layers))
@@ -134,12 +134,6 @@ def _layers_said(layers: Iterable[LayerChange]) -> str:
     kinds = [layer.kind for layer in layers]
     said = [f"{kinds.count(kind)} {kind}" for kind in ("changed", "renamed", "added", "removed") if kind in kinds]
     return "Layers: " + listing(said)
-
-
-def _grid(titles: list[str], rows: list[list[str]], words: int) -> list[str]:
-    """A table of Markdown whose first ``words`` columns are no numbers."""
-    rules = ["---" if i < words else "---:" for i in range(len(titles))]
-    return [f"| {' | '.join(cells)} |" for cells in (titles, rules, *([*map(markdown.escape, row)] for row in rows))]
 
 
 def _totals(change: Change, quantities: Sequence[str]) -> Iterator[Line]:

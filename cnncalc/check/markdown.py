@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import sys
+from bisect import bisect_right
 from collections.abc import Iterable, Sequence
+from itertools import accumulate
 from typing import NamedTuple
 
 from cnncalc import units
-from cnncalc.check import wording
-from cnncalc.check.claims import difference_text, figure_text
-from cnncalc.check.model import BUDGET_VERDICTS, CLAIM_VERDICTS, SEVERITIES, Checked, JudgedClaim, count, ranked
+from cnncalc.check import claimtable, wording
+from cnncalc.check.model import BUDGET_VERDICTS, CLAIM_VERDICTS, SEVERITIES, Checked, count, ranked
 from cnncalc.render import markdown
+from cnncalc.render.table import Heading
 
 #: characters of a cell: no text of a spec can drown the rest of a report
 CELL_LIMIT = 1_000
@@ -19,28 +22,23 @@ _BUDGETS = BUDGET_VERDICTS[:3]
 
 
 class Section(NamedTuple):
-    """A table under a title; ``rows`` are plain text, ``numeric`` the headings of numbers, ``folded`` to open it."""
+    """A table under a title; ``rows`` are plain text, ``folded`` has to be opened."""
 
     title: str
-    headings: tuple[str, ...]
+    headings: Sequence[Heading]
     rows: list[list[str]]
-    numeric: frozenset[str] = frozenset()
     folded: bool = False
 
 
 def write(checked: Sequence[Checked]) -> str:
     """The report: verdict, findings, claims, and the misprints with what is wrong in them."""
-    claims = Section(
-        "Claims",
-        ("spec", "claim", "published", "computed", "difference", "verdict", "source"),
-        [
-            [*_compared(one, claim), claim.verdict, claim.claim.get("source", "")]
-            for one in checked
-            for claim in one.claims
-        ],
-        frozenset(("published", "computed", "difference")),
-    )
+    claims = _claims("Claims", checked, CLAIM_VERDICTS, "source")
     return document(checked, [findings(checked), claims, disputed(checked, ("misprint",))])
+
+
+def _claims(title: str, checked: Iterable[Checked], verdicts: Sequence[str], *more: str) -> Section:
+    columns = ("network", "claim", "published", "computed", "difference", "verdict", *more)
+    return Section(title, claimtable.headings(columns), claimtable.rows(checked, columns, verdicts))
 
 
 def findings(checked: Iterable[Checked]) -> Section:
@@ -49,25 +47,17 @@ def findings(checked: Iterable[Checked]) -> Section:
         [finding.severity, wording.place(finding.location), finding.spec, wording.message(finding), finding.code]
         for finding in ranked(checked)
     ]
-    return Section("Findings", ("severity", "place", "spec", "message", "code"), rows)
+    return Section("Findings", _headings(("severity", "place", "spec", "message", "code")), rows)
 
 
 def disputed(checked: Iterable[Checked], verdicts: Sequence[str] = ("fails", "became true", "misprint")) -> Section:
     """The published figures that are not the computed ones, or are said not to be, with the reason that is given."""
-    rows = [
-        [*_compared(one, claim), claim.verdict, claim.claim.get("because", ""), claim.claim.get("source", "")]
-        for one in checked
-        for claim in one.claims
-        if claim.verdict in verdicts
-    ]
     title = "Misprints" if tuple(verdicts) == ("misprint",) else "Claims that fail, and misprints"
-    headings = ("spec", "claim", "published", "computed", "difference", "verdict", "because", "source")
-    return Section(title, headings, rows, frozenset(("published", "computed", "difference")))
+    return _claims(title, checked, verdicts, "because", "source")
 
 
 def totals(checked: Sequence[Checked]) -> Section:
     """What was counted in each spec, folded."""
-    headings = ("spec", "kind", *CLAIM_VERDICTS, *_BUDGETS, *(f"{severity}s" for severity in SEVERITIES))
     rows = []
     for one in checked:
         claims = [claim.verdict for claim in one.claims]
@@ -77,47 +67,33 @@ def totals(checked: Sequence[Checked]) -> Section:
         counts += [budgets.count(verdict) for verdict in _BUDGETS]
         counts += [severities.count(severity) for severity in SEVERITIES]
         rows.append([one.name, one.kind, *map(units.grouped, counts)])
-    return Section(f"Totals of {wording.plural(len(checked), 'spec')}", headings, rows, frozenset(headings[2:]), True)
+    counted = (*CLAIM_VERDICTS, *_BUDGETS, *(f"{severity}s" for severity in SEVERITIES))
+    headings = [*_headings(("spec", "kind")), *_headings(counted, True)]
+    return Section(f"Totals of {wording.plural(len(checked), 'spec')}", headings, rows, True)
 
 
-def _compared(one: Checked, claim: JudgedClaim) -> list[str]:
-    """The spec, the claim, what is published, what is computed, and by how much that is more."""
-    computed = figure_text(claim.claim["quantity"], claim.computed)
-    difference = difference_text(claim).strip(" ()")
-    return [one.name, claim.label, claim.claim["printed"], computed, difference]
+def _headings(titles: Iterable[str], numeric: bool = False) -> list[Heading]:
+    return [Heading(title, title, numeric) for title in titles]
 
 
 def document(checked: Sequence[Checked], sections: Iterable[Section], limit: int | None = None) -> str:
     """The verdict and the sections that have rows; cut by whole rows where it would be more than ``limit`` bytes."""
-    parts = [(_head(section), section) for section in sections if section.rows]
     notes = count(checked, "note")
     also = f" and {wording.plural(notes, 'note')}" if notes else ""
-    verdict = f"**cnncalc check: {wording.result(checked)}**{also} ({wording.judged(checked)})\n"
-    room = None
-    if limit is not None:
-        fixed = "".join([verdict, *(head + _tail(section, len(section.rows)) for head, section in parts)])
-        room = limit - len(fixed.encode())
-    pieces = [verdict]
-    for head, section in parts:
-        pieces.append(head)
-        left_out = 0
-        for number, row in enumerate(section.rows):
-            line = f"| {' | '.join(map(cell, row))} |\n"
-            if room is not None:
-                room -= len(line.encode())
-                if room < 0:
-                    left_out = len(section.rows) - number
-                    break
-            pieces.append(line)
-        pieces.append(_tail(section, left_out))
+    pieces = [f"**cnncalc check: {wording.result(checked)}**{also} ({wording.judged(checked)})\n"]
+    parts = []
+    for section in filter(lambda section: section.rows, sections):
+        title = f"<details><summary>{section.title}</summary>" if section.folded else f"### {section.title}"
+        first, rule, *lines = markdown.grid(section.headings, section.rows, cell=cell)
+        parts.append((section, f"\n{title}\n\n{first}\n{rule}\n", lines))
+    fixed = "".join([*pieces, *(head + _tail(section, len(lines)) for section, head, lines in parts)])
+    room = sys.maxsize if limit is None else limit - len(fixed.encode())
+    for section, head, lines in parts:
+        sizes = [0, *accumulate(len(line.encode()) + 1 for line in lines)]
+        kept = bisect_right(sizes, max(room, 0)) - 1
+        room -= sizes[kept]
+        pieces += [head, *(f"{line}\n" for line in lines[:kept]), _tail(section, len(lines) - kept)]
     return "".join(pieces)
-
-
-def _head(section: Section) -> str:
-    """What stands before the rows of a table."""
-    title = f"<details><summary>{section.title}</summary>" if section.folded else f"### {section.title}"
-    rules = ["---:" if heading in section.numeric else "---" for heading in section.headings]
-    return f"\n{title}\n\n| {' | '.join(section.headings)} |\n| {' | '.join(rules)} |\n"
 
 
 def _tail(section: Section, left_out: int) -> str:

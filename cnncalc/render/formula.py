@@ -260,12 +260,11 @@ def to_markdown(page: Page) -> str:
     lines = [text for caption in page.captions for text in (markdown.escape(caption), "")]
     if page.parts:
         table = _parts_table(page)
-        lines += [f"| {' | '.join([heading.title for heading in table.headings])} |"]
-        lines += [f"| {' | '.join(['---:' if heading.numeric else '---' for heading in table.headings])} |"]
+        rows = []
         for part, (path, op, out, _, _, *figures) in zip(page.parts, table.rows, strict=True):
             maths = [f"${_latex_numbers(expression)}$" for expression in _written_out(part)]
-            lines.append(f"| {' | '.join([markdown.escape(path), markdown.escape(op), out, *maths, *figures])} |")
-        lines.append(f"| {' | '.join([f'**{cell}**' if cell else '' for cell in table.total])} |")
+            rows.append([markdown.escape(path), markdown.escape(op), out, *maths, *figures])
+        lines += markdown.grid(table.headings, rows, table.total, str)
         return "\n".join([*lines, "", *[f"- {markdown.escape(note)}" for note in page.notes]]) + "\n"
     for formula in page.formulas:
         symbols = f" ${latex(formula.expression, False)}$" if list(formula.expression.symbols()) else ""

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable, Sequence
+
 from cnncalc.render.plain import WIDTH
-from cnncalc.render.table import Table
+from cnncalc.render.table import Heading, Table
 
 _SPECIAL = str.maketrans({c: f"\\{c}" for c in "\\`*_[]<>|~$#"})
 
@@ -13,15 +15,23 @@ def escape(text: str) -> str:
     return text.translate(_SPECIAL)
 
 
+def grid(
+    headings: Sequence[Heading],
+    rows: Iterable[Sequence[str]],
+    total: Sequence[str] = (),
+    cell: Callable[[str], str] = escape,
+) -> list[str]:
+    """The lines of a table: titles, a rule, the rows, and a last one in bold; ``cell`` makes Markdown of a cell."""
+    rules = ["---:" if heading.numeric else "---" for heading in headings]
+    last = [[f"**{sum}**" if sum else "" for sum in total]] if total else []
+    lines = [[heading.title for heading in headings], rules, *([*map(cell, row)] for row in rows), *last]
+    return [f"| {' | '.join(line)} |" for line in lines]
+
+
 def write(table: Table) -> str:
     """The table, its captions before it and its notes as a list after it."""
-    titles = [heading.title for heading in table.headings]
-    rows = [titles, ["---:" if heading.numeric else "---" for heading in table.headings]]
-    lines = [f"| {' | '.join(row)} |" for row in rows]
-    lines += [f"| {' | '.join(map(escape, row))} |" for row in table.rows]
-    if table.total:
-        lines.append(f"| {' | '.join(f'**{cell}**' if cell else '' for cell in table.total)} |")
     head = [line for caption in table.captions for line in (escape(caption), "")]
+    lines = grid(table.headings, table.rows, table.total)
     notes = ["", *(f"- {escape(note)}" for note in table.notes)] if table.notes else []
     drawn = ["", "```", *table.drawing(WIDTH, False), "```"] if table.drawing else []
     return "\n".join([*head, *lines, *notes, *drawn]) + "\n"

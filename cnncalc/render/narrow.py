@@ -21,16 +21,17 @@ def folded(lines: Sequence[str], room: int | None, indent: str = "") -> list[str
     return [part for line in lines for part in wrap(line, width, subsequent_indent=indent, break_on_hyphens=False)]
 
 
-def fits(table: Table, room: int | None) -> bool:
-    """Whether the columns do."""
-    return room is None or sum(table.widths()) + 2 * (len(table.headings) - 1) <= room
+def fits(table: Table, room: int | None, label: int | None = None) -> bool:
+    """Whether the columns do, the first of them folded to ``label`` characters where that is less."""
+    first, *rest = table.widths()
+    return room is None or min(first, label or first) + sum(width + 2 for width in rest) <= room
 
 
-def without(table: Table, room: int | None, spare: Sequence[str]) -> tuple[Table, list[str]]:
+def without(table: Table, room: int | None, spare: Sequence[str], label: int | None = None) -> tuple[Table, list[str]]:
     """The table without as many of the ``spare`` columns, in their order, as do not fit, and a note that names them."""
     left_out = []
     for key in spare:
-        if fits(table, room):
+        if fits(table, room, label):
             break
         column = [heading.key for heading in table.headings].index(key)
         left_out.append(table.headings[column].title)

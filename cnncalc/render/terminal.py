@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from cnncalc.errors import listing
-from cnncalc.render.narrow import folded
+from cnncalc.render.narrow import folded, without
 from cnncalc.render.table import BAR_WIDTH, Table
 
 #: how far a layer's name may be folded on a narrow terminal
@@ -18,12 +17,15 @@ def write(table: Table, room: int, unicode: bool, color: bool) -> str:
     """The table for a terminal.
 
     Args:
-        table: what is shown; columns for which there is no room are left out, and a note names them.
+        table: what is shown; columns for which there is no room are left out, and a note names them: the operator
+            goes first, then the last column; two figures always stay.
         room: the characters in a line.
         unicode: whether the terminal has more than ASCII.
         color: whether it may be told to print bold, dim and cyan.
     """
-    table, left_out = _fitting(table, room)
+    columns = [heading.key for heading in table.headings]
+    spare = [*({"op"} & {*columns}), *(key for key in reversed(columns) if key != "op")][: max(len(columns) - 4, 0)]
+    table, left_out = without(table, room, spare, LABEL_WIDTH)
     label, *rest = table.widths()
     figures = sum(width + 2 for width in rest)
     bars = [bar(share, unicode) for share in table.bars] if label + figures + BAR_WIDTH + 2 <= room else []
@@ -41,9 +43,7 @@ def write(table: Table, room: int, unicode: bool, color: bool) -> str:
             *(styled(each, style, color) for each in others),
         ]
 
-    notes = [*table.notes]
-    if left_out:
-        notes.append(f"no room here for {listing(left_out)}: a wider terminal or --format plain shows it all")
+    notes = [*table.notes, *left_out]
     lines = [styled(line, _BOLD, color) for line in folded(table.captions[:1], room)]
     lines += [*folded(table.captions[1:], room), "", *aligned([heading.title for heading in table.headings], _BOLD)]
     for row, drawn in zip(table.rows, bars or [""] * len(table.rows), strict=True):
@@ -57,22 +57,6 @@ def write(table: Table, room: int, unicode: bool, color: bool) -> str:
 def styled(text: str, style: str, color: bool) -> str:
     """The text in a style of ANSI (a number of ECMA-48's SGR), where colour is wanted."""
     return f"\x1b[{style}m{text}\x1b[0m" if color and style and text else text
-
-
-def _fitting(table: Table, room: int) -> tuple[Table, list[str]]:
-    """The table without the columns that the terminal has no room for, and their names.
-
-    The operator goes first, then the last column; two figures always stay.
-    """
-    left_out: list[str] = []
-    while True:
-        label, *rest = table.widths()
-        titles = [heading.key for heading in table.headings]
-        if min(label, LABEL_WIDTH) + sum(width + 2 for width in rest) <= room or len(titles) <= 4:
-            return table, left_out
-        column = titles.index("op") if "op" in titles else len(titles) - 1
-        left_out.append(titles[column])
-        table = table.without(column)
 
 
 def bar(share: float, unicode: bool) -> str:

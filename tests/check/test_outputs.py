@@ -91,7 +91,7 @@ def test_the_report_of_real_specs(real):
     assert [row[0] for row in findings[1:]] == ["error"] * 5 + ["warning"] * 2 + ["note"]
     assert findings[1][1:3] == ["::error::x.yaml:3:11", "::error::x"]
     assert claims == [
-        ["spec", "claim", "published", "computed", "difference", "verdict", "source"],
+        ["network", "claim", "published", "computed", "difference", "verdict", "source"],
         ["good", "params", "112", "112", "", "holds", "table 1"],
         ["good", "params", "122", "112", "-10, -8.2%", "misprint", "slide"],
         ["wrong", "params of conv1", "100", "112", "+12, +12%", "fails", "a | b"],

@@ -213,9 +213,7 @@ def test_runs_are_identical(tmp_path):
     assert len(outputs) == 1
 
 
-@pytest.mark.parametrize(
-    ("columns", "left_out"), [("80", "op and receptive_field"), ("60", "op, receptive_field, activations and macs")]
-)
+@pytest.mark.parametrize(("columns", "left_out"), [("80", "op and field"), ("60", "op, field, activations and MACs")])
 def test_a_narrow_terminal_cuts_no_number(columns, left_out):
     """Columns that do not fit are left out whole, and named."""
     shown = terminal("summary", "resnet50", "--no-color", COLUMNS=columns)
