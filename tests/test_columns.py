@@ -193,3 +193,12 @@ def test_the_rest_says_nothing_that_does_not_add_up(command):
         "input\tinput\t1x4x4\t1x1\t1x1\t1\t0\t0",
         "(2 more rows)\t\t\t\t\t\t20\t1",
     ]
+
+
+def test_the_unit_stands_behind_a_value(command):
+    """2 of each of the 2 channels; the same 32 values made and kept, of 4 bytes."""
+    lines = [
+        line.split() for line in command("explain", "./net.yaml", "b", net="  - {bn: [], name: b}\n")[1].splitlines()
+    ]
+    assert ["norm", "params", "2*c_in", "2*2", "=", "4", "parameters"] in lines
+    assert ["activation", "bytes", "activations*b", "32*4", "=", "128", "bytes"] in lines
