@@ -72,21 +72,21 @@ def test_classes_run_as_often_as_in_torchvision(torchvision: ModuleType, name: s
     assert ours["Conv2d"] > 4
 
 
-ALL_KINDS = [
-    *TWINS,
+KINDS = (
+    "resnet18",
+    "googlenet",
     "shufflenet_v2_x0_5",
     "unet_small",
-    "inception_v3",
     "vit_b_16",
     "swin_v2_t",
     "convnext_tiny",
     "lenet5",
-]
+)
 #: operators that PyTorch or torchvision make of several modules, and a border around an operator
 COMPOSED = ("SelfAttention", "WindowAttention", "Padded")
 
 
-@pytest.mark.parametrize("name", ALL_KINDS)
+@pytest.mark.parametrize("name", KINDS)
 def test_operators_are_leaves_and_run_once(name: str) -> None:
     network = cnncalc.load(name)
     module = build(network.graph, "meta").eval()
@@ -105,12 +105,12 @@ def test_operators_are_leaves_and_run_once(name: str) -> None:
             assert not list(part.children()) or type(part).__name__ in COMPOSED
 
 
-@pytest.mark.parametrize("training", [False, True])
-@pytest.mark.parametrize("name", [*ALL_KINDS, "stylegan", "mask_rcnn_r50_fpn", "maxvit_t"])
-def test_it_can_be_traced(name: str, training: bool) -> None:
+@pytest.mark.parametrize("name", [*KINDS, "stylegan", "mask_rcnn_r50_fpn", "maxvit_t"])
+def test_it_can_be_traced(name: str) -> None:
     network = cnncalc.load(name)
-    module = build(network.graph, "meta").train(training)
-    traced = fx.symbolic_trace(module)
+    module = build(network.graph, "meta")
+    fx.symbolic_trace(module)  # in training samples are dropped at random
+    traced = fx.symbolic_trace(module.eval())
     x = torch.empty(2, *network.input, device="meta")
     with torch.no_grad():
         shapes = [[tuple(y.shape) for y in outputs(run(x))] for run in (module, traced)]
