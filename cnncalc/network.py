@@ -3,24 +3,22 @@
 from __future__ import annotations
 
 import os
-import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from functools import cached_property
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from cnncalc.analysis.report import About, Report
-from cnncalc.errors import SpecError, UsageError, escape, quote
+from cnncalc.errors import SpecError, UsageError, listing, quote
 from cnncalc.graph.graph import Graph
 from cnncalc.spec import document, zoo
 from cnncalc.spec.document import SpecDocument
 from cnncalc.spec.expand import expand
+from cnncalc.spec.inputs import Given, shown
 from cnncalc.values import Assumptions, format_shape
 
 if TYPE_CHECKING:
     from cnncalc.spec.reader import YamlNode
-
-DIMENSION_LIMIT = 2**31 - 1
 
 
 class Spec:
@@ -36,12 +34,13 @@ class Spec:
         variables = f", variables {', '.join(self.variables)}" if self.variables else ""
         return f"<Spec {self.name}: {self.title or 'no title'}{variables}>"
 
-    def network(self, vars: Mapping[str, Any] | None = None, input: int | str | Sequence[int] | None = None) -> Network:
+    def network(self, vars: Mapping[str, Any] | None = None, input: Given | None = None) -> Network:
         """The network under values of the variables and an input; nothing is read again.
 
         Args:
             vars: values for variables: numbers, truth values, words, lists of them, or text as YAML has it.
-            input: another input shape, ``[channels, *spatial]`` or ``3x224x224``.
+            input: other sizes: a number or several for the first input, text as ``--input`` takes it, or a mapping
+                with those of every input by its name (:mod:`cnncalc.spec.inputs`).
 
         Raises:
             SpecError: values or an input that the spec's layers refuse.
@@ -51,35 +50,23 @@ class Spec:
         if vars is not None and not isinstance(vars, Mapping):
             raise UsageError(f"vars is a mapping of variables to values, not {quote(vars)}")
         given = document.assigned(vars or {}, spec.vars)
-        shape = None if input is None else _sizes(input)
         try:
-            return Network(spec, *expand(spec, given, shape), given)
+            return Network(spec, *expand(spec, given, input), given)
         except SpecError as error:
-            own = _own_input(spec, given) if shape is not None else None
-            if own is None or shape is None:
+            own = _own_inputs(spec, given) if input is not None else None
+            if own is None:
                 raise
-            message = f"{error.message}; --input {format_shape(shape)} stands for the spec's {own}"
-            hint = error.advice or "the channels come first, as in 3x224x224"
-            raise SpecError(message, error.location, hint) from None
+            message = f"{error.message}; --input {shown(input)} stands for the spec's {own}"
+            raise SpecError(message, error.location, error.advice) from None
 
 
-def _sizes(given: object) -> tuple[int, ...]:
-    """The sizes of an input: a text as the command line has it, a number, or several."""
-    text = "x".join(map(str, given)) if isinstance(given, (list, tuple)) else str(given)
-    if re.fullmatch(r"[1-9]\d{0,9}(x[1-9]\d{0,9}){0,3}", text, re.ASCII):
-        sizes = tuple(map(int, text.split("x")))
-        if max(sizes) <= DIMENSION_LIMIT:
-            return sizes
-    raise UsageError(f"input must be 1 to 4 whole numbers like 3x224x224, not {escape(text)[:60]}")
-
-
-def _own_input(spec: SpecDocument, given: Mapping[str, Any]) -> str | None:
-    """The spec's own input; None if it does not fit either."""
+def _own_inputs(spec: SpecDocument, given: Mapping[str, Any]) -> str | None:
+    """The spec's own inputs; None if they do not fit either."""
     try:
         graph, _ = expand(spec, given)
-        return format_shape(graph.nodes[graph.inputs[0]].shape)
     except SpecError:
         return None
+    return listing([format_shape(graph.nodes[index].shape) for index in graph.inputs])
 
 
 class Network:
@@ -98,7 +85,7 @@ class Network:
         self.vars = dict(variables)
         self.name = spec.name
         self.title = spec.title
-        self.input = graph.nodes[0].shape
+        self.input = graph.nodes[graph.inputs[0]].shape
 
     def on(self, input: tuple[int, ...]) -> Network:
         """The same network on another input.
@@ -178,7 +165,7 @@ def _found(source: object) -> zoo.Found:
 def load(
     source: str | os.PathLike[str] | Mapping[str, Any],
     vars: Mapping[str, Any] | None = None,
-    input: int | str | Sequence[int] | None = None,
+    input: Given | None = None,
 ) -> Network:
     """The network that a spec describes: :func:`read`, then :meth:`Spec.network`, whose arguments and errors it has."""
     return read(source).network(vars, input)

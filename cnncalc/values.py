@@ -2,16 +2,136 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from math import prod
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, ClassVar, Final, NamedTuple, TypeVar
 
 from cnncalc.errors import UsageError, suggest
 
 if TYPE_CHECKING:
     from fractions import Fraction
 
-#: ``[channels, *spatial]`` for maps, ``[tokens, features]`` for sequences, ``[features]`` for vectors; no batch axis.
+Own = TypeVar("Own", bound="ValueShape")
+
+#: the sizes of a tensor, for example of a weight or of a slice of a value
 Shape = tuple[int, ...]
+
+
+class ValueShape(tuple[int, ...]):
+    """What a value of a network is, without the batch axis: its sizes, and by its class their layout.
+
+    Two numbers can be ``[channels, length]`` or ``[tokens, features]``, so sizes alone do not say what a value is.
+    Equal sizes compare equal whatever their layout; :attr:`identity` tells layouts apart.
+    """
+
+    __slots__ = ()
+
+    #: map, sequence, vector, ids or tensor
+    layout: ClassVar[str]
+    #: the axis of the channels (features): 0, -1, or None where there is none
+    axis: ClassVar[int | None] = -1
+
+    def __new__(cls: type[Own], *sizes: int) -> Own:
+        return tuple.__new__(cls, sizes)
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({', '.join(map(str, self))})"
+
+    @property
+    def identity(self) -> object:
+        """What a value of the same sizes must have too to be the same."""
+        return self.layout
+
+    @property
+    def channels(self) -> int:
+        """Channels of a map, features of everything else; 1 for a tensor without axes."""
+        return self[-1] if self else 1
+
+    def like(self: Own, *sizes: int) -> Own:
+        """Other sizes in the same layout."""
+        return tuple.__new__(type(self), sizes)
+
+    def with_channels(self: Own, channels: int) -> Own:
+        """The same but for the number of channels (features)."""
+        return self.like(*self[:-1], channels)
+
+    def describe(self) -> str:
+        """``a map 64x7x7``, ``a sequence of 196 tokens of 768 features``, ``a vector of 512``."""
+        return f"a {self.layout} {format_shape(self)}"
+
+
+class MapShape(ValueShape):
+    """``[channels, *spatial]`` with 1 to 3 spatial axes."""
+
+    __slots__ = ()
+    layout = "map"
+    axis = 0
+
+    @property
+    def channels(self) -> int:
+        return self[0]
+
+    def with_channels(self, channels: int) -> MapShape:
+        return self.like(channels, *self[1:])
+
+
+class SequenceShape(ValueShape):
+    """``[tokens, features]``."""
+
+    __slots__ = ()
+    layout = "sequence"
+
+    def describe(self) -> str:
+        return f"a sequence of {self[0]} tokens of {self[1]} features"
+
+
+class VectorShape(ValueShape):
+    """``[features]``."""
+
+    __slots__ = ()
+    layout = "vector"
+
+    def describe(self) -> str:
+        return f"a vector of {self[0]}"
+
+
+class TensorShape(ValueShape):
+    """Any axes; the last has the features, as PyTorch's linear layers have it."""
+
+    __slots__ = ()
+    layout = "tensor"
+
+
+class IdsShape(ValueShape):
+    """``[tokens]``, or no axis for a single one: whole numbers below ``below``, int64, without a gradient."""
+
+    layout = "ids"
+    axis = None
+    below: int
+
+    @classmethod
+    def of(cls, below: int, *sizes: int) -> IdsShape:
+        """The ids of ``sizes`` tokens, each a whole number from 0 up to but not with ``below``."""
+        made = cls(*sizes)
+        made.below = below
+        return made
+
+    @property
+    def identity(self) -> object:
+        return self.layout, self.below
+
+    def describe(self) -> str:
+        return f"{self[0]} ids" if self else "one id"
+
+
+#: every layout by its word
+LAYOUTS: Final[Mapping[str, type[ValueShape]]] = MappingProxyType(
+    {cls.layout: cls for cls in (MapShape, SequenceShape, VectorShape, IdsShape, TensorShape)}
+)
+#: bytes of an id, under any data type
+ID_BYTES: Final = 8
+
 
 #: One operation of each kind is one unit of raw work; a convention weighs them.
 WORK_UNITS: Final = ("mac", "bias", "add", "mul", "div", "cmp", "exp", "log", "sqrt", "tanh", "erf")

@@ -127,7 +127,7 @@ def run() -> Iterator[Callable[[Graph, Any], Any]]:
         values = [x]
         for node in graph.operators():
             inputs = [values[index] for index in node.inputs]
-            module = resolve(node.op.lowering(*[tuple(value.shape[1:]) for value in inputs])).double().eval()
+            module = resolve(node.op.lowering(*graph.signatures[node.signature].inputs)).double().eval()
             for parameter in module.parameters():
                 parameter.data = torch.rand(parameter.shape, generator=generator, dtype=torch.float64) / 8 + 0.01
             values.append(module(*inputs))

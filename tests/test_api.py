@@ -146,7 +146,7 @@ def test_batch_dtype_convention_side():
     [
         (lambda: cnncalc.load("vgg61"), cnncalc.SpecNotFoundError, "error: no spec is named 'vgg61' (hint: did you mean vgg19 or vgg16?)"),
         (lambda: cnncalc.load("vgg16", vars={"clases": 3}), cnncalc.UsageError, "error: the spec has no variable 'clases' (hint: did you mean classes?)"),
-        (lambda: cnncalc.load("vgg16", input=[3, 0, 3]), cnncalc.UsageError, "error: input must be 1 to 4 whole numbers like 3x224x224, not 3x0x3"),
+        (lambda: cnncalc.load("vgg16", input=[3, 0, 3]), cnncalc.UsageError, "error: a size of the input must be a whole number from 1 to 2147483647, not '0'"),
         (lambda: cnncalc.load("vgg16").analyze(batch=0), cnncalc.UsageError, "error: batch must be a whole number from 1 to 1,000,000,000, not 0"),
         (lambda: cnncalc.load("vgg16").analyze(batch=True), cnncalc.UsageError, "error: batch must be a whole number from 1 to 1,000,000,000, not True"),
     ],

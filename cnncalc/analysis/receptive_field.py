@@ -109,6 +109,8 @@ def _reach(kind: Signature) -> tuple[Tap, ...] | None:
     if taps is None or len(kind.inputs) != 1 or taps.count(_SAME_PIXEL) < len(taps):
         return taps
     (shape,) = kind.inputs
+    if shape.layout != "map":
+        return _UNCHANGED
     return taps if 1 in shape[1:] and shape[1:] != kind.output[1:] else _UNCHANGED
 
 
@@ -116,7 +118,7 @@ def _field(
     node: Node, shapes: tuple[Shape, ...], taps: tuple[Tap, ...] | None, fields: list[Field | None]
 ) -> Field | None:
     if not node.inputs:
-        return Field((Axis(1, 1, 1, 0, 1),) * (len(node.shape) - 1)) if len(node.shape) > 1 else None
+        return Field((Axis(1, 1, 1, 0, 1),) * (len(node.shape) - 1)) if node.shape.layout == "map" else None
     if taps is None:
         return None
     seen = []

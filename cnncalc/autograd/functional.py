@@ -14,7 +14,7 @@ from cnncalc.autograd.tensor_ops import WHOLE, TensorOps, factors
 from cnncalc.autograd.tensors import Backward, Value
 from cnncalc.autograd.torch_versions import Rules, rules
 from cnncalc.autograd.view_ops import layout
-from cnncalc.values import Shape
+from cnncalc.values import Shape, TensorShape, ValueShape
 
 #: the buffers that a mean and a variance are averaged in
 RUNNING = ("running_mean", "running_var")
@@ -30,6 +30,9 @@ class Tape(TensorOps):
     """
 
     training: bool = False
+    #: of the layer that runs: the shapes of its inputs, in the order of the values, and of its output, without batch
+    inputs: Sequence[ValueShape] = ()
+    output: ValueShape = TensorShape()
     weights: Mapping[str, Value] = MappingProxyType({})
     buffers: Mapping[str, Value] = MappingProxyType({})
     rules: Rules = rules()

@@ -9,7 +9,6 @@ from fractions import Fraction
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
-from cnncalc import units
 from cnncalc.analysis.report import Report, plain
 from cnncalc.check.model import Finding, spec_findings
 from cnncalc.check.session import specs_in
@@ -18,6 +17,7 @@ from cnncalc.errors import CnncalcError, Location, SpecError, UsageError
 from cnncalc.render.table import counted_by
 from cnncalc.spec import document, zoo
 from cnncalc.spec.expand import expand
+from cnncalc.spec.inputs import Given, as_data, shown
 from cnncalc.spec.zoo import HERE, Found, Root
 from cnncalc.values import Assumptions, whole
 
@@ -30,7 +30,7 @@ class Assumed(NamedTuple):
     """What both versions are expanded and counted under."""
 
     vars: Mapping[str, Any] = MappingProxyType({})
-    input: tuple[int, ...] | None = None
+    input: Given | None = None
     batch: int = 1
     dtype: str = "float32"
     convention: str = "macs"
@@ -345,7 +345,7 @@ def assumptions(assumed: Assumed) -> list[str]:
     """The convention and the pass, and what is not as always: ``batch 2``, ``float16``."""
     usual = Assumed()
     said = _set(assumed)
-    said += [f"input {units.cell(assumed.input)}"] if assumed.input else []
+    said += [f"input {shown(assumed.input)}"] if assumed.input else []
     said += [f"batch {assumed.batch}"] if assumed.batch != usual.batch else []
     said += [assumed.dtype] if assumed.dtype != usual.dtype else []
     said += ["side outputs counted"] if assumed.with_side else []
@@ -356,7 +356,7 @@ def _given(assumed: Assumed) -> dict[str, Any]:
     """The assumptions by the names of the JSON."""
     given = {name.rstrip("_"): value for name, value in assumed._asdict().items()}
     del given["vars"]
-    return {"set": _set(assumed), **given, "input": plain(assumed.input)}
+    return {"set": _set(assumed), **given, "input": as_data(assumed.input)}
 
 
 def _set(assumed: Assumed) -> list[str]:

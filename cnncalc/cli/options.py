@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Mapping
 from types import ModuleType
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
@@ -41,19 +40,6 @@ class SpecName(_ParamType):
         return [CompletionItem(name) for name in zoo.names() if name.startswith(incomplete)]
 
 
-class InputShape(_ParamType):
-    """``3x300x300``: channels and up to three spatial sizes."""
-
-    name = "CxHxW"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
-        if isinstance(value, tuple):
-            return value
-        if not re.fullmatch(r"[1-9]\d{0,9}(x[1-9]\d{0,9}){0,3}", value, re.ASCII):
-            self.fail(f"'{value}' is not a shape like 3x300x300", param, ctx)
-        return tuple(map(int, value.split("x")))
-
-
 class Column(_ParamType):
     """The name of a column, or its header."""
 
@@ -78,7 +64,7 @@ class NetworkOptions(NamedTuple):
     """Which form of a network is analysed."""
 
     vars: Mapping[str, str]
-    input: tuple[int, ...] | None
+    input: tuple[str, ...] | None
     batch: int
     dtype: str
     convention: str
@@ -109,6 +95,11 @@ def _assigned(ctx: click.Context, param: click.Parameter, assignments: tuple[str
     return {name: value for name, _, value in (assignment.partition("=") for assignment in assignments)}
 
 
+def _or_none(ctx: click.Context, param: click.Parameter, given: tuple[str, ...]) -> tuple[str, ...] | None:
+    """What was given; None for nothing."""
+    return given or None
+
+
 def spec_options(command: Command) -> Command:
     """``--set`` and ``--input``: what a spec is expanded with."""
     return with_options(
@@ -122,7 +113,15 @@ def spec_options(command: Command) -> Command:
                 callback=_assigned,
                 help="Set a variable of the spec.",
             ),
-            click.option("--input", "input", type=InputShape(), help="Another input, as 3x300x300."),
+            click.option(
+                "--input",
+                "input",
+                multiple=True,
+                metavar="SIZES",
+                callback=_or_none,
+                help="Another input: 300x300 for the size alone, 3x300x300, or 128 tokens; NAME=SIZES where the spec "
+                "has several inputs.",
+            ),
         ],
     )
 
@@ -211,7 +210,7 @@ def take_output(given: dict[str, Any]) -> Output:
     return Output(given.pop("format_"), given.pop("export"), given.pop("no_color"))
 
 
-def load(name: str, vars: Mapping[str, str], input: tuple[int, ...] | None) -> Network:
+def load(name: str, vars: Mapping[str, str], input: tuple[str, ...] | None) -> Network:
     """The Network of a name, a path or ``-``, with ``--set`` and ``--input``."""
     from cnncalc.network import Spec
     from cnncalc.spec import document, zoo

@@ -174,8 +174,8 @@ def _command(name: str, device: str, given: dict[str, Any]) -> str:
     words = ["cnncalc", "profile", name]
     for name, value in given["vars"].items():
         words += ["--set", escape(f"{name}={value}")]
-    if given["input"]:
-        words += ["--input", "x".join(map(str, given["input"]))]
+    for sizes in given["input"] or ():
+        words += ["--input", escape(sizes)]
     words += ["--device", device, "--batch", ",".join(map(str, given["batch"]))]
     words += ["--dtype", given["dtype"], "--mode", given["mode"]]
     words += [f"--{flag.replace('_', '-')}" for flag in _FLAGS if given[flag]]

@@ -15,7 +15,6 @@ from cnncalc.counting import backward
 from cnncalc.derivation import dense, gradients, pointwise, rearrange, windows
 from cnncalc.derivation.expression import Expression, Number, Symbol, total
 from cnncalc.derivation.field import Fields
-from cnncalc.derivation.kinds import sequences
 from cnncalc.derivation.layer import RULES, Formula, Layer, Parts
 from cnncalc.derivation.saved_for_backward import saved
 from cnncalc.graph.graph import Graph, Node
@@ -61,23 +60,21 @@ class Formulas:
         self._overwritten: list[int | None] | None = None
         self._counts: dict[tuple[object, ...], list[Formula]] = {}
         self._needed: list[backward.Needs] = []
-        self._sequences: list[tuple[bool, bool]] = []
         self._steps: dict[bool, peaks.Run] = {}
-        self._known: dict[tuple[int, tuple[bool, bool]], tuple[Layer, Parts]] = {}
+        self._known: dict[int, tuple[Layer, Parts]] = {}
 
     def of(self, index: int) -> list[Formula]:
         """Every line of one layer: sizes, parameters, work, activations, receptive field."""
         node = self._graph.nodes[index]
         layer, parts = self._layer(node), self._parts(node)
         sizes = [Formula(f"output_{name}", size) for name, size in zip(layer.y.names, parts.output, strict=True)]
-        return [*sizes, *self.counts(index), *self._fields.lines(node, layer.y.names[1:], parts.reach)]
+        return [*sizes, *self.counts(index), *self._fields.lines(node, layer.y.spatial, parts.reach)]
 
     def counts(self, index: int) -> list[Formula]:
         """The lines of one layer that count something: parameters, work, activations. Equal layers share them."""
         node = self._graph.nodes[index]
         key = (
             node.signature,
-            self._words(node),
             node.count,
             node.shared,
             self._occupies_nothing(node),
@@ -114,16 +111,10 @@ class Formulas:
     def _derived(self, node: Node) -> tuple[Layer, Parts]:
         """The layer in symbols, and its arithmetic: once for equal operators on equal shapes."""
         op, inputs, output, _ = self._graph.signatures[node.signature]
-        words = self._words(node)
-        if (node.signature, words) not in self._known:
-            layer = Layer(op, inputs, output, *words)
-            self._known[node.signature, words] = layer, RULES[op.name](layer)
-        return self._known[node.signature, words]
-
-    def _words(self, node: Node) -> tuple[bool, bool]:
-        if not self._sequences:
-            self._sequences = sequences(self._graph)
-        return self._sequences[node.index]
+        if node.signature not in self._known:
+            layer = Layer(op, inputs, output)
+            self._known[node.signature] = layer, RULES[op.name](layer)
+        return self._known[node.signature]
 
     def _params(self, node: Node) -> list[Formula]:
         if node.shared is not None:

@@ -11,7 +11,7 @@ from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from cnncalc.derivation.expression import Expression, Number, Symbol, product
-from cnncalc.values import Shape
+from cnncalc.values import ValueShape
 
 #: the letters and names of spatial axes, by how many there are
 AXES = MappingProxyType({0: "", 1: "l", 2: "hw", 3: "zhw"})
@@ -55,29 +55,40 @@ class Parts(NamedTuple):
 
 
 class Value:
-    """A shape in symbols: ``features`` (channels of a map) and ``axes`` (spatial sizes, or the number of tokens)."""
+    """A shape in symbols: ``features`` (channels of a map) and ``axes`` (spatial sizes, tokens, or what a tensor has
+    before its features).
+    """
 
-    def __init__(self, shape: Shape, sequence: bool, suffix: str) -> None:
-        letters = "f" if len(shape) == 1 else "tf" if sequence and len(shape) == 2 else f"c{AXES[len(shape) - 1]}"
+    def __init__(self, shape: ValueShape, suffix: str) -> None:
+        self.layout = shape.layout
+        first = shape.layout == "map"
+        letters = {
+            "map": ["c", *AXES[len(shape) - 1]] if first else [],
+            "sequence": ["t", "f"],
+            "vector": ["f"],
+            "ids": ["t"][: len(shape)],
+            "tensor": [f"axis{number}" for number in range(1, len(shape))] + ["f"] * bool(shape),
+        }[shape.layout]
         self.sizes = [Symbol(f"{letter}_{suffix}", n) for letter, n in zip(letters, shape, strict=True)]
         words = {"f": "features", "t": "tokens", "c": "channels", **AXIS_NAMES}
-        self.names = [words[letter] for letter in letters]
+        self.names = [words.get(letter, f"axis_{letter[4:]}") for letter in letters]
+        self.spatial = self.names[1:] if first else []
         self.letters = [letter for letter in letters if letter in AXIS_NAMES]
-        last = letters[0] == "t"
-        self.features = self.sizes[1] if last else self.sizes[0]
-        self.axes = self.sizes[:1] if last else self.sizes[1:]
+        channels = 0 if first else len(shape) - 1
+        self.features = self.sizes[channels] if shape and shape.layout != "ids" else Symbol("f", 1)
+        self.axes = [size for axis, size in enumerate(self.sizes) if axis != channels or shape.layout == "ids"]
 
     def positions(self) -> list[Expression]:
         """The factors that make the number of positions: spatial sizes or tokens, none for a vector."""
         return [*self.axes]
 
     def rows(self) -> tuple[Expression, Expression]:
-        """How often, and over how many values, what normalizes runs: over the channels of each pixel, or over the last
-        size of a vector and of what has two.
-        """
-        if len(self.sizes) < 3:
-            return (self.sizes[0] if len(self.sizes) == 2 else Number(1)), self.sizes[-1]
-        return product(*self.axes), self.features
+        """How often, and over how many values, what normalizes runs: over the channels (features) of each position."""
+        return product(*self.axes) if self.axes else Number(1), self.features
+
+    def with_features(self, features: Expression) -> list[Expression]:
+        """The sizes with another number of channels (features)."""
+        return [features, *self.axes] if self.layout == "map" else [*self.axes, features]
 
     def values(self) -> Expression:
         """The number of values, positions first."""
@@ -87,13 +98,11 @@ class Value:
 class Layer:
     """An operator and the values that it takes and makes. ``x`` is its first input, ``y`` its output."""
 
-    def __init__(
-        self, op: Any, inputs: Sequence[Shape], output: Shape, of_sequence: bool, makes_sequence: bool
-    ) -> None:
+    def __init__(self, op: Any, inputs: Sequence[ValueShape], output: ValueShape) -> None:
         self.op = op
         self.inputs = inputs
-        self.x = Value(inputs[0] if inputs else output, of_sequence, "in")
-        self.y = Value(output, makes_sequence, "out")
+        self.x = Value(inputs[0] if inputs else output, "in")
+        self.y = Value(output, "out")
 
     @property
     def same(self) -> list[Expression]:

@@ -35,13 +35,13 @@ def _activation(layer: Layer) -> Parts:
     unit = _FOR_A_VALUE[op.name]
     params = {}
     if op.name == "prelu":
-        params["other_params"] = layer.x.sizes[0] if op.per_channel else Number(1)
+        params["other_params"] = layer.x.features if op.per_channel else Number(1)
     return Parts(layer.same, params, {kind: values if n == 1 else n * values for kind, n in unit.items()})
 
 
-def _whole(x: Value, whole: bool) -> list[Step]:
-    """Every position reads all of every axis after the first, or its own pixel."""
-    return [Step(n - 1, Number(0)) for n in x.sizes[1:]] if whole else []
+def _whole(x: Value) -> list[Step] | None:
+    """Every position reads all of every spatial axis."""
+    return [Step(n - 1, Number(0)) for n in x.axes] if x.layout == "map" else None
 
 
 @rule("softmax")
@@ -50,7 +50,7 @@ def _softmax(layer: Layer) -> Parts:
     (rows, length), values = x.rows(), x.values()
     less = rows * (length - 1)
     work = {"cmp": less, "add": values + less, "exp": values, "div": values}
-    return Parts(layer.same, work=work, reach=_whole(x, len(x.sizes) == 2))
+    return Parts(layer.same, work=work)
 
 
 @rule("bn")
@@ -66,7 +66,6 @@ def _statistics(layer: Layer) -> Parts:
     op, x = layer.op, layer.x
     values = x.values()
     normalized: Expression = x.features
-    whole = op.name != "layernorm" or len(x.sizes) == 2
     if op.name == "layernorm":
         parts, length = x.rows()
         normalized = length
@@ -79,7 +78,12 @@ def _statistics(layer: Layer) -> Parts:
     work = {"add": add, "mul": values, "div": 2 * parts + values, "sqrt": parts}
     if op.affine:
         work |= {"add": add + values, "mul": 2 * values}
-    return Parts(layer.same, {"norm_params": 2 * normalized} if op.affine else {}, work, _whole(x, whole))
+    return Parts(
+        layer.same,
+        {"norm_params": 2 * normalized} if op.affine else {},
+        work,
+        () if op.name == "layernorm" else _whole(x),
+    )
 
 
 @rule("pixelnorm")
@@ -87,7 +91,7 @@ def _pixelnorm(layer: Layer) -> Parts:
     x = layer.x
     (parts, length), values = x.rows(), x.values()
     work = {"mul": values, "add": parts * (length - 1) + parts, "div": parts + values, "sqrt": parts}
-    return Parts(layer.same, work=work, reach=_whole(x, len(x.sizes) == 2))
+    return Parts(layer.same, work=work)
 
 
 @rule("lrn")
@@ -140,8 +144,12 @@ def _nothing(layer: Layer) -> Parts:
 @rule("add", "mul", "mean", "max")
 def _join(layer: Layer) -> Parts:
     inputs, y = Symbol("inputs", len(layer.inputs)), layer.y
-    # a 1 broadcasts: the largest of the inputs' sizes
-    largest = [max(sizes) for sizes in zip(*layer.inputs, strict=True)]
+    # a 1 broadcasts: the largest of the inputs' sizes; a vector has its features alone
+    axes = len(layer.y.sizes)
+    aligned = [
+        (*x, *(1,) * (axes - len(x))) if y.layout == "map" else (*(1,) * (axes - len(x)), *x) for x in layer.inputs
+    ]
+    largest = [max(sizes) for sizes in zip(*aligned, strict=True)]
     sizes = [Symbol(n.name.replace("out", "in"), size) for n, size in zip(y.sizes, largest, strict=True)]
     kind = {"add": "add", "mul": "mul", "mean": "add", "max": "cmp"}[layer.op.name]
     values = y.values()
@@ -151,9 +159,18 @@ def _join(layer: Layer) -> Parts:
 
 @rule("concat")
 def _concat(layer: Layer) -> Parts:
-    letter = layer.x.sizes[0].name[0]
-    first = total(*[Symbol(f"{letter}_{number}", x[0]) for number, x in enumerate(layer.inputs, 1)])
-    return Parts([first, *layer.x.sizes[1:]])
+    axis = _concat_axis(layer)
+    sizes: list[Expression] = [*layer.x.sizes]
+    letter = layer.x.sizes[axis].name.partition("_")[0]
+    sizes[axis] = total(*[Symbol(f"{letter}_{number}", x[axis]) for number, x in enumerate(layer.inputs, 1)])
+    return Parts(sizes)
+
+
+def _concat_axis(layer: Layer) -> int:
+    axis = layer.op.axis
+    if isinstance(axis, int):
+        return axis
+    return 0 if axis == "tokens" or layer.x.layout == "map" else len(layer.x.sizes) - 1
 
 
 @rule("channel_mean", "channel_max")
@@ -167,8 +184,7 @@ def _channel_pool(layer: Layer) -> Parts:
 @rule("maxout")
 def _maxout(layer: Layer) -> Parts:
     pieces = Symbol("pieces", layer.op.pieces)
-    first, *rest = layer.x.sizes
-    return Parts([first / pieces, *rest], work={"cmp": layer.y.values() * (pieces - 1)})
+    return Parts(layer.x.with_features(layer.x.features / pieces), work={"cmp": layer.y.values() * (pieces - 1)})
 
 
 @rule("channel_conv")

@@ -43,16 +43,18 @@ def _class_token(layer: Layer) -> Parts:
 @rule("parameter")
 def _parameter(layer: Layer) -> Parts:
     op = layer.op
-    given = [n for n in (op.channels, op.height, op.width) if n is not None]
+    given = (op.shape_,) if isinstance(op.shape_, int) else op.shape_
     sizes = [Symbol(n.name, size) for n, size in zip(layer.y.sizes, given, strict=True)]
-    return Parts([*sizes], {"other_params": product(*sizes[1:], sizes[0])}, reach=None)
+    axes, features = (sizes[1:], sizes[0]) if layer.y.layout == "map" else (sizes[:-1], sizes[-1])
+    return Parts([*sizes], {"other_params": product(*axes, features)}, reach=None)
 
 
 @rule("slice")
 def _slice(layer: Layer) -> Parts:
     op, x = layer.op, layer.x
     space = op.axis == "space"
-    cut = x.axes if space else x.sizes[:1]
+    tokens = op.axis == "tokens"
+    cut = x.axes if space or tokens else [x.features]
     count = len(cut)
 
     def each(value: Any) -> tuple[Any, ...]:
@@ -67,7 +69,7 @@ def _slice(layer: Layer) -> Parts:
         apart = Symbol(f"s_{letter}", step)
         taken.append(length if step == 1 else ceil(length / apart))
         reach.append(Step(_NONE, apart))
-    sizes = [x.sizes[0], *taken] if space else [*taken, *x.sizes[1:]]
+    sizes = [x.features, *taken] if space else [*taken, x.features] if tokens else x.with_features(taken[0])
     return Parts(sizes, reach=reach if space else ())
 
 

@@ -145,6 +145,8 @@ def _global(layer: Layer) -> Parts:
     x = layer.x
     once = x.features * (product(*x.axes) - 1)
     work = {"cmp": once} if layer.op.name == "global_maxpool" else {"add": once, "div": x.features}
+    if x.layout == "sequence":
+        return Parts([x.features], work=work, reach=None)
     return Parts([x.features, *[Number(1)] * len(x.axes)], work=work, reach=[Step(n - 1, n) for n in x.axes])
 
 

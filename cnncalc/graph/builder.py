@@ -12,7 +12,7 @@ from typing import Any
 from cnncalc.errors import LimitError, ShapeError, SpecError
 from cnncalc.graph.graph import Graph, Input, Node, Place, Program, Side, Signature
 from cnncalc.ops.base import Op
-from cnncalc.values import Shape, elements, format_shape
+from cnncalc.values import Shape, ValueShape, elements, format_shape
 
 LAYER_LIMIT = 100_000
 ELEMENT_LIMIT = 2**63 - 1
@@ -24,6 +24,25 @@ def _named(signature: Signature) -> str:
 
 def _list(numbers: list[int]) -> str:
     return f"{', '.join(map(str, numbers[:-1]))} and {numbers[-1]}"
+
+
+#: by (what is there, what is wanted): what makes the one of the other
+_WAYS = {
+    ("map", "sequence"): "tokens makes a sequence of a map",
+    ("map", "vector"): "put flatten, or global_avgpool and flatten, before it",
+    ("sequence", "map"): "feature_map makes a map of a sequence",
+    ("sequence", "vector"): "select takes one token, global_avgpool the mean of all, flatten every value",
+}
+
+
+def _layouts(op: Op) -> str:
+    """``maps``, ``vectors, sequences or tensors``."""
+    *others, last = [f"{layout}{'s' * (layout != 'ids')}" for layout in op.layouts]
+    return f"{', '.join(others)} or {last}" if others else last
+
+
+def _way(op: Op, given: ValueShape) -> str | None:
+    return next((_WAYS[given.layout, wanted] for wanted in op.layouts if (given.layout, wanted) in _WAYS), None)
 
 
 def _check_elements(tensor: Shape) -> None:
@@ -49,7 +68,7 @@ class GraphBuilder:
         self._known: dict[tuple[object, ...], int] = {}
         self._signatures: list[Signature] = []
 
-    def input(self, path: str, shape: Shape, place: Place) -> int:
+    def input(self, path: str, shape: ValueShape, place: Place) -> int:
         """Adds an input of the network; its index. Inputs come before operators.
 
         Raises:
@@ -87,7 +106,7 @@ class GraphBuilder:
         """
         nodes = self.nodes
         shapes = tuple([nodes[index].shape for index in inputs])
-        key = (id(op), shapes)
+        key = (id(op), shapes, *[shape.identity for shape in shapes])
         signature = self._known.get(key)
         try:
             if signature is None:
@@ -103,7 +122,7 @@ class GraphBuilder:
             self._check_shared(signature, nodes[shared], path, place)
         return self._append(path, inputs, count, place, shared, inplace, signature)
 
-    def _count(self, op: Op, inputs: tuple[int, ...], output: Shape) -> int:
+    def _count(self, op: Op, inputs: tuple[int, ...], output: ValueShape) -> int:
         """How many values of its shape a node makes."""
         counts = [self.nodes[index].count for index in inputs]
         count = counts[0]
@@ -114,12 +133,17 @@ class GraphBuilder:
             _check_elements((count, *output))
         return count
 
-    def _typed(self, op: Op, shapes: tuple[Shape, ...]) -> Signature:
+    def _typed(self, op: Op, shapes: tuple[ValueShape, ...]) -> Signature:
         least, most = op.arity
         if len(shapes) < least or (most is not None and len(shapes) > most):
             wanted = f"{least} input" if most == 1 else f"at least {least} inputs"
             raise ShapeError(f"takes {wanted}, but got {len(shapes)}")
+        for given in shapes:
+            if given.layout not in op.layouts:
+                raise ShapeError(f"takes {_layouts(op)}, but the input is {given.describe()}", hint=_way(op, given))
         shape = op.shape(*shapes)
+        if not isinstance(shape, ValueShape):
+            raise TypeError(f"{op.name} does not say the layout of its output")
         weights = op.weights(*shapes)
         for tensor in (shape, *weights.values()):
             _check_elements(tensor)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, ClassVar, NamedTuple, Protocol, TypeVar
 
 from cnncalc.errors import Location, ShapeError
 from cnncalc.ops.base import Field, Lowering, Op
-from cnncalc.values import NO_WORK, Shape, Work, format_shape
+from cnncalc.values import LAYOUTS, NO_WORK, Shape, ValueShape, Work, format_shape
 
 if TYPE_CHECKING:
     from cnncalc.autograd.functional import Tape
@@ -29,11 +29,12 @@ class Input(Op):
 
     name = "input"
     fields: ClassVar[Mapping[str, Field]] = {}
+    layouts = tuple(LAYOUTS)
 
-    def shape(self) -> Shape:
+    def shape(self) -> ValueShape:
         raise ShapeError("the input has the shape that the spec gives")
 
-    def work(self, y: Shape) -> Work:
+    def work(self, y: ValueShape) -> Work:
         return NO_WORK
 
     def lowering(self) -> Lowering:
@@ -43,7 +44,7 @@ class Input(Op):
         raise ShapeError("the input is given")
 
     @classmethod
-    def samples(cls) -> list[tuple[Op, tuple[Shape, ...]]]:
+    def samples(cls) -> list[tuple[Op, tuple[ValueShape, ...]]]:
         return []
 
 
@@ -58,7 +59,7 @@ class Node:
     __slots__ = ("count", "index", "inplace", "inputs", "op", "path", "place", "shape", "shared", "side", "signature")
 
     def __init__(
-        self, index: int, path: str, op: Op, inputs: tuple[int, ...], shape: Shape, count: int, place: Place,
+        self, index: int, path: str, op: Op, inputs: tuple[int, ...], shape: ValueShape, count: int, place: Place,
         shared: int | None, side: str | None, inplace: bool | None, signature: int,
     ) -> None:  # fmt: skip
         self.index = index
@@ -109,8 +110,8 @@ class Signature(NamedTuple):
     """An operator on input shapes, with the output and the weights that follow: what every rule depends on."""
 
     op: Op
-    inputs: tuple[Shape, ...]
-    output: Shape
+    inputs: tuple[ValueShape, ...]
+    output: ValueShape
     weights: Mapping[str, Shape]
 
 

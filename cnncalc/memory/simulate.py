@@ -281,6 +281,8 @@ class _Run:
                 inputs.insert(0, first)
             tape.in_place = first is not None
             tape.layer = node.index
+            tape.inputs = [self.graph.nodes[index].shape for index in inputs]
+            tape.output = node.shape
             tape.weights = self.weights[node.index]
             tape.buffers = self.buffers[node.index]
             tape.begin(values[index] for index in inputs)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, ClassVar
 
-from cnncalc.ops.base import POINTWISE, Lowering, Op, Tap, op
-from cnncalc.values import Shape, Work, elements
+from cnncalc.ops.base import FEATURED, Lowering, Op, op
+from cnncalc.values import MapShape, SequenceShape, Shape, TensorShape, ValueShape, VectorShape, Work, elements
 
 if TYPE_CHECKING:
     from cnncalc.autograd.functional import Keeps, Tape
@@ -18,6 +18,8 @@ class _Activation(Op):
     ``keeps`` is what the backward pass needs, as in :meth:`cnncalc.autograd.functional.Tape.pointwise`.
     """
 
+    layouts = FEATURED
+
     role = "activation"
     memory_format = "kept"
 
@@ -29,21 +31,21 @@ class _Activation(Op):
     def saves_output(self) -> bool:
         return self.keeps != "input"
 
-    def shape(self, x: Shape) -> Shape:
+    def shape(self, x: ValueShape) -> ValueShape:
         return x
 
-    def work(self, x: Shape, y: Shape) -> Work:
+    def work(self, x: ValueShape, y: Shape) -> Work:
         return self.unit * elements(y)
 
     def run(self, tape: Tape, x: Value) -> Value:
         return tape.pointwise(x, self.keeps)
 
-    def lowering(self, x: Shape) -> Lowering:
+    def lowering(self, x: ValueShape) -> Lowering:
         return Lowering(f"torch.nn.{self.module}", tuple(value for _, value in self.arguments()))
 
     @classmethod
-    def samples(cls) -> list[tuple[Op, tuple[Shape, ...]]]:
-        return [(cls(), ((3, 4, 5),)), (cls(), ((7,),))]
+    def samples(cls) -> list[tuple[Op, tuple[ValueShape, ...]]]:
+        return [(cls(), (MapShape(3, 4, 5),)), (cls(), (VectorShape(7),))]
 
 
 @op("relu")
@@ -175,50 +177,58 @@ class Softplus(_Activation):
 
 @op("softmax")
 class Softmax(_Activation):
-    """exp(x) over its sum, across the channels of a map or the features of a vector or token.   [*any] -> [*any]
+    """exp(x) over its sum, across the channels of a map or the features of anything else.   [*any] -> [*any]
 
     For n values: n - 1 comparisons for the maximum, n subtractions, n exponentials, n - 1 additions, n divisions.
     """
 
     keeps = "output"
 
-    def work(self, x: Shape, y: Shape) -> Work:
+    def work(self, x: ValueShape, y: Shape) -> Work:
         n = elements(x)
-        rows = n // (x[0] if len(x) > 2 else x[-1])
+        rows = n // x.channels
         return Work(cmp=n - rows, add=2 * n - rows, exp=n, div=n)
-
-    def reach(self, x: Shape) -> tuple[Tap, ...]:
-        return (Tap(x[1], 0, 0),) if len(x) == 2 else POINTWISE
 
     def run(self, tape: Tape, x: Value) -> Value:
         return tape.softmax(x)
 
-    def lowering(self, x: Shape) -> Lowering:
-        return Lowering("torch.nn.Softmax", (1 if len(x) > 2 else -1,))
+    def lowering(self, x: ValueShape) -> Lowering:
+        return Lowering("torch.nn.Softmax", (1 if x.layout == "map" else -1,))
 
     @classmethod
-    def samples(cls) -> list[tuple[Op, tuple[Shape, ...]]]:
-        return [*super().samples(), (cls(), ((5, 4),))]
+    def samples(cls) -> list[tuple[Op, tuple[ValueShape, ...]]]:
+        shapes = (SequenceShape(5, 4), MapShape(4, 7), MapShape(2, 3, 4, 5), TensorShape(2, 3, 4, 5))
+        return [*super().samples(), *((cls(), (shape,)) for shape in shapes)]
 
 
 @op("prelu")
 class PReLU(_Activation):
-    """x, or a learned slope times x below 0.   [c, *hw] -> [c, *hw];  weight [1], or [c] with ``per_channel``."""
+    """x, or a learned slope times x below 0.   [*any] -> [*any];  weight [1], or [c] with ``per_channel``: a slope for
+    each channel of a map, or feature of anything else.
+    """
 
     unit = Work(cmp=1, mul=1)
     parameter_kind = "other_params"
 
     per_channel: bool = False
 
-    def weights(self, x: Shape) -> dict[str, Shape]:
-        return {"weight": (x[0] if self.per_channel else 1,)}
+    def weights(self, x: ValueShape) -> dict[str, Shape]:
+        return {"weight": (x.channels if self.per_channel else 1,)}
 
     def run(self, tape: Tape, x: Value) -> Value:
-        return tape.prelu(x)
+        if not self._moves(tape.inputs[0]):
+            return tape.prelu(x)
+        return tape.movedim(tape.prelu(tape.contiguous(tape.movedim(x, -1, 1))), 1, -1)
 
-    def lowering(self, x: Shape) -> Lowering:
-        return Lowering("torch.nn.PReLU", (x[0] if self.per_channel else 1,))
+    def lowering(self, x: ValueShape) -> Lowering:
+        home = "cnncalc.torch_backend.modules.Feature" if self._moves(x) else "torch.nn."
+        return Lowering(f"{home}PReLU", (x.channels if self.per_channel else 1,))
+
+    def _moves(self, x: ValueShape) -> bool:
+        """Whether the slopes are along an axis that PyTorch's module does not have the channels on."""
+        return self.per_channel and x.layout in ("sequence", "tensor")
 
     @classmethod
-    def samples(cls) -> list[tuple[Op, tuple[Shape, ...]]]:
-        return [(cls(), ((3, 4, 5),)), (cls(per_channel=True), ((3, 4, 5),))]
+    def samples(cls) -> list[tuple[Op, tuple[ValueShape, ...]]]:
+        shapes = (MapShape(3, 4, 5), MapShape(3, 7), VectorShape(7), SequenceShape(5, 4), TensorShape(2, 3, 4, 5))
+        return [(cls(), (shapes[0],)), *((cls(per_channel=True), (shape,)) for shape in shapes)]

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Literal
 
 from cnncalc.errors import ShapeError
 from cnncalc.ops import window
-from cnncalc.ops.base import Lowering, Op, Product, op
-from cnncalc.values import Shape, Work, elements, format_shape
+from cnncalc.ops.base import MAPS, Lowering, Op, Product, op
+from cnncalc.values import MapShape, SequenceShape, Shape, ValueShape, Work, elements, format_shape
 
 if TYPE_CHECKING:
     from cnncalc.autograd.functional import Tape
@@ -53,27 +53,26 @@ class Attention(Op):
     (t*f multiplications), and each of heads*t rows goes through a softmax.
     """
 
+    layouts = ("sequence",)
     biases = ("in_proj_bias", "out_proj.bias")
 
     heads: int
     bias: bool = True
 
-    def shape(self, x: Shape) -> Shape:
-        if len(x) != 2:
-            raise ShapeError(f"needs [tokens, features], but the input is {window.show_input(x)}")
+    def shape(self, x: ValueShape) -> ValueShape:
         _check_heads(self.heads, x[1])
         return x
 
-    def weights(self, x: Shape) -> dict[str, Shape]:
+    def weights(self, x: ValueShape) -> dict[str, Shape]:
         f = x[1]
         tensors: dict[str, Shape] = {"in_proj_weight": (3 * f, f), "out_proj.weight": (f, f)}
         return tensors | ({"in_proj_bias": (3 * f,), "out_proj.bias": (f,)} if self.bias else {})
 
-    def work(self, x: Shape, y: Shape) -> Work:
+    def work(self, x: ValueShape, y: Shape) -> Work:
         t, f = x
         return _projection_work(t, f, self.bias) + Work(mul=elements(x)) + _attention_work(t, f, self.heads)
 
-    def reach(self, x: Shape) -> None:
+    def reach(self, x: ValueShape) -> None:
         return None
 
     def run(self, tape: Tape, x: Value) -> Value:
@@ -85,15 +84,15 @@ class Attention(Op):
         mixed = tape.flatten(tape.transpose(tape.matmul(tape.softmax(scores), v), 1, 2), 2)
         return tape.linear(mixed, weights["out_proj.weight"], weights.get("out_proj.bias"))
 
-    def products(self, x: Shape, y: Shape) -> tuple[Product, ...]:
+    def products(self, x: ValueShape, y: ValueShape) -> tuple[Product, ...]:
         return _products(1, *x)
 
-    def lowering(self, x: Shape) -> Lowering:
+    def lowering(self, x: ValueShape) -> Lowering:
         return Lowering("cnncalc.torch_backend.modules.SelfAttention", (x[1], self.heads, self.bias))
 
     @classmethod
-    def samples(cls) -> list[tuple[Op, tuple[Shape, ...]]]:
-        return [(cls(2), ((5, 8),)), (cls(4, bias=False), ((3, 8),))]
+    def samples(cls) -> list[tuple[Op, tuple[ValueShape, ...]]]:
+        return [(cls(2), (SequenceShape(5, 8),)), (cls(4, bias=False), (SequenceShape(3, 8),))]
 
 
 @op("window_attention")
@@ -110,6 +109,8 @@ class WindowAttention(Op):
     How far a window reaches from a pixel depends on where the pixel lies: no receptive field is stated behind it.
     """
 
+    layouts = MAPS
+
     other_parameters = ("relative_position_bias_table", "logit_scale")
     writings = ("with einsum",)
     memory_format = "last"
@@ -123,9 +124,8 @@ class WindowAttention(Op):
     cosine: bool = False
     bias: bool = True
 
-    def shape(self, x: Shape) -> Shape:
-        if len(x) != 3:
-            raise ShapeError(f"needs a map of 2 spatial axes, but the input is {window.show_input(x)}")
+    def shape(self, x: ValueShape) -> ValueShape:
+        window.check_plane(x)
         _check_heads(self.heads, x[0])
         if self.partition == "grid":
             if self.shift:
@@ -140,7 +140,7 @@ class WindowAttention(Op):
         half = self.window // 2 if self.shift else 0
         return half if x[1] > self.window else 0, half if x[2] > self.window else 0
 
-    def weights(self, x: Shape) -> dict[str, Shape]:
+    def weights(self, x: ValueShape) -> dict[str, Shape]:
         c, heads = x[0], self.heads
         tensors: dict[str, Shape] = {"qkv.weight": (3 * c, c), "proj.weight": (c, c)}
         if self.bias:
@@ -153,12 +153,12 @@ class WindowAttention(Op):
             tensors["cpb_mlp.2.weight"] = (heads, _POSITION_WIDTH)
         return tensors | ({"logit_scale": (heads, 1, 1)} if self.cosine else {})
 
-    def buffers(self, x: Shape) -> dict[str, Shape]:
+    def buffers(self, x: ValueShape) -> dict[str, Shape]:
         offsets = 2 * self.window - 1
         tensors: dict[str, Shape] = {} if self.position == "none" else {"relative_position_index": (self.window**4,)}
         return tensors | ({"relative_coords_table": (1, offsets, offsets, 2)} if self.position == "mlp" else {})
 
-    def work(self, x: Shape, y: Shape) -> Work:
+    def work(self, x: ValueShape, y: Shape) -> Work:
         c, h, w = x
         windows = -(-h // self.window) * -(-w // self.window)
         tokens = self.window**2
@@ -187,7 +187,7 @@ class WindowAttention(Op):
         network = Work(mac=hidden * (2 + self.heads), bias=hidden, cmp=hidden)
         return network + Work(exp=pairs, add=pairs, div=pairs, mul=pairs)
 
-    def reach(self, x: Shape) -> None:
+    def reach(self, x: ValueShape) -> None:
         return None
 
     def run(self, tape: Tape, x: Value) -> Value:
@@ -209,7 +209,7 @@ class WindowAttention(Op):
         inside = tape.slices(moved, 2, (range(height), range(width)))
         return tape.alias(moved) if inside is moved else tape.contiguous(inside)
 
-    def products(self, x: Shape, y: Shape) -> tuple[Product, ...]:
+    def products(self, x: ValueShape, y: ValueShape) -> tuple[Product, ...]:
         c, h, w = x
         inside = _products(-(-h // self.window) * -(-w // self.window), self.window**2, c)
         if self.position != "mlp":
@@ -284,7 +284,7 @@ class WindowAttention(Op):
         tape.drop(differs)
         return made if itemsize == 4 else tape.new(made.shape, scales=False, itemsize=itemsize)
 
-    def lowering(self, x: Shape) -> Lowering:
+    def lowering(self, x: ValueShape) -> Lowering:
         return Lowering(
             "cnncalc.torch_backend.modules.WindowAttention",
             (x[0], self.heads, self.window, self._shifts(x)),
@@ -292,12 +292,12 @@ class WindowAttention(Op):
         )
 
     @classmethod
-    def samples(cls) -> list[tuple[Op, tuple[Shape, ...]]]:
+    def samples(cls) -> list[tuple[Op, tuple[ValueShape, ...]]]:
         return [
-            (cls(2, 3), ((4, 6, 9),)),
-            (cls(2, 3, shift=True), ((4, 7, 3),)),
-            (cls(1, 4, shift=True), ((4, 3, 4),)),
-            (cls(2, 2, partition="grid"), ((8, 4, 6),)),
-            (cls(2, 4, shift=True, position="mlp", cosine=True), ((4, 8, 5),)),
-            (cls(4, 2, position="none", bias=False), ((4, 4, 4),)),
+            (cls(2, 3), (MapShape(4, 6, 9),)),
+            (cls(2, 3, shift=True), (MapShape(4, 7, 3),)),
+            (cls(1, 4, shift=True), (MapShape(4, 3, 4),)),
+            (cls(2, 2, partition="grid"), (MapShape(8, 4, 6),)),
+            (cls(2, 4, shift=True, position="mlp", cosine=True), (MapShape(4, 8, 5),)),
+            (cls(4, 2, position="none", bias=False), (MapShape(4, 4, 4),)),
         ]

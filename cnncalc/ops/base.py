@@ -8,7 +8,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, TypeVar
 
 from cnncalc.errors import ShapeError
-from cnncalc.values import Shape, Work
+from cnncalc.values import MapShape, Shape, TensorShape, ValueShape, VectorShape, Work
 
 if TYPE_CHECKING:
     from fractions import Fraction
@@ -26,7 +26,17 @@ if TYPE_CHECKING:
 Index = int
 Table = tuple[tuple[int, ...], ...]
 
+#: the shape of a value as ``input:`` states it
+Sizes = int | tuple[int, ...]
+#: a word for an axis of a value, or the number of an axis of a tensor
+Axis = int | str
+
 LARGEST_DIMENSION = 2**31 - 1
+#: axes by their words; channels and features are one axis
+AXES = ("channels", "features", "tokens", "space")
+MAPS = ("map",)
+#: every layout that has channels or features
+FEATURED = ("map", "sequence", "vector", "tensor")
 SAME_PADS = ("same", "same_tf")
 
 
@@ -39,7 +49,9 @@ class ArgumentError(ShapeError):
 
 
 class Field(NamedTuple):
-    """One argument of an operator. ``type`` is count, index, window, margin, pad, table, flag, number or choice."""
+    """One argument of an operator. ``type`` is count, index, window, margin, pad, table, axis, sizes, flag, number or
+    choice.
+    """
 
     name: str
     type: str
@@ -47,6 +59,11 @@ class Field(NamedTuple):
     default: Any
     optional: bool
     choices: tuple[str, ...]
+
+    @property
+    def attribute(self) -> str:
+        """What the operator calls it: words of Python and names of rules have an underscore there."""
+        return f"{self.name}_" if self.name in ("as", "shape") else self.name
 
     def check(self, value: Any) -> None:
         """Refuses a value outside the field's type and range.
@@ -68,6 +85,14 @@ class Field(NamedTuple):
                 raise ArgumentError(self.name, f"{self.name} must be a number, not {show(value)}")
         elif kind == "table":
             self._check_table(value)
+        elif kind == "sizes":
+            for size in value if isinstance(value, tuple) else (value,):
+                self._check_whole(size, least)
+        elif kind == "axis":
+            if isinstance(value, str) and value not in AXES:
+                raise ArgumentError(self.name, f"{self.name} must be {' or '.join(AXES)}, not {show(value)}")
+            if not isinstance(value, str):
+                self._check_whole(value, 0)
         elif kind == "choice" or isinstance(value, str):
             words = SAME_PADS if kind == "pad" else self.choices
             if value not in words:
@@ -114,6 +139,48 @@ def show(value: Any) -> str:
     return decimal if isinstance(value, float) or value == type(value)(decimal) else str(value)
 
 
+def shaped(sizes: Sizes, as_: str | None = None) -> ValueShape:
+    """The shape that ``sizes`` state: a number or one size is a vector, 2 to 4 are a map; what has a layout keeps it.
+
+    Raises:
+        ShapeError: more sizes than a map has.
+    """
+    if isinstance(sizes, ValueShape):
+        return sizes
+    given = sizes if isinstance(sizes, tuple) else (sizes,)
+    if as_ == "tensor":
+        return TensorShape(*given)
+    if not 1 <= len(given) <= 4:
+        hint = "as: tensor takes any number of axes"
+        raise ShapeError(f"shape takes the channels and up to 3 spatial sizes, not {len(given)} values", hint=hint)
+    return VectorShape(*given) if len(given) == 1 else MapShape(*given)
+
+
+def axis_of(x: ValueShape, axis: Axis) -> int:
+    """Which axis of a value a word means: ``channels`` (``features`` of all but maps) or ``tokens``; a number, counted
+    from 0 without the batch, is for tensors.
+
+    Raises:
+        ShapeError: the value has no such axis.
+    """
+    if isinstance(axis, int):
+        if x.layout != "tensor":
+            raise ShapeError(f"axis {axis} is for tensors, but the input is {x.describe()}", hint=_axes_of(x))
+        if axis >= len(x):
+            raise ShapeError(f"axis must be below {len(x)}, the number of axes, but is {axis}")
+        return axis
+    if axis == "channels" or (axis == "features" and x.layout != "map"):
+        return (x.axis or 0) % len(x)
+    if axis == "tokens" and x.layout == "sequence":
+        return 0
+    raise ShapeError(f"axis is {axis}, but the input is {x.describe()}", hint=_axes_of(x))
+
+
+def _axes_of(x: ValueShape) -> str:
+    words = {"map": "channels, or space", "sequence": "tokens or features", "vector": "features"}
+    return f"a {x.layout} has {words.get(x.layout, 'axes by number, and features for the last')}"
+
+
 class Lowering(NamedTuple):
     """The PyTorch module that computes an operator: dotted name and arguments (which may be lowerings again)."""
 
@@ -156,6 +223,8 @@ _TYPES = {
     "Margin": "margin",
     "Pad": "pad",
     "Table": "table",
+    "Axis": "axis",
+    "Sizes": "sizes",
     "bool": "flag",
     "float": "number",
     "Rational": "rational",
@@ -167,11 +236,13 @@ class Op(ABC):
     """An operator: immutable arguments (its annotated fields, in order) and the rules of its arithmetic.
 
     Methods take the shapes of the inputs, then the output's where it is needed, without a batch axis.
-    There is no default for ``work``: what costs nothing says so.
+    There is no default for ``work`` and ``layouts``: what costs nothing says so.
     """
 
     name: ClassVar[str]
     fields: ClassVar[Mapping[str, Field]]
+    #: the layouts of the inputs that it takes
+    layouts: ClassVar[tuple[str, ...]]
     #: fewest and most inputs; None is any number
     arity: ClassVar[tuple[int, int | None]] = (1, 1)
     #: "layer", or "norm", "activation" (may follow as ``norm:``, ``act:``), or "join"
@@ -195,7 +266,7 @@ class Op(ABC):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         values = dict(zip(self.fields, args, strict=False))
-        values.update(kwargs)
+        values.update({name.rstrip("_"): value for name, value in kwargs.items()})
         for field in self.fields.values():
             value = values.setdefault(field.name, field.default)
             if value is _MISSING:
@@ -204,7 +275,7 @@ class Op(ABC):
                 field.check(value)
         if len(values) > len(self.fields) or len(args) > len(self.fields):
             raise TypeError(f"{self.name} takes {', '.join(self.fields) or 'no arguments'}")
-        self.__dict__.update(values)
+        self.__dict__.update({self.fields[name].attribute: value for name, value in values.items()})
 
     def __setattr__(self, name: str, value: object) -> None:
         raise AttributeError(f"{self.name} is immutable")
@@ -221,7 +292,7 @@ class Op(ABC):
 
     def arguments(self) -> Iterator[tuple[str, Any]]:
         """The fields and their values, in order."""
-        return ((name, self.__dict__[name]) for name in self.fields)
+        return ((name, self.__dict__[field.attribute]) for name, field in self.fields.items())
 
     @property
     def saves_output(self) -> bool:
@@ -229,8 +300,8 @@ class Op(ABC):
         return False
 
     @abstractmethod
-    def shape(self, *inputs: Any, **_: Any) -> Shape:
-        """The output's shape.
+    def shape(self, *inputs: Any, **_: Any) -> ValueShape:
+        """The output's shape and layout.
 
         Raises:
             ShapeError: the input breaks a law of the operator; the message has the law and both values.
@@ -283,13 +354,13 @@ class Op(ABC):
     def run(self, tape: Tape, *xs: Any, **_: Any) -> Value:
         """The output, of values with a batch axis: what the module of :meth:`lowering` has PyTorch do, call by call."""
 
-    def batched(self, x: Value) -> Shape:
+    def batched(self, tape: Tape, x: Value) -> Shape:
         """The output's shape with the batch of the input, [batch, *shape]."""
-        return (x.shape[0], *self.shape(x.shape[1:]))
+        return (x.shape[0], *tape.output)
 
     @classmethod
     @abstractmethod
-    def samples(cls) -> list[tuple[Op, tuple[Shape, ...]]]:
+    def samples(cls) -> list[tuple[Op, tuple[ValueShape, ...]]]:
         """Operators and input shapes that the contract tests run against PyTorch."""
 
 
@@ -304,17 +375,21 @@ def op(name: str) -> Callable[[OpClass], OpClass]:
     """Registers an operator under its keyword; the annotations of the class itself, in order, are its fields.
 
     Raises:
-        ValueError: the keyword is taken, or the operator does not say which of its weights are biases.
+        ValueError: the keyword is taken, or the operator does not say which layouts it takes, or which of its weights
+            are biases.
     """
 
     def register(cls: OpClass) -> OpClass:
         if name in _REGISTRY:
             raise ValueError(f"operator {name!r} is defined twice: {_REGISTRY[name].__name__}, {cls.__name__}")
+        if not hasattr(cls, "layouts"):
+            raise ValueError(f"operator {name!r} does not say which layouts it takes")
         if cls.weights is not Op.weights and cls.parameter_kind == "weights" and cls.biases is Op.biases:
             raise ValueError(f"operator {name!r} has weights and does not say which of them are biases")
         fields: dict[str, Field] = {}
         for attribute, annotation in vars(cls).get("__annotations__", {}).items():
-            fields[attribute] = _field(attribute, annotation, getattr(cls, attribute, _MISSING))
+            field = _field(attribute.rstrip("_"), annotation, getattr(cls, attribute, _MISSING))
+            fields[field.name] = field
         cls.name = name
         cls.fields = MappingProxyType(fields)
         _REGISTRY[name] = cls

@@ -7,8 +7,18 @@ from typing import TYPE_CHECKING
 
 from cnncalc.errors import ShapeError
 from cnncalc.ops import window
-from cnncalc.ops.base import Lowering, Op, Product, op
-from cnncalc.values import Shape, Work, elements, format_shape
+from cnncalc.ops.base import FEATURED, MAPS, Lowering, Op, Product, op
+from cnncalc.values import (
+    MapShape,
+    SequenceShape,
+    Shape,
+    TensorShape,
+    ValueShape,
+    VectorShape,
+    Work,
+    elements,
+    format_shape,
+)
 
 if TYPE_CHECKING:
     from cnncalc.autograd.functional import Tape
@@ -18,22 +28,24 @@ if TYPE_CHECKING:
 class _ChannelPool(Op):
     """One value from all channels of a pixel."""
 
-    def shape(self, x: Shape) -> Shape:
-        return (1, *window.spatial(x))
+    layouts = MAPS
 
-    def lowering(self, x: Shape) -> Lowering:
+    def shape(self, x: ValueShape) -> ValueShape:
+        return MapShape(1, *x[1:])
+
+    def lowering(self, x: ValueShape) -> Lowering:
         return Lowering(f"cnncalc.torch_backend.modules.{type(self).__name__}")
 
     @classmethod
-    def samples(cls) -> list[tuple[Op, tuple[Shape, ...]]]:
-        return [(cls(), ((4, 3, 5),)), (cls(), ((4, 7),)), (cls(), ((2, 3, 4, 5),))]
+    def samples(cls) -> list[tuple[Op, tuple[ValueShape, ...]]]:
+        return [(cls(), (MapShape(4, 3, 5),)), (cls(), (MapShape(4, 7),)), (cls(), (MapShape(2, 3, 4, 5),))]
 
 
 @op("channel_mean")
 class ChannelMean(_ChannelPool):
     """Mean over the channels of each pixel.   [c, *hw] -> [1, *hw];  no parameters."""
 
-    def work(self, x: Shape, y: Shape) -> Work:
+    def work(self, x: ValueShape, y: Shape) -> Work:
         return Work(add=elements(x) - elements(y), div=elements(y))
 
     def run(self, tape: Tape, x: Value) -> Value:
@@ -44,7 +56,7 @@ class ChannelMean(_ChannelPool):
 class ChannelMax(_ChannelPool):
     """Maximum over the channels of each pixel.   [c, *hw] -> [1, *hw];  no parameters."""
 
-    def work(self, x: Shape, y: Shape) -> Work:
+    def work(self, x: ValueShape, y: Shape) -> Work:
         return Work(cmp=elements(x) - elements(y))
 
     def run(self, tape: Tape, x: Value) -> Value:
@@ -53,29 +65,39 @@ class ChannelMax(_ChannelPool):
 
 @op("maxout")
 class MaxOut(Op):
-    """Maximum of each ``pieces`` neighbouring channels (Goodfellow et al. 2013).   [c, *hw] -> [c/pieces, *hw];  no
-    parameters.
+    """Maximum of each ``pieces`` neighbouring channels, or features (Goodfellow et al. 2013).   [c, *hw] ->
+    [c/pieces, *hw], [t, f] -> [t, f/pieces];  no parameters.
     """
+
+    layouts = FEATURED
 
     pieces: int
 
-    def shape(self, x: Shape) -> Shape:
-        if x[0] % self.pieces:
-            raise ShapeError(f"pieces must divide the channels, but {self.pieces} does not divide {x[0]}")
-        return (x[0] // self.pieces, *x[1:])
+    def shape(self, x: ValueShape) -> ValueShape:
+        if x.channels % self.pieces:
+            raise ShapeError(f"pieces must divide the channels, but {self.pieces} does not divide {x.channels}")
+        return x.with_channels(x.channels // self.pieces)
 
-    def work(self, x: Shape, y: Shape) -> Work:
+    def work(self, x: ValueShape, y: Shape) -> Work:
         return Work(cmp=elements(x) - elements(y))
 
     def run(self, tape: Tape, x: Value) -> Value:
-        return tape.amax(tape.unflatten(x, 1, (-1, self.pieces)), 2)
+        axis = 1 if tape.inputs[0].layout == "map" else len(x.shape) - 1
+        return tape.amax(tape.unflatten(x, axis, (-1, self.pieces)), axis + 1)
 
-    def lowering(self, x: Shape) -> Lowering:
-        return Lowering("cnncalc.torch_backend.modules.MaxOut", (self.pieces,))
+    def lowering(self, x: ValueShape) -> Lowering:
+        return Lowering("cnncalc.torch_backend.modules.MaxOut", (self.pieces, 1 if x.layout == "map" else len(x)))
 
     @classmethod
-    def samples(cls) -> list[tuple[Op, tuple[Shape, ...]]]:
-        return [(cls(2), ((4, 3, 5),)), (cls(3), ((6,),)), (cls(5), ((10, 4),)), (cls(2), ((2, 3, 4, 5),))]
+    def samples(cls) -> list[tuple[Op, tuple[ValueShape, ...]]]:
+        return [
+            (cls(2), (MapShape(4, 3, 5),)),
+            (cls(3), (VectorShape(6),)),
+            (cls(2), (SequenceShape(5, 4),)),
+            (cls(2), (TensorShape(2, 3, 4),)),
+            (cls(5), (MapShape(10, 4),)),
+            (cls(2), (MapShape(2, 3, 4, 5),)),
+        ]
 
 
 @op("channel_conv")
@@ -86,34 +108,39 @@ class ChannelConv(Op):
     Multiply-accumulates: ``kernel`` per channel, padding included.
     """
 
+    layouts = MAPS
     biases = ("bias",)
 
     kernel: int
     bias: bool = True
 
-    def shape(self, x: Shape) -> Shape:
+    def shape(self, x: ValueShape) -> ValueShape:
         if prod(window.spatial(x)) != 1:
             raise ShapeError(f"needs a map of one pixel, but the input is {format_shape(x)}")
         if self.kernel % 2 == 0:
             raise ShapeError(f"kernel must be odd, so that it has a middle, but is {self.kernel}")
         return x
 
-    def weights(self, x: Shape) -> dict[str, Shape]:
+    def weights(self, x: ValueShape) -> dict[str, Shape]:
         return {"weight": (1, 1, self.kernel)} | ({"bias": (1,)} if self.bias else {})
 
-    def work(self, x: Shape, y: Shape) -> Work:
+    def work(self, x: ValueShape, y: Shape) -> Work:
         return Work(mac=self.kernel * x[0], bias=x[0] if self.bias else 0)
 
     def run(self, tape: Tape, x: Value) -> Value:
         row = tape.unsqueeze(tape.flatten(x), 1)
         return tape.view(tape.conv(row, tape.weights["weight"], tape.weights.get("bias"), row.shape), x.shape)
 
-    def products(self, x: Shape, y: Shape) -> tuple[Product, ...]:
+    def products(self, x: ValueShape, y: ValueShape) -> tuple[Product, ...]:
         return (Product(self.work(x, y)["mac"], ("input", "weight")),)
 
-    def lowering(self, x: Shape) -> Lowering:
+    def lowering(self, x: ValueShape) -> Lowering:
         return Lowering("cnncalc.torch_backend.modules.ChannelConv", (self.kernel, self.bias))
 
     @classmethod
-    def samples(cls) -> list[tuple[Op, tuple[Shape, ...]]]:
-        return [(cls(3), ((8, 1, 1),)), (cls(5, bias=False), ((6, 1),)), (cls(3), ((4, 1, 1, 1),))]
+    def samples(cls) -> list[tuple[Op, tuple[ValueShape, ...]]]:
+        return [
+            (cls(3), (MapShape(8, 1, 1),)),
+            (cls(5, bias=False), (MapShape(6, 1),)),
+            (cls(3), (MapShape(4, 1, 1, 1),)),
+        ]

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from cnncalc.errors import ShapeError
 from cnncalc.ops import window
-from cnncalc.ops.base import Lowering, Margin, Op, Pad, Product, Table, Tap, Window, op
-from cnncalc.values import Shape, Work, elements
+from cnncalc.ops.base import MAPS, Lowering, Margin, Op, Pad, Product, Table, Tap, Window, op
+from cnncalc.values import MapShape, Shape, ValueShape, Work, elements
 
 if TYPE_CHECKING:
     from cnncalc.autograd.functional import Tape
@@ -24,6 +24,8 @@ def _check_groups(groups: int, inputs: int, outputs: int) -> None:
 
 class _Convolution(Op):
     """What the forward convolutions share: the window, and one multiply-accumulate per weight and output position."""
+
+    layouts = MAPS
 
     takes_norm_act = True
     biases = ("bias",)
@@ -42,23 +44,23 @@ class _Convolution(Op):
     def _channels(self, x: Shape) -> tuple[int, int]:
         """Output channels and groups."""
 
-    def shape(self, x: Shape) -> Shape:
+    def shape(self, x: ValueShape) -> ValueShape:
         axes = self._axes(x)
-        return (self._channels(x)[0], *(axis.size for axis in axes))
+        return MapShape(self._channels(x)[0], *(axis.size for axis in axes))
 
-    def weights(self, x: Shape) -> dict[str, Shape]:
+    def weights(self, x: ValueShape) -> dict[str, Shape]:
         out, groups = self._channels(x)
         kernel = window.per_axis(self.kernel, len(x) - 1, "kernel")
         return {"weight": (out, x[0] // groups, *kernel)} | ({"bias": (out,)} if self.bias else {})
 
-    def work(self, x: Shape, y: Shape) -> Work:
+    def work(self, x: ValueShape, y: Shape) -> Work:
         kernel = elements(self.weights(x)["weight"])
         return Work(mac=kernel * elements(y[1:]), bias=elements(y) if self.bias else 0)
 
-    def reach(self, x: Shape) -> tuple[Tap, ...]:
+    def reach(self, x: ValueShape) -> tuple[Tap, ...]:
         return tuple(axis.tap for axis in self._axes(x))
 
-    def lowering(self, x: Shape) -> Lowering:
+    def lowering(self, x: ValueShape) -> Lowering:
         axes = self._axes(x)
         uneven = window.is_uneven(axes)
         arguments = {
@@ -73,7 +75,7 @@ class _Convolution(Op):
         return Lowering("cnncalc.torch_backend.modules.Padded", (conv, window.torch_padding(axes), 0.0))
 
     def run(self, tape: Tape, x: Value) -> Value:
-        shape = self.batched(x)
+        shape = self.batched(tape, x)
         axes = self._axes(x.shape[1:])
         if window.is_uneven(axes):
             x = tape.hold(tape.pad(x, window.torch_padding(axes)))
@@ -83,7 +85,7 @@ class _Convolution(Op):
         """What the module of :meth:`_module` does."""
         return tape.conv(x, tape.weights["weight"], tape.weights.get("bias"), shape)
 
-    def products(self, x: Shape, y: Shape) -> tuple[Product, ...]:
+    def products(self, x: ValueShape, y: ValueShape) -> tuple[Product, ...]:
         return (Product(self.work(x, y)["mac"], ("input", "weight"), self._channels(x)[1]),)
 
     def _module(self, x: Shape, kernel: tuple[int, ...], arguments: dict[str, Any]) -> Lowering:
@@ -125,7 +127,7 @@ class Conv(_Convolution):
         if highest >= inputs:
             raise ShapeError(f"connections counts the {inputs} input channels from 0, but names {highest}")
 
-    def weights(self, x: Shape) -> dict[str, Shape]:
+    def weights(self, x: ValueShape) -> dict[str, Shape]:
         tensors = super().weights(x)
         if self.connections is not None:
             tensors["weight"] = (sum(map(len, self.connections)), 1, *tensors["weight"][2:])
@@ -155,17 +157,17 @@ class Conv(_Convolution):
         return Lowering("cnncalc.torch_backend.modules.SparseConv", (self.connections, kernel), arguments)
 
     @classmethod
-    def samples(cls) -> list[tuple[Op, tuple[Shape, ...]]]:
+    def samples(cls) -> list[tuple[Op, tuple[ValueShape, ...]]]:
         return [
-            (cls(8, 3), ((4, 9, 7),)),
-            (cls(6, (1, 5), stride=(2, 1), pad=(0, 2), bias=False), ((3, 8, 8),)),
-            (cls(8, 3, stride=2, pad="same", dilation=2, groups=4), ((4, 15, 15),)),
-            (cls(5, 4, stride=3, pad="same_tf"), ((2, 10, 11),)),
-            (cls(5, 2, pad="same_tf"), ((2, 3, 4, 5),)),
-            (cls(4, 3, pad=1), ((2, 12),)),
-            (cls(4, (3, 1, 1), stride=(1, 2, 2)), ((2, 5, 6, 6),)),
-            (cls(3, 3, pad=1, connections=((0, 1), (2,), (0, 1, 3))), ((4, 5, 6),)),
-            (cls(2, 2, pad="same_tf", bias=False, connections=((1,), (0, 1))), ((2, 7),)),
+            (cls(8, 3), (MapShape(4, 9, 7),)),
+            (cls(6, (1, 5), stride=(2, 1), pad=(0, 2), bias=False), (MapShape(3, 8, 8),)),
+            (cls(8, 3, stride=2, pad="same", dilation=2, groups=4), (MapShape(4, 15, 15),)),
+            (cls(5, 4, stride=3, pad="same_tf"), (MapShape(2, 10, 11),)),
+            (cls(5, 2, pad="same_tf"), (MapShape(2, 3, 4, 5),)),
+            (cls(4, 3, pad=1), (MapShape(2, 12),)),
+            (cls(4, (3, 1, 1), stride=(1, 2, 2)), (MapShape(2, 5, 6, 6),)),
+            (cls(3, 3, pad=1, connections=((0, 1), (2,), (0, 1, 3))), (MapShape(4, 5, 6),)),
+            (cls(2, 2, pad="same_tf", bias=False, connections=((1,), (0, 1))), (MapShape(2, 7),)),
         ]
 
 
@@ -184,12 +186,12 @@ class DepthwiseConv(_Convolution):
         return x[0] * self.multiplier, x[0]
 
     @classmethod
-    def samples(cls) -> list[tuple[Op, tuple[Shape, ...]]]:
+    def samples(cls) -> list[tuple[Op, tuple[ValueShape, ...]]]:
         return [
-            (cls(3, pad="same", stride=2), ((6, 9, 9),)),
-            (cls(5, pad="same_tf", multiplier=2, bias=False), ((4, 8, 8),)),
-            (cls(4, stride=3, pad="same_tf"), ((3, 11),)),
-            (cls((3, 1, 2), dilation=(2, 1, 1)), ((2, 7, 4, 4),)),
+            (cls(3, pad="same", stride=2), (MapShape(6, 9, 9),)),
+            (cls(5, pad="same_tf", multiplier=2, bias=False), (MapShape(4, 8, 8),)),
+            (cls(4, stride=3, pad="same_tf"), (MapShape(3, 11),)),
+            (cls((3, 1, 2), dilation=(2, 1, 1)), (MapShape(2, 7, 4, 4),)),
         ]
 
 
@@ -201,6 +203,7 @@ class ConvTranspose(Op):
     ``c * out/groups * prod(kernel) * prod(hw)``: every input value meets every weight of its channel once.
     """
 
+    layouts = MAPS
     takes_norm_act = True
     biases = ("bias",)
     memory_format = "first"
@@ -226,7 +229,7 @@ class ConvTranspose(Op):
         }
         return tuple(window.per_axis(value, axes, name) for name, value in named.items())
 
-    def shape(self, x: Shape) -> Shape:
+    def shape(self, x: ValueShape) -> ValueShape:
         _check_groups(self.groups, x[0], self.out)
         sizes = []
         for n, k, s, p, o, d in zip(window.spatial(x), *self._arguments(x), strict=True):
@@ -237,16 +240,16 @@ class ConvTranspose(Op):
             if size < 1:
                 raise ShapeError(f"nothing is left: ({n} - 1)*{s} - 2*{p} + {d}*({k} - 1) + {o} + 1 = {size}")
             sizes.append(size)
-        return (self.out, *sizes)
+        return MapShape(self.out, *sizes)
 
-    def weights(self, x: Shape) -> dict[str, Shape]:
+    def weights(self, x: ValueShape) -> dict[str, Shape]:
         kernel = window.per_axis(self.kernel, len(x) - 1, "kernel")
         return {"weight": (x[0], self.out // self.groups, *kernel)} | ({"bias": (self.out,)} if self.bias else {})
 
-    def work(self, x: Shape, y: Shape) -> Work:
+    def work(self, x: ValueShape, y: Shape) -> Work:
         return Work(mac=elements(self.weights(x)["weight"]) * prod(x[1:]), bias=elements(y) if self.bias else 0)
 
-    def reach(self, x: Shape) -> tuple[Tap, ...]:
+    def reach(self, x: ValueShape) -> tuple[Tap, ...]:
         from fractions import Fraction
 
         # an output pixel meets ceil(extent / stride) neighbouring input pixels
@@ -256,13 +259,13 @@ class ConvTranspose(Op):
         )
 
     def run(self, tape: Tape, x: Value) -> Value:
-        shape = self.batched(x)
+        shape = self.batched(tape, x)
         return tape.conv(x, tape.weights["weight"], tape.weights.get("bias"), shape)
 
-    def products(self, x: Shape, y: Shape) -> tuple[Product, ...]:
+    def products(self, x: ValueShape, y: ValueShape) -> tuple[Product, ...]:
         return (Product(self.work(x, y)["mac"], ("input", "weight"), self.groups),)
 
-    def lowering(self, x: Shape) -> Lowering:
+    def lowering(self, x: ValueShape) -> Lowering:
         kernel, stride, pad, output_pad, dilation = self._arguments(x)
         return Lowering(
             f"torch.nn.ConvTranspose{len(x) - 1}d",
@@ -278,12 +281,12 @@ class ConvTranspose(Op):
         )
 
     @classmethod
-    def samples(cls) -> list[tuple[Op, tuple[Shape, ...]]]:
+    def samples(cls) -> list[tuple[Op, tuple[ValueShape, ...]]]:
         return [
-            (cls(3, 2, stride=2), ((5, 4, 6),)),
-            (cls(6, 4, stride=2, pad=1, groups=2, bias=False), ((4, 5, 5),)),
-            (cls(4, 3, stride=2, pad=1, output_pad=1, dilation=2), ((2, 5, 5),)),
-            (cls(4, 3, stride=(2, 1), pad=(1, 0), output_pad=(1, 0)), ((2, 5, 4),)),
-            (cls(4, 5, stride=3), ((2, 7),)),
-            (cls(2, (1, 2, 2), stride=(1, 2, 2), groups=2), ((4, 3, 4, 5),)),
+            (cls(3, 2, stride=2), (MapShape(5, 4, 6),)),
+            (cls(6, 4, stride=2, pad=1, groups=2, bias=False), (MapShape(4, 5, 5),)),
+            (cls(4, 3, stride=2, pad=1, output_pad=1, dilation=2), (MapShape(2, 5, 5),)),
+            (cls(4, 3, stride=(2, 1), pad=(1, 0), output_pad=(1, 0)), (MapShape(2, 5, 4),)),
+            (cls(4, 5, stride=3), (MapShape(2, 7),)),
+            (cls(2, (1, 2, 2), stride=(1, 2, 2), groups=2), (MapShape(4, 3, 4, 5),)),
         ]

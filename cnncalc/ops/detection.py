@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from cnncalc.errors import ShapeError
 from cnncalc.ops import window
-from cnncalc.ops.base import Lowering, Op, op
-from cnncalc.values import Shape, Work, elements
+from cnncalc.ops.base import MAPS, Lowering, Op, op
+from cnncalc.values import MapShape, Shape, ValueShape, Work, elements
 
 if TYPE_CHECKING:
     from cnncalc.autograd.functional import Tape
@@ -23,24 +22,25 @@ class RoiAlign(Op):
     Where the regions lie is neither counted nor known: no receptive field is stated behind it.
     """
 
+    layouts = MAPS
+
     regions: int
     size: int
     samples_per_axis: int = 2
 
-    def shape(self, x: Shape) -> Shape:
-        if len(x) != 3:
-            raise ShapeError(f"needs a map of 2 spatial axes, but the input is {window.show_input(x)}")
-        return (x[0], self.size, self.size)
+    def shape(self, x: ValueShape) -> ValueShape:
+        window.check_plane(x)
+        return MapShape(x[0], self.size, self.size)
 
     def count(self) -> int:
         return self.regions
 
-    def work(self, x: Shape, y: Shape) -> Work:
+    def work(self, x: ValueShape, y: Shape) -> Work:
         values = elements(y)
         samples = self.samples_per_axis**2
         return Work(mul=4 * samples * values, add=(4 * samples - 1) * values, div=values)
 
-    def reach(self, x: Shape) -> None:
+    def reach(self, x: ValueShape) -> None:
         return None
 
     def run(self, tape: Tape, x: Value) -> Value:
@@ -55,9 +55,9 @@ class RoiAlign(Op):
         parts = tape.transpose(tape.unflatten(pooled, 2, (self.regions, self.size)), 1, 2)
         return tape.flatten(parts, 0, 1)
 
-    def lowering(self, x: Shape) -> Lowering:
+    def lowering(self, x: ValueShape) -> Lowering:
         return Lowering("cnncalc.torch_backend.modules.RoiAlign", (self.regions, self.size, self.samples_per_axis))
 
     @classmethod
-    def samples(cls) -> list[tuple[Op, tuple[Shape, ...]]]:
-        return [(cls(3, 2), ((4, 6, 5),)), (cls(1, 3, samples_per_axis=1), ((2, 4, 4),))]
+    def samples(cls) -> list[tuple[Op, tuple[ValueShape, ...]]]:
+        return [(cls(3, 2), (MapShape(4, 6, 5),)), (cls(1, 3, samples_per_axis=1), (MapShape(2, 4, 4),))]

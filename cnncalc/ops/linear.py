@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from cnncalc.errors import ShapeError
-from cnncalc.ops import window
-from cnncalc.ops.base import Lowering, Op, Product, op
-from cnncalc.values import NO_WORK, Shape, Work, elements, format_shape
+from cnncalc.ops.base import FEATURED, Lowering, Op, Product, op
+from cnncalc.values import NO_WORK, MapShape, SequenceShape, Shape, TensorShape, ValueShape, VectorShape, Work, elements
 
 if TYPE_CHECKING:
     from cnncalc.autograd.functional import Tape
@@ -16,9 +14,11 @@ if TYPE_CHECKING:
 
 @op("linear")
 class Linear(Op):
-    """Fully connected layer.   [features] -> [out], or [tokens, features] -> [tokens, out];  weight [out, features],
+    """Fully connected layer.   [features] -> [out], or [*any, features] -> [*any, out];  weight [out, features],
     bias [out].
     """
+
+    layouts = ("vector", "sequence", "tensor")
 
     takes_norm_act = True
     biases = ("bias",)
@@ -26,63 +26,64 @@ class Linear(Op):
     out: int
     bias: bool = True
 
-    def shape(self, x: Shape) -> Shape:
-        if len(x) > 2:
-            raise ShapeError(
-                f"needs [features] or [tokens, features], but the input is a map {format_shape(x)}",
-                hint="put flatten or global_avgpool and flatten before it",
-            )
-        return (*x[:-1], self.out)
+    def shape(self, x: ValueShape) -> ValueShape:
+        return x.with_channels(self.out)
 
-    def weights(self, x: Shape) -> dict[str, Shape]:
-        return {"weight": (self.out, x[-1])} | ({"bias": (self.out,)} if self.bias else {})
+    def weights(self, x: ValueShape) -> dict[str, Shape]:
+        return {"weight": (self.out, x.channels)} | ({"bias": (self.out,)} if self.bias else {})
 
-    def work(self, x: Shape, y: Shape) -> Work:
-        return Work(mac=elements(y) * x[-1], bias=elements(y) if self.bias else 0)
+    def work(self, x: ValueShape, y: Shape) -> Work:
+        return Work(mac=elements(y) * x.channels, bias=elements(y) if self.bias else 0)
 
-    def reach(self, x: Shape) -> None:
+    def reach(self, x: ValueShape) -> None:
         return None
 
     def run(self, tape: Tape, x: Value) -> Value:
         return tape.linear(x, tape.weights["weight"], tape.weights.get("bias"))
 
-    def products(self, x: Shape, y: Shape) -> tuple[Product, ...]:
+    def products(self, x: ValueShape, y: ValueShape) -> tuple[Product, ...]:
         return (Product(self.work(x, y)["mac"], ("input", "weight")),)
 
-    def lowering(self, x: Shape) -> Lowering:
-        return Lowering("torch.nn.Linear", (x[-1], self.out), {"bias": self.bias})
+    def lowering(self, x: ValueShape) -> Lowering:
+        return Lowering("torch.nn.Linear", (x.channels, self.out), {"bias": self.bias})
 
     @classmethod
-    def samples(cls) -> list[tuple[Op, tuple[Shape, ...]]]:
-        return [(cls(10), ((7,),)), (cls(3, bias=False), ((5, 4),))]
+    def samples(cls) -> list[tuple[Op, tuple[ValueShape, ...]]]:
+        return [
+            (cls(10), (VectorShape(7),)),
+            (cls(3, bias=False), (SequenceShape(5, 4),)),
+            (cls(3), (TensorShape(2, 5, 4),)),
+        ]
 
 
 @op("flatten")
 class Flatten(Op):
     """All values in one vector.   [*any] -> [values];  a view."""
 
+    layouts = FEATURED
+
     result = "view"
     writings = ("behind an adaptive pool",)
     memory_format = "first"
 
-    def shape(self, x: Shape) -> Shape:
-        return (elements(x),)
+    def shape(self, x: ValueShape) -> ValueShape:
+        return VectorShape(elements(x))
 
-    def work(self, x: Shape, y: Shape) -> Work:
+    def work(self, x: ValueShape, y: Shape) -> Work:
         return NO_WORK
 
-    def reach(self, x: Shape) -> None:
+    def reach(self, x: ValueShape) -> None:
         return None
 
     def run(self, tape: Tape, x: Value) -> Value:
         return tape.flatten(x) if len(x.shape) > 2 else x
 
-    def lowering(self, x: Shape) -> Lowering:
+    def lowering(self, x: ValueShape) -> Lowering:
         return Lowering("torch.nn.Flatten")
 
     @classmethod
-    def samples(cls) -> list[tuple[Op, tuple[Shape, ...]]]:
-        return [(cls(), ((3, 4, 5),)), (cls(), ((7,),))]
+    def samples(cls) -> list[tuple[Op, tuple[ValueShape, ...]]]:
+        return [(cls(), (MapShape(3, 4, 5),)), (cls(), (VectorShape(7),))]
 
 
 @op("rbf")
@@ -93,28 +94,28 @@ class RadialBasis(Op):
     Per output: ``features`` subtractions and squares, ``features - 1`` additions.
     """
 
+    layouts = ("vector",)
+
     out: int
 
-    def shape(self, x: Shape) -> Shape:
-        if len(x) != 1:
-            raise ShapeError(f"needs a vector, but the input is {window.show_input(x)}")
-        return (self.out,)
+    def shape(self, x: ValueShape) -> ValueShape:
+        return VectorShape(self.out)
 
-    def buffers(self, x: Shape) -> dict[str, Shape]:
+    def buffers(self, x: ValueShape) -> dict[str, Shape]:
         return {"weight": (self.out, x[0])}
 
-    def work(self, x: Shape, y: Shape) -> Work:
+    def work(self, x: ValueShape, y: Shape) -> Work:
         return Work(add=self.out * (2 * x[0] - 1), mul=self.out * x[0])
 
-    def reach(self, x: Shape) -> None:
+    def reach(self, x: ValueShape) -> None:
         return None
 
     def run(self, tape: Tape, x: Value) -> Value:
         return tape.sum(tape.pow(tape.add(tape.unsqueeze(x, 1), tape.buffers["weight"])), 2)
 
-    def lowering(self, x: Shape) -> Lowering:
+    def lowering(self, x: ValueShape) -> Lowering:
         return Lowering("cnncalc.torch_backend.modules.RadialBasis", (x[0], self.out))
 
     @classmethod
-    def samples(cls) -> list[tuple[Op, tuple[Shape, ...]]]:
-        return [(cls(10), ((84,),)), (cls(1), ((3,),))]
+    def samples(cls) -> list[tuple[Op, tuple[ValueShape, ...]]]:
+        return [(cls(10), (VectorShape(84),)), (cls(1), (VectorShape(3),))]

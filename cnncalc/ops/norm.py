@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Callable
+from functools import partial
+from typing import TYPE_CHECKING, Any
 
 from cnncalc.errors import ShapeError
-from cnncalc.ops import window
-from cnncalc.ops.base import POINTWISE, Lowering, Op, Tap, op
-from cnncalc.values import Shape, Work, elements
+from cnncalc.ops.base import FEATURED, MAPS, POINTWISE, Lowering, Op, Tap, op
+from cnncalc.values import MapShape, SequenceShape, Shape, TensorShape, ValueShape, VectorShape, Work, elements
 
 if TYPE_CHECKING:
     from cnncalc.autograd.functional import Tape
@@ -28,17 +29,33 @@ def _statistics_work(x: Shape, groups: int) -> Work:
     return Work(add=3 * n - groups, mul=n, div=n + 2 * groups, sqrt=groups)
 
 
-def _whole_map(x: Shape) -> tuple[Tap, ...]:
-    return tuple(Tap(n, 0, 0) for n in x[1:])
+def _whole_map(x: ValueShape) -> tuple[Tap, ...] | None:
+    return tuple(Tap(n, 0, 0) for n in x[1:]) if x.layout == "map" else None
+
+
+def _by_features(x: ValueShape, module: str, axes: int, arguments: tuple[Any, ...], named: dict[str, Any]) -> Lowering:
+    """PyTorch's module, which has the channels first; of a sequence, one that has the features there meanwhile."""
+    if x.layout == "sequence":
+        return Lowering(f"cnncalc.torch_backend.modules.Feature{module}", arguments, named)
+    return Lowering(f"torch.nn.{module}{f'{axes}d' if axes else ''}", arguments, named)
+
+
+def _channels_first(tape: Tape, x: Value, normalize: Callable[[Value], Value]) -> Value:
+    """``normalize`` of a value whose channels come first; the features of a sequence come there and back."""
+    if tape.inputs[0].layout != "sequence":
+        return normalize(x)
+    return tape.movedim(normalize(tape.contiguous(tape.movedim(x, -1, 1))), 1, -1)
 
 
 @op("bn")
 class BatchNorm(Op):
-    """Batch normalization.   [c, *hw] -> [c, *hw];  weight [c], bias [c]; buffers
-    running_mean [c], running_var [c], num_batches_tracked [].
+    """Batch normalization of channels, or of features.   [c, *hw] -> [c, *hw], [t, f] -> [t, f];  weight [c], bias [c];
+    buffers running_mean [c], running_var [c], num_batches_tracked [].
 
     Work in evaluation: a multiplication and an addition per value, with the statistics folded into scale and shift.
     """
+
+    layouts = ("map", "sequence", "vector")
 
     role = "norm"
     parameter_kind = "norm_params"
@@ -46,34 +63,43 @@ class BatchNorm(Op):
     affine: bool = True
     eps: float = 1e-5
 
-    def shape(self, x: Shape) -> Shape:
+    def shape(self, x: ValueShape) -> ValueShape:
         return x
 
-    def weights(self, x: Shape) -> dict[str, Shape]:
-        return _affine_weights(x[0]) if self.affine else {}
+    def weights(self, x: ValueShape) -> dict[str, Shape]:
+        return _affine_weights(x.channels) if self.affine else {}
 
-    def buffers(self, x: Shape) -> dict[str, Shape]:
-        return {"running_mean": (x[0],), "running_var": (x[0],), "num_batches_tracked": ()}
+    def buffers(self, x: ValueShape) -> dict[str, Shape]:
+        return {"running_mean": (x.channels,), "running_var": (x.channels,), "num_batches_tracked": ()}
 
-    def work(self, x: Shape, y: Shape) -> Work:
+    def work(self, x: ValueShape, y: Shape) -> Work:
         return Work(mul=elements(y), add=elements(y))
 
     def run(self, tape: Tape, x: Value) -> Value:
-        return tape.batch_norm(x)
+        return _channels_first(tape, x, tape.batch_norm)
 
-    def lowering(self, x: Shape) -> Lowering:
-        return Lowering(f"torch.nn.BatchNorm{max(len(x) - 1, 1)}d", (x[0],), {"affine": self.affine, "eps": self.eps})
+    def lowering(self, x: ValueShape) -> Lowering:
+        named = {"affine": self.affine, "eps": self.eps}
+        return _by_features(x, "BatchNorm", max(len(x) - 1, 1), (x.channels,), named)
 
     @classmethod
-    def samples(cls) -> list[tuple[Op, tuple[Shape, ...]]]:
-        return [(cls(), ((4, 5, 6),)), (cls(affine=False), ((4,),)), (cls(), ((4, 7),)), (cls(), ((2, 3, 4, 5),))]
+    def samples(cls) -> list[tuple[Op, tuple[ValueShape, ...]]]:
+        return [
+            (cls(), (MapShape(4, 5, 6),)),
+            (cls(affine=False), (VectorShape(4),)),
+            (cls(), (MapShape(4, 7),)),
+            (cls(), (MapShape(2, 3, 4, 5),)),
+            (cls(), (SequenceShape(5, 4),)),
+        ]
 
 
 @op("layernorm")
 class LayerNorm(Op):
     """Layer normalization over the features of each token, or the channels of each pixel.   [t, f] -> [t, f],
-    [c, h, w] -> [c, h, w];  weight, bias [f] or [c].
+    [c, *hw] -> [c, *hw];  weight, bias [f] or [c].
     """
+
+    layouts = FEATURED
 
     role = "norm"
     parameter_kind = "norm_params"
@@ -82,39 +108,47 @@ class LayerNorm(Op):
     affine: bool = True
     eps: float = 1e-5
 
-    def _features(self, x: Shape) -> int:
-        return x[0] if len(x) > 2 else x[-1]
-
-    def shape(self, x: Shape) -> Shape:
+    def shape(self, x: ValueShape) -> ValueShape:
         return x
 
-    def weights(self, x: Shape) -> dict[str, Shape]:
-        return _affine_weights(self._features(x)) if self.affine else {}
+    def weights(self, x: ValueShape) -> dict[str, Shape]:
+        return _affine_weights(x.channels) if self.affine else {}
 
-    def work(self, x: Shape, y: Shape) -> Work:
+    def work(self, x: ValueShape, y: Shape) -> Work:
         affine = elements(x) if self.affine else 0
-        return _statistics_work(x, elements(x) // self._features(x)) + Work(mul=affine, add=affine)
+        return _statistics_work(x, elements(x) // x.channels) + Work(mul=affine, add=affine)
 
-    def reach(self, x: Shape) -> tuple[Tap, ...]:
-        return _whole_map(x) if len(x) == 2 else POINTWISE
+    def reach(self, x: ValueShape) -> tuple[Tap, ...]:
+        return POINTWISE
 
     def run(self, tape: Tape, x: Value) -> Value:
-        if len(x.shape) <= 3:
+        if tape.inputs[0].layout != "map":
             return tape.layer_norm(x)
         return tape.movedim(tape.layer_norm(tape.movedim(x, 1, -1)), -1, 1)
 
-    def lowering(self, x: Shape) -> Lowering:
-        target = "torch.nn.LayerNorm" if len(x) <= 2 else "cnncalc.torch_backend.modules.ChannelLayerNorm"
-        return Lowering(target, (self._features(x),), {"elementwise_affine": self.affine, "eps": self.eps})
+    def lowering(self, x: ValueShape) -> Lowering:
+        target = "cnncalc.torch_backend.modules.ChannelLayerNorm" if x.layout == "map" else "torch.nn.LayerNorm"
+        return Lowering(target, (x.channels,), {"elementwise_affine": self.affine, "eps": self.eps})
 
     @classmethod
-    def samples(cls) -> list[tuple[Op, tuple[Shape, ...]]]:
-        return [(cls(), ((5, 8),)), (cls(affine=False), ((8,),)), (cls(), ((4, 3, 5),))]
+    def samples(cls) -> list[tuple[Op, tuple[ValueShape, ...]]]:
+        return [
+            (cls(), (SequenceShape(5, 8),)),
+            (cls(affine=False), (VectorShape(8),)),
+            (cls(), (MapShape(4, 3, 5),)),
+            (cls(), (MapShape(4, 7),)),
+            (cls(), (MapShape(2, 3, 4, 5),)),
+            (cls(), (TensorShape(2, 3, 4, 5),)),
+        ]
 
 
 @op("groupnorm")
 class GroupNorm(Op):
-    """Group normalization over space and the channels of a group.   [c, *hw] -> [c, *hw];  weight [c], bias [c]."""
+    """Group normalization over space (or tokens) and the channels (features) of a group.   [c, *hw] -> [c, *hw],
+    [t, f] -> [t, f];  weight [c], bias [c].
+    """
+
+    layouts = ("map", "sequence", "vector")
 
     role = "norm"
     parameter_kind = "norm_params"
@@ -123,38 +157,46 @@ class GroupNorm(Op):
     affine: bool = True
     eps: float = 1e-5
 
-    def shape(self, x: Shape) -> Shape:
-        window.spatial(x)
-        if x[0] % self.groups:
-            raise ShapeError(f"groups must divide the channels, but {self.groups} does not divide {x[0]}")
+    def shape(self, x: ValueShape) -> ValueShape:
+        if x.channels % self.groups:
+            raise ShapeError(f"groups must divide the channels, but {self.groups} does not divide {x.channels}")
         return x
 
-    def weights(self, x: Shape) -> dict[str, Shape]:
-        return _affine_weights(x[0]) if self.affine else {}
+    def weights(self, x: ValueShape) -> dict[str, Shape]:
+        return _affine_weights(x.channels) if self.affine else {}
 
-    def work(self, x: Shape, y: Shape) -> Work:
+    def work(self, x: ValueShape, y: Shape) -> Work:
         affine = elements(x) if self.affine else 0
         return _statistics_work(x, self.groups) + Work(mul=affine, add=affine)
 
-    def reach(self, x: Shape) -> tuple[Tap, ...]:
+    def reach(self, x: ValueShape) -> tuple[Tap, ...] | None:
         return _whole_map(x)
 
     def run(self, tape: Tape, x: Value) -> Value:
-        return tape.group_norm(x, self.groups)
+        return _channels_first(tape, x, partial(tape.group_norm, groups=self.groups))
 
-    def lowering(self, x: Shape) -> Lowering:
-        return Lowering("torch.nn.GroupNorm", (self.groups, x[0]), {"affine": self.affine, "eps": self.eps})
+    def lowering(self, x: ValueShape) -> Lowering:
+        named = {"affine": self.affine, "eps": self.eps}
+        return _by_features(x, "GroupNorm", 0, (self.groups, x.channels), named)
 
     @classmethod
-    def samples(cls) -> list[tuple[Op, tuple[Shape, ...]]]:
-        return [(cls(4), ((8, 5, 6),)), (cls(affine=False), ((64, 3),)), (cls(1), ((2, 3, 4, 5),))]
+    def samples(cls) -> list[tuple[Op, tuple[ValueShape, ...]]]:
+        return [
+            (cls(4), (MapShape(8, 5, 6),)),
+            (cls(affine=False), (MapShape(64, 3),)),
+            (cls(1), (MapShape(2, 3, 4, 5),)),
+            (cls(2), (VectorShape(8),)),
+            (cls(2), (SequenceShape(5, 8),)),
+        ]
 
 
 @op("instancenorm")
 class InstanceNorm(Op):
-    """Instance normalization over space, each channel by itself.   [c, *hw] -> [c, *hw];  weight [c], bias [c]
-    with ``affine: true``.
+    """Instance normalization over space (or tokens), each channel (feature) by itself.   [c, *hw] -> [c, *hw],
+    [t, f] -> [t, f];  weight [c], bias [c] with ``affine: true``.
     """
+
+    layouts = ("map", "sequence")
 
     role = "norm"
     parameter_kind = "norm_params"
@@ -162,29 +204,33 @@ class InstanceNorm(Op):
     affine: bool = False
     eps: float = 1e-5
 
-    def shape(self, x: Shape) -> Shape:
-        window.spatial(x)
+    def shape(self, x: ValueShape) -> ValueShape:
         return x
 
-    def weights(self, x: Shape) -> dict[str, Shape]:
-        return _affine_weights(x[0]) if self.affine else {}
+    def weights(self, x: ValueShape) -> dict[str, Shape]:
+        return _affine_weights(x.channels) if self.affine else {}
 
-    def work(self, x: Shape, y: Shape) -> Work:
+    def work(self, x: ValueShape, y: Shape) -> Work:
         affine = elements(x) if self.affine else 0
-        return _statistics_work(x, x[0]) + Work(mul=affine, add=affine)
+        return _statistics_work(x, x.channels) + Work(mul=affine, add=affine)
 
-    def reach(self, x: Shape) -> tuple[Tap, ...]:
+    def reach(self, x: ValueShape) -> tuple[Tap, ...] | None:
         return _whole_map(x)
 
     def run(self, tape: Tape, x: Value) -> Value:
-        return tape.instance_norm(x)
+        return _channels_first(tape, x, tape.instance_norm)
 
-    def lowering(self, x: Shape) -> Lowering:
-        return Lowering(f"torch.nn.InstanceNorm{len(x) - 1}d", (x[0],), {"affine": self.affine, "eps": self.eps})
+    def lowering(self, x: ValueShape) -> Lowering:
+        return _by_features(x, "InstanceNorm", len(x) - 1, (x.channels,), {"affine": self.affine, "eps": self.eps})
 
     @classmethod
-    def samples(cls) -> list[tuple[Op, tuple[Shape, ...]]]:
-        return [(cls(), ((8, 5, 6),)), (cls(affine=True), ((4, 3),)), (cls(), ((2, 3, 4, 5),))]
+    def samples(cls) -> list[tuple[Op, tuple[ValueShape, ...]]]:
+        return [
+            (cls(), (MapShape(8, 5, 6),)),
+            (cls(affine=True), (MapShape(4, 3),)),
+            (cls(), (MapShape(2, 3, 4, 5),)),
+            (cls(affine=True), (SequenceShape(5, 4),)),
+        ]
 
 
 @op("pixelnorm")
@@ -195,32 +241,38 @@ class PixelNorm(Op):
     For n values: n squares, n - 1 additions, a division, epsilon, a root, n divisions.
     """
 
+    layouts = FEATURED
+
     role = "norm"
 
-    def _features(self, x: Shape) -> int:
-        return x[0] if len(x) > 2 else x[-1]
-
-    def shape(self, x: Shape) -> Shape:
+    def shape(self, x: ValueShape) -> ValueShape:
         return x
 
-    def work(self, x: Shape, y: Shape) -> Work:
+    def work(self, x: ValueShape, y: Shape) -> Work:
         n = elements(x)
-        parts = n // self._features(x)
+        parts = n // x.channels
         return Work(mul=n, add=n, div=n + parts, sqrt=parts)
 
-    def reach(self, x: Shape) -> tuple[Tap, ...]:
-        return _whole_map(x) if len(x) == 2 else POINTWISE
+    def reach(self, x: ValueShape) -> tuple[Tap, ...]:
+        return POINTWISE
 
     def run(self, tape: Tape, x: Value) -> Value:
-        axis = 1 if len(x.shape) > 3 else len(x.shape) - 1
+        axis = 1 if tape.inputs[0].layout == "map" else len(x.shape) - 1
         return tape.div(x, tape.sqrt(tape.shifted(tape.mean(tape.mul(x, x), axis, keepdim=True))))
 
-    def lowering(self, x: Shape) -> Lowering:
-        return Lowering("cnncalc.torch_backend.modules.PixelNorm", (1 if len(x) > 2 else -1,))
+    def lowering(self, x: ValueShape) -> Lowering:
+        return Lowering("cnncalc.torch_backend.modules.PixelNorm", (1 if x.layout == "map" else -1,))
 
     @classmethod
-    def samples(cls) -> list[tuple[Op, tuple[Shape, ...]]]:
-        return [(cls(), ((4, 3, 5),)), (cls(), ((7,),)), (cls(), ((5, 4),)), (cls(), ((2, 3, 4, 5),))]
+    def samples(cls) -> list[tuple[Op, tuple[ValueShape, ...]]]:
+        return [
+            (cls(), (MapShape(4, 3, 5),)),
+            (cls(), (VectorShape(7),)),
+            (cls(), (SequenceShape(5, 4),)),
+            (cls(), (MapShape(4, 7),)),
+            (cls(), (MapShape(2, 3, 4, 5),)),
+            (cls(), (TensorShape(2, 3, 4, 5),)),
+        ]
 
 
 @op("lrn")
@@ -232,6 +284,8 @@ class LocalResponseNorm(Op):
     a logarithm, an exponential and a division (the power is ``exp(beta * log)``).
     """
 
+    layouts = MAPS
+
     role = "norm"
 
     size: int = 5
@@ -239,21 +293,20 @@ class LocalResponseNorm(Op):
     beta: float = 0.75
     k: float = 1.0
 
-    def shape(self, x: Shape) -> Shape:
-        window.spatial(x)
+    def shape(self, x: ValueShape) -> ValueShape:
         return x
 
-    def work(self, x: Shape, y: Shape) -> Work:
+    def work(self, x: ValueShape, y: Shape) -> Work:
         n = elements(y)
         return Work(mul=3 * n, add=self.size * n, log=n, exp=n, div=n)
 
     def run(self, tape: Tape, x: Value) -> Value:
         return tape.local_response_norm(x, self.size)
 
-    def lowering(self, x: Shape) -> Lowering:
+    def lowering(self, x: ValueShape) -> Lowering:
         constants = {"alpha": self.alpha, "beta": self.beta, "k": self.k}
         return Lowering("torch.nn.LocalResponseNorm", (self.size,), constants)
 
     @classmethod
-    def samples(cls) -> list[tuple[Op, tuple[Shape, ...]]]:
-        return [(cls(), ((8, 5, 6),)), (cls(3), ((4, 7),)), (cls(2), ((2, 3, 4, 5),))]
+    def samples(cls) -> list[tuple[Op, tuple[ValueShape, ...]]]:
+        return [(cls(), (MapShape(8, 5, 6),)), (cls(3), (MapShape(4, 7),)), (cls(2), (MapShape(2, 3, 4, 5),))]

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Literal
 
 from cnncalc.errors import ShapeError
 from cnncalc.ops import window
-from cnncalc.ops.base import Lowering, Op, Pad, Tap, Window, op
-from cnncalc.values import NO_WORK, Shape, Work, elements
+from cnncalc.ops.base import MAPS, Lowering, Op, Pad, Tap, Window, op
+from cnncalc.values import NO_WORK, MapShape, SequenceShape, Shape, ValueShape, VectorShape, Work, elements
 
 if TYPE_CHECKING:
     from cnncalc.autograd.functional import Tape
@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 class _WindowPool(Op):
     """A window that moves over every channel by itself."""
+
+    layouts = MAPS
 
     kernel: Window
     stride: Window | None
@@ -36,11 +38,11 @@ class _WindowPool(Op):
     def _dilation(self) -> Window:
         return 1
 
-    def shape(self, x: Shape) -> Shape:
+    def shape(self, x: ValueShape) -> ValueShape:
         axes = self._axes(x)
-        return (x[0], *(axis.size for axis in axes))
+        return MapShape(x[0], *(axis.size for axis in axes))
 
-    def reach(self, x: Shape) -> tuple[Tap, ...]:
+    def reach(self, x: ValueShape) -> tuple[Tap, ...]:
         return tuple(axis.tap for axis in self._axes(x))
 
 
@@ -62,17 +64,17 @@ class MaxPool(_WindowPool):
     def _dilation(self) -> Window:
         return self.dilation
 
-    def work(self, x: Shape, y: Shape) -> Work:
+    def work(self, x: ValueShape, y: Shape) -> Work:
         return Work(cmp=(prod(window.per_axis(self.kernel, len(x) - 1, "kernel")) - 1) * elements(y))
 
     def run(self, tape: Tape, x: Value) -> Value:
-        shape = self.batched(x)
+        shape = self.batched(tape, x)
         axes = self._axes(x.shape[1:])
         if window.is_uneven(axes):
             x = tape.pad(x, window.torch_padding(axes))
         return tape.max_pool(x, shape)
 
-    def lowering(self, x: Shape) -> Lowering:
+    def lowering(self, x: ValueShape) -> Lowering:
         axes = self._axes(x)
         uneven = window.is_uneven(axes)
         pool = Lowering(
@@ -91,17 +93,17 @@ class MaxPool(_WindowPool):
         return Lowering("cnncalc.torch_backend.modules.Padded", (pool, padding, float("-inf")))
 
     @classmethod
-    def samples(cls) -> list[tuple[Op, tuple[Shape, ...]]]:
+    def samples(cls) -> list[tuple[Op, tuple[ValueShape, ...]]]:
         return [
-            (cls(2), ((3, 8, 9),)),
-            (cls(3, stride=2, ceil=True), ((3, 8, 8),)),
-            (cls(3, stride=2, pad=1, ceil=True), ((3, 7, 10),)),
-            (cls(2, stride=3, ceil=True), ((1, 6, 7),)),
-            (cls(3, stride=1, pad="same"), ((2, 5, 5),)),
-            (cls(3, stride=2, pad="same_tf"), ((2, 8, 8),)),
-            (cls((1, 3), stride=(1, 2), dilation=(1, 2)), ((2, 4, 11),)),
-            (cls(3, stride=2, ceil=True), ((2, 2),)),
-            (cls(2, ceil=True), ((2, 3, 5, 7),)),
+            (cls(2), (MapShape(3, 8, 9),)),
+            (cls(3, stride=2, ceil=True), (MapShape(3, 8, 8),)),
+            (cls(3, stride=2, pad=1, ceil=True), (MapShape(3, 7, 10),)),
+            (cls(2, stride=3, ceil=True), (MapShape(1, 6, 7),)),
+            (cls(3, stride=1, pad="same"), (MapShape(2, 5, 5),)),
+            (cls(3, stride=2, pad="same_tf"), (MapShape(2, 8, 8),)),
+            (cls((1, 3), stride=(1, 2), dilation=(1, 2)), (MapShape(2, 4, 11),)),
+            (cls(3, stride=2, ceil=True), (MapShape(2, 2),)),
+            (cls(2, ceil=True), (MapShape(2, 3, 5, 7),)),
         ]
 
 
@@ -121,12 +123,12 @@ class AvgPool(_WindowPool):
     ceil: bool = False
     count_include_pad: bool = True
 
-    def work(self, x: Shape, y: Shape) -> Work:
+    def work(self, x: ValueShape, y: Shape) -> Work:
         window_size = prod(window.per_axis(self.kernel, len(x) - 1, "kernel"))
         return Work(add=(window_size - 1) * elements(y), div=elements(y))
 
     def run(self, tape: Tape, x: Value) -> Value:
-        shape = self.batched(x)
+        shape = self.batched(tape, x)
         if self.pad != "same_tf":
             return tape.pool(x, shape)
         padding = window.torch_padding(self._axes(x.shape[1:]))
@@ -134,7 +136,7 @@ class AvgPool(_WindowPool):
         total = tape.pool(tape.pad(x, padding), shape)
         return tape.div(total, tape.pool(inside, (1, 1, *shape[2:])))
 
-    def lowering(self, x: Shape) -> Lowering:
+    def lowering(self, x: ValueShape) -> Lowering:
         axes = self._axes(x)
         kernel = tuple(axis.kernel for axis in axes)
         stride = tuple(axis.stride for axis in axes)
@@ -153,14 +155,14 @@ class AvgPool(_WindowPool):
         )
 
     @classmethod
-    def samples(cls) -> list[tuple[Op, tuple[Shape, ...]]]:
+    def samples(cls) -> list[tuple[Op, tuple[ValueShape, ...]]]:
         return [
-            (cls(2), ((3, 8, 9),)),
-            (cls(5, stride=3), ((3, 14, 14),)),
-            (cls(3, stride=2, pad=1, ceil=True, count_include_pad=False), ((3, 8, 8),)),
-            (cls(3, stride=2, pad="same_tf"), ((3, 8, 8),)),
-            (cls(3, stride=1, pad="same"), ((2, 9),)),
-            (cls(2, pad="same_tf"), ((2, 3, 4, 5),)),
+            (cls(2), (MapShape(3, 8, 9),)),
+            (cls(5, stride=3), (MapShape(3, 14, 14),)),
+            (cls(3, stride=2, pad=1, ceil=True, count_include_pad=False), (MapShape(3, 8, 8),)),
+            (cls(3, stride=2, pad="same_tf"), (MapShape(3, 8, 8),)),
+            (cls(3, stride=1, pad="same"), (MapShape(2, 9),)),
+            (cls(2, pad="same_tf"), (MapShape(2, 3, 4, 5),)),
         ]
 
 
@@ -180,7 +182,7 @@ class LPPool(_WindowPool):
     power: int = 2
     ceil: bool = False
 
-    def work(self, x: Shape, y: Shape) -> Work:
+    def work(self, x: ValueShape, y: Shape) -> Work:
         n = elements(y)
         window_size = prod(window.per_axis(self.kernel, len(x) - 1, "kernel"))
         sums = Work(mul=(self.power - 1) * window_size * n, add=(window_size - 1) * n)
@@ -189,10 +191,10 @@ class LPPool(_WindowPool):
         return sums + (Work(sqrt=n) if self.power == 2 else Work(log=n, mul=n, exp=n))
 
     def run(self, tape: Tape, x: Value) -> Value:
-        out = tape.hold(tape.pool(tape.pow(x), self.batched(x)))
+        out = tape.hold(tape.pool(tape.pow(x), self.batched(tape, x)))
         return tape.pow(tape.scaled(tape.mul(tape.sign(out), tape.pointwise(tape.abs(out), "output"))))
 
-    def lowering(self, x: Shape) -> Lowering:
+    def lowering(self, x: ValueShape) -> Lowering:
         axes = self._axes(x)
         kernel = tuple(axis.kernel for axis in axes)
         stride = tuple(axis.stride for axis in axes)
@@ -202,18 +204,20 @@ class LPPool(_WindowPool):
         return Lowering(f"torch.nn.LPPool{len(axes)}d", (self.power, kernel), arguments)
 
     @classmethod
-    def samples(cls) -> list[tuple[Op, tuple[Shape, ...]]]:
+    def samples(cls) -> list[tuple[Op, tuple[ValueShape, ...]]]:
         return [
-            (cls(2), ((3, 8, 9),)),
-            (cls(3, stride=2, power=3, ceil=True), ((3, 8, 8),)),
-            (cls((2, 1), stride=(1, 2), power=1), ((3, 5, 4),)),
-            (cls(3, stride=1), ((2, 5),)),
-            (cls(2), ((2, 3, 4, 5),)),
+            (cls(2), (MapShape(3, 8, 9),)),
+            (cls(3, stride=2, power=3, ceil=True), (MapShape(3, 8, 8),)),
+            (cls((2, 1), stride=(1, 2), power=1), (MapShape(3, 5, 4),)),
+            (cls(3, stride=1), (MapShape(2, 5),)),
+            (cls(2), (MapShape(2, 3, 4, 5),)),
         ]
 
 
 class _AdaptivePool(Op):
     """A pool that is told its output; bin ``i`` of ``n`` covers ``floor(i*h/n)`` to ``ceil((i+1)*h/n)``."""
+
+    layouts = MAPS
 
     size: Window
 
@@ -227,10 +231,10 @@ class _AdaptivePool(Op):
         """
         return prod(n + size - gcd(n, size) for size, n in zip(self._sizes(x), x[1:], strict=True))
 
-    def shape(self, x: Shape) -> Shape:
-        return (x[0], *self._sizes(x))
+    def shape(self, x: ValueShape) -> ValueShape:
+        return MapShape(x[0], *self._sizes(x))
 
-    def reach(self, x: Shape) -> tuple[Tap, ...]:
+    def reach(self, x: ValueShape) -> tuple[Tap, ...]:
         from fractions import Fraction
 
         # bin i starts at most 1 - gcd/size of a pixel after its first one
@@ -240,13 +244,13 @@ class _AdaptivePool(Op):
         )
 
     @classmethod
-    def samples(cls) -> list[tuple[Op, tuple[Shape, ...]]]:
+    def samples(cls) -> list[tuple[Op, tuple[ValueShape, ...]]]:
         return [
-            (cls(1), ((4, 7, 5),)),
-            (cls((6, 3)), ((2, 13, 10),)),
-            (cls(7), ((2, 7, 7),)),
-            (cls(3), ((2, 2),)),
-            (cls(2), ((2, 3, 4, 5),)),
+            (cls(1), (MapShape(4, 7, 5),)),
+            (cls((6, 3)), (MapShape(2, 13, 10),)),
+            (cls(7), (MapShape(2, 7, 7),)),
+            (cls(3), (MapShape(2, 2),)),
+            (cls(2), (MapShape(2, 3, 4, 5),)),
         ]
 
 
@@ -258,14 +262,14 @@ class AdaptiveAvgPool(_AdaptivePool):
 
     size: Window
 
-    def work(self, x: Shape, y: Shape) -> Work:
+    def work(self, x: ValueShape, y: Shape) -> Work:
         return Work(add=x[0] * self._inputs_read(x) - elements(y), div=elements(y))
 
     def run(self, tape: Tape, x: Value) -> Value:
         sizes = self._sizes(x.shape[1:])
         return tape.pool(x, (*x.shape[:2], *sizes)) if any(size != 1 for size in sizes) else tape.mean_of_map(x)
 
-    def lowering(self, x: Shape) -> Lowering:
+    def lowering(self, x: ValueShape) -> Lowering:
         return Lowering(f"torch.nn.AdaptiveAvgPool{len(x) - 1}d", (self._sizes(x),))
 
 
@@ -275,65 +279,76 @@ class AdaptiveMaxPool(_AdaptivePool):
 
     size: Window
 
-    def work(self, x: Shape, y: Shape) -> Work:
+    def work(self, x: ValueShape, y: Shape) -> Work:
         return Work(cmp=x[0] * self._inputs_read(x) - elements(y))
 
     def run(self, tape: Tape, x: Value) -> Value:
         return tape.max_pool(x, (*x.shape[:2], *self._sizes(x.shape[1:])))
 
-    def lowering(self, x: Shape) -> Lowering:
+    def lowering(self, x: ValueShape) -> Lowering:
         return Lowering(f"torch.nn.AdaptiveMaxPool{len(x) - 1}d", (self._sizes(x),))
 
 
 class _GlobalPool(Op):
-    """One value per channel, from the whole map."""
+    """One value per channel from the whole map, or per feature from all tokens."""
+
+    layouts = ("map", "sequence")
 
     @abstractmethod
     def _module(self) -> str:
         """The PyTorch module without its number of axes."""
 
-    def shape(self, x: Shape) -> Shape:
-        return (x[0], *(1 for _ in window.spatial(x)))
+    def shape(self, x: ValueShape) -> ValueShape:
+        return VectorShape(x[1]) if x.layout == "sequence" else MapShape(x[0], *(1 for _ in x[1:]))
 
-    def reach(self, x: Shape) -> tuple[Tap, ...]:
-        return tuple(Tap(n, n, 0) for n in x[1:])
+    def reach(self, x: ValueShape) -> tuple[Tap, ...] | None:
+        return None if x.layout == "sequence" else tuple(Tap(n, n, 0) for n in x[1:])
 
-    def lowering(self, x: Shape) -> Lowering:
+    def lowering(self, x: ValueShape) -> Lowering:
+        if x.layout == "sequence":
+            return Lowering(f"cnncalc.torch_backend.modules.Token{self._module()[8:-4]}")
         return Lowering(f"torch.nn.{self._module()}{len(x) - 1}d", (1,))
 
     @classmethod
-    def samples(cls) -> list[tuple[Op, tuple[Shape, ...]]]:
-        return [(cls(), ((4, 7, 5),)), (cls(), ((4, 9),)), (cls(), ((2, 3, 4, 5),))]
+    def samples(cls) -> list[tuple[Op, tuple[ValueShape, ...]]]:
+        return [
+            (cls(), (MapShape(4, 7, 5),)),
+            (cls(), (MapShape(4, 9),)),
+            (cls(), (MapShape(2, 3, 4, 5),)),
+            (cls(), (SequenceShape(5, 4),)),
+        ]
 
 
 @op("global_avgpool")
 class GlobalAvgPool(_GlobalPool):
-    """Mean of each channel.   [c, *hw] -> [c, 1, 1];  no parameters."""
+    """Mean of each channel, or of the tokens.   [c, *hw] -> [c, 1, 1], [t, f] -> [f];  no parameters."""
 
     writings = ("as function", "as mean")
 
     def _module(self) -> str:
         return "AdaptiveAvgPool"
 
-    def work(self, x: Shape, y: Shape) -> Work:
+    def work(self, x: ValueShape, y: Shape) -> Work:
         return Work(add=elements(x) - elements(y), div=elements(y))
 
     def run(self, tape: Tape, x: Value) -> Value:
-        return tape.mean_of_map(x)
+        return tape.mean(x, 1) if tape.inputs[0].layout == "sequence" else tape.mean_of_map(x)
 
 
 @op("global_maxpool")
 class GlobalMaxPool(_GlobalPool):
-    """Maximum of each channel.   [c, *hw] -> [c, 1, 1];  no parameters."""
+    """Maximum of each channel, or of the tokens.   [c, *hw] -> [c, 1, 1], [t, f] -> [f];  no parameters."""
 
     def _module(self) -> str:
         return "AdaptiveMaxPool"
 
-    def work(self, x: Shape, y: Shape) -> Work:
+    def work(self, x: ValueShape, y: Shape) -> Work:
         return Work(cmp=elements(x) - elements(y))
 
     def run(self, tape: Tape, x: Value) -> Value:
-        return tape.max_pool(x, self.batched(x))
+        if tape.inputs[0].layout == "sequence":
+            return tape.amax(x, 1)
+        return tape.max_pool(x, self.batched(tape, x))
 
 
 @op("upsample")
@@ -343,22 +358,24 @@ class Upsample(Op):
     ``nearest`` repeats pixels and costs nothing; ``bilinear`` takes four multiplications and three additions per value.
     """
 
+    layouts = MAPS
+
     factor: Window
     mode: Literal["nearest", "bilinear"] = "nearest"
 
-    def _factors(self, x: Shape) -> tuple[int, ...]:
+    def _factors(self, x: ValueShape) -> tuple[int, ...]:
         return window.per_axis(self.factor, len(window.spatial(x)), "factor")
 
-    def shape(self, x: Shape) -> Shape:
+    def shape(self, x: ValueShape) -> ValueShape:
         factors = self._factors(x)
         if self.mode == "bilinear" and len(factors) != 2:
             raise ShapeError(f"bilinear needs 2 spatial axes, but the input has {len(factors)}")
-        return (x[0], *(n * factor for n, factor in zip(x[1:], factors, strict=True)))
+        return MapShape(x[0], *(n * factor for n, factor in zip(x[1:], factors, strict=True)))
 
-    def work(self, x: Shape, y: Shape) -> Work:
+    def work(self, x: ValueShape, y: Shape) -> Work:
         return NO_WORK if self.mode == "nearest" else Work(mul=4 * elements(y), add=3 * elements(y))
 
-    def reach(self, x: Shape) -> tuple[Tap, ...]:
+    def reach(self, x: ValueShape) -> tuple[Tap, ...]:
         from fractions import Fraction
 
         more = 0 if self.mode == "nearest" else 1
@@ -367,16 +384,16 @@ class Upsample(Op):
         )
 
     def run(self, tape: Tape, x: Value) -> Value:
-        return tape.resize(x, self.batched(x))
+        return tape.resize(x, self.batched(tape, x))
 
-    def lowering(self, x: Shape) -> Lowering:
+    def lowering(self, x: ValueShape) -> Lowering:
         return Lowering("torch.nn.Upsample", (), {"scale_factor": self._factors(x), "mode": self.mode})
 
     @classmethod
-    def samples(cls) -> list[tuple[Op, tuple[Shape, ...]]]:
+    def samples(cls) -> list[tuple[Op, tuple[ValueShape, ...]]]:
         return [
-            (cls(2), ((3, 4, 5),)),
-            (cls((2, 3), mode="bilinear"), ((3, 4, 5),)),
-            (cls(2), ((3, 4),)),
-            (cls((1, 2, 3)), ((2, 3, 4, 5),)),
+            (cls(2), (MapShape(3, 4, 5),)),
+            (cls((2, 3), mode="bilinear"), (MapShape(3, 4, 5),)),
+            (cls(2), (MapShape(3, 4),)),
+            (cls((1, 2, 3)), (MapShape(2, 3, 4, 5),)),
         ]

@@ -6,8 +6,8 @@ from abc import abstractmethod
 from typing import TYPE_CHECKING
 
 from cnncalc.errors import ShapeError
-from cnncalc.ops.base import Lowering, Op, op, show
-from cnncalc.values import NO_WORK, Shape, Work
+from cnncalc.ops.base import FEATURED, Lowering, Op, op, show
+from cnncalc.values import NO_WORK, MapShape, Shape, ValueShape, VectorShape, Work
 
 if TYPE_CHECKING:
     from fractions import Fraction
@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 class _Dropped(Op):
     """What training leaves out with probability ``p``."""
 
+    layouts = FEATURED
+
     result = "view"
     memory_format = "kept"
 
@@ -29,20 +31,20 @@ class _Dropped(Op):
     def _module(self) -> str:
         """The module that leaves it out."""
 
-    def shape(self, x: Shape) -> Shape:
+    def shape(self, x: ValueShape) -> ValueShape:
         if not 0 <= self.p <= 1:
             raise ShapeError(f"p is a probability and must be from 0 to 1, not {show(self.p)}")
         return x
 
-    def work(self, x: Shape, y: Shape) -> Work:
+    def work(self, x: ValueShape, y: Shape) -> Work:
         return NO_WORK
 
-    def lowering(self, x: Shape) -> Lowering:
+    def lowering(self, x: ValueShape) -> Lowering:
         return Lowering(self._module(), (float(self.p),))
 
     @classmethod
-    def samples(cls) -> list[tuple[Op, tuple[Shape, ...]]]:
-        return [(cls(), ((3, 4, 5),)), (cls(0.2), ((7,),))]
+    def samples(cls) -> list[tuple[Op, tuple[ValueShape, ...]]]:
+        return [(cls(), (MapShape(3, 4, 5),)), (cls(0.2), (VectorShape(7),))]
 
 
 @op("dropout")

@@ -43,19 +43,18 @@ def per_axis(value: Window, axes: int, name: str) -> tuple[int, ...]:
 
 
 def spatial(x: Shape) -> Shape:
-    """The spatial sizes of a map ``[c, *spatial]`` with 1 to 3 spatial axes.
-
-    Raises:
-        ShapeError: the input is a vector, or has more axes.
-    """
-    if not 2 <= len(x) <= 4:
-        raise ShapeError(f"needs a map [channels, *spatial] with 1 to 3 spatial axes, but the input is {show_input(x)}")
+    """The spatial sizes of a map ``[c, *spatial]``."""
     return x[1:]
 
 
-def show_input(x: Shape) -> str:
-    """``a vector of 512`` or the sizes."""
-    return f"a vector of {x[0]}" if len(x) == 1 else format_shape(x)
+def check_plane(x: Shape) -> None:
+    """Refuses a map that has not 2 spatial axes.
+
+    Raises:
+        ShapeError: with its sizes.
+    """
+    if len(x) != 3:
+        raise ShapeError(f"needs a map of 2 spatial axes, but the input is {format_shape(x)}")
 
 
 def axes(

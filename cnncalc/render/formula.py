@@ -26,6 +26,7 @@ MEANINGS: Mapping[str, str] = MappingProxyType(
         "l": "length",
         "t": "tokens",
         "f": "features",
+        "axis": "size of an axis of a tensor",
         "k": "kernel",
         "s": "stride",
         "p": "padding on each side",
@@ -163,7 +164,7 @@ def legend(formulas: Iterable[Formula]) -> dict[str, str]:
 
 
 def _meaning(name: str) -> str:
-    return MEANINGS[name.partition("_")[0]]
+    return MEANINGS[name.partition("_")[0].rstrip("0123456789")]
 
 
 def _legend_line(formulas: Sequence[Formula]) -> list[str]:

@@ -16,8 +16,8 @@ from cnncalc.spec.compile.forms import Block, Layer, SideLayers
 from cnncalc.spec.compile.layers import Compiler
 from cnncalc.spec.compile.slots import Slot, Slots
 from cnncalc.spec.compile.words import check_identifier, check_name
-from cnncalc.spec.reader import MappingNode, Scalar, SequenceNode
-from cnncalc.spec.reader import YamlNode as Node
+from cnncalc.spec.inputs import ONLY, StatedInput, names_of, stated
+from cnncalc.spec.reader import MappingNode, Scalar, SequenceNode, YamlNode
 from cnncalc.spec.written import Written
 from cnncalc.spec.zoo import HERE, Found, Root
 
@@ -26,8 +26,8 @@ FILE_LIMIT = 32
 CHAIN_LIMIT = 8
 VARIABLE_LIMIT = 256
 TOP_LEVEL = (
-    "cnncalc", "name", "title", "source", "notes", "extends", "uses", "input", "vars", "defaults", "blocks", "layers",
-    "side", "outputs", "written", "claims", "facts", "budget", "lint",
+    "cnncalc", "name", "title", "source", "notes", "extends", "uses", "input", "inputs", "vars", "defaults", "blocks",
+    "layers", "side", "outputs", "written", "claims", "facts", "budget", "lint",
 )  # fmt: skip
 #: what a spec does not take from its base
 OWN = frozenset(
@@ -35,7 +35,8 @@ OWN = frozenset(
 )
 _TEXTS = ("name", "title", "source", "notes", "extends")
 
-Entries = Mapping[str, tuple[Scalar, Node]]
+Entries = Mapping[str, tuple[Scalar, YamlNode]]
+_ONE_OF_BOTH = "input is for a single one, inputs for several by name"
 
 
 class _File(NamedTuple):
@@ -55,7 +56,7 @@ class SpecDocument:
     """
 
     __slots__ = (
-        "blocks", "budget", "claims", "compiler", "facts", "family", "file", "files", "input", "is_library", "layers",
+        "blocks", "budget", "claims", "compiler", "facts", "family", "file", "files", "inputs", "is_library", "layers",
         "libraries", "lint_ignored", "name", "notes", "outputs", "parts", "path", "sides", "source", "title", "vars",
         "written",
     )  # fmt: skip
@@ -66,8 +67,8 @@ class SpecDocument:
         self.parts: tuple[MappingNode, ...] = ()
         self.files: tuple[str, ...] = ()
         self.is_library = False
-        self.vars: dict[str, Node] = {}
-        self.input: SequenceNode | None = None
+        self.vars: dict[str, YamlNode] = {}
+        self.inputs: tuple[StatedInput, ...] = ()
         self.layers: list[Layer] = []
         self.sides: list[SideLayers] = []
         self.outputs: tuple[Slot, ...] = ()
@@ -160,7 +161,7 @@ class _Loader:
             elif key in _TEXTS and not isinstance(node, Scalar):
                 self.errors.append(node.error(f"{key} must be text, not {node.kind}"))
 
-    def chain_to(self, node: Node, name: str, file: _File) -> _File:
+    def chain_to(self, node: YamlNode, name: str, file: _File) -> _File:
         """Opens a base or library; its own errors keep their place and say from where it was taken in."""
         if len(self.files) >= FILE_LIMIT:
             raise LimitError(f"more than {FILE_LIMIT} files are taken in", node.location)
@@ -197,12 +198,14 @@ class _Loader:
         self.check_top_level(file)
         chain = self.bases(file)
         parts = [part.root.entries for part in chain]
-        merged: dict[str, tuple[Scalar, Node]] = {}
+        merged: dict[str, tuple[Scalar, YamlNode]] = {}
         for part in reversed(chain):
             for key, entry in part.root.entries.items():
                 if key in OWN and part is not file:
                     continue
                 merged[key] = (entry[0], self.continued(entry[1], merged)) if key == "layers" else entry
+                if key in ("input", "inputs"):
+                    merged.pop("inputs" if key == "input" else "input", None)
         document = SpecDocument()
         document.parts = tuple(part.root for part in chain)
         self.texts(document, file, merged)
@@ -219,15 +222,17 @@ class _Loader:
         document.blocks = compile_library(compiler, self.mapping(parts, "blocks"))
         slots = compiler.slots
         document.is_library = "layers" not in merged
+        document.inputs = self.inputs(chain, merged, document)
+        for own in document.inputs if "inputs" in merged else ():
+            slots = slots.knowing(names_of(own.name))
         if "layers" in merged:
             document.layers = compiler.sequence(merged["layers"][1], slots)
             if not document.layers and not self.errors:
                 self.errors.append(merged["layers"][1].error("layers is empty"))
-            if "input" not in merged:
+            if not {"input", "inputs"} & set(merged):
                 place = merged["layers"][0]
-                self.errors.append(place.error("a spec with layers needs input", "as in 'input: [3, 224, 224]'"))
-        if "input" in merged:
-            document.input = self.input(merged["input"][1], document)
+                hint = "for example 'input: [3, 224, 224]'"
+                self.errors.append(place.error("a spec with layers needs input or inputs", hint))
         self.sides(document, merged, slots)
         if "outputs" in merged:
             document.outputs = self.guard(partial(slots.references, merged["outputs"][1], "outputs"), ())
@@ -264,7 +269,7 @@ class _Loader:
 
     def mapping(self, parts: Sequence[Entries], key: str) -> Entries:
         """A top-level mapping, merged by name over ``parts``, the last one first."""
-        entries: dict[str, tuple[Scalar, Node]] = {}
+        entries: dict[str, tuple[Scalar, YamlNode]] = {}
         for part in reversed(parts):
             node = _value(part, key)
             if isinstance(node, MappingNode):
@@ -273,7 +278,7 @@ class _Loader:
                 self.errors.append(node.error(f"{key} must be a mapping, not {node.kind}"))
         return entries
 
-    def continued(self, node: Node, merged: Entries) -> Node:
+    def continued(self, node: YamlNode, merged: Entries) -> YamlNode:
         """Layers that begin with ``{base: NAME}``: in its place those of the base, as far as the one of that name."""
         if not isinstance(node, SequenceNode) or not node.items:
             return node
@@ -289,9 +294,9 @@ class _Loader:
         whole.items = [*items, *node.items[1:]]
         return whole
 
-    def variables(self, chain: list[_File]) -> dict[str, Node]:
+    def variables(self, chain: list[_File]) -> dict[str, YamlNode]:
         """Variables merged by key, the base's first; a spec can't set what its base lacks."""
-        variables: dict[str, Node] = {}
+        variables: dict[str, YamlNode] = {}
         known: tuple[str, ...] = ()
         for part in reversed(chain):
             entries = self.mapping([part.root.entries], "vars")
@@ -372,15 +377,39 @@ class _Loader:
                     defaults[name] = merged
         return defaults
 
-    def input(self, node: Node, document: SpecDocument) -> SequenceNode | None:
-        if not isinstance(node, SequenceNode) or not 1 <= len(node.items) <= 4:
-            found = f"{len(node.items)} values" if isinstance(node, SequenceNode) else node.kind
-            message = f"input is a list of the channels and up to 3 spatial sizes, not {found}"
-            self.errors.append(node.error(message, "as in 'input: [3, 224, 224]', without a batch axis"))
-            return None
-        for item in node.items:
-            self.guard(partial(document.compiler.variables.expression, item, "a size"), None)
-        return node
+    def inputs(self, chain: Sequence[_File], merged: Entries, document: SpecDocument) -> tuple[StatedInput, ...]:
+        """``input:``, or every entry of ``inputs:``."""
+        for part in chain:
+            both = [part.root.entries[key][0] for key in ("input", "inputs") if key in part.root.entries]
+            if len(both) > 1:
+                self.errors.append(both[1].error(f"input stands beside inputs, on line {both[0].line}", _ONE_OF_BOTH))
+        variables = document.compiler.variables
+        if "inputs" not in merged:
+            if "input" not in merged:
+                return ()
+            read = partial(stated, ONLY, merged["input"][1], variables)
+            return tuple(filter(None, [self.guard(read, None)]))
+        _, value = merged["inputs"]
+        if not isinstance(value, MappingNode) or not value.entries:
+            hint = "for example 'inputs: {image: [3, 224, 224], text: {tokens: 77, features: 512}}'"
+            self.errors.append(value.error("inputs must be a mapping of names to shapes", hint))
+            return ()
+        found = []
+        for name, (place, node) in value.entries.items():
+            self.guard(partial(self.check_input_name, name, place, document), None)
+            found.append(self.guard(partial(stated, name, node, variables), None))
+        return tuple(filter(None, found))
+
+    def check_input_name(self, name: str, place: Scalar, document: SpecDocument) -> None:
+        """Refuses the name of an input that means something else already."""
+        check_name(name, place, "an input")
+        if name in OPS:
+            raise place.error(f"the input '{name}' has the name of an operator")
+        for what, known in (("block", document.compiler.blocks), ("variable", document.vars)):
+            if name in known:
+                other = known[name]
+                where = (other.node if isinstance(other, Block) else other).location
+                raise place.error(f"the input '{name}' has the name of a {what}, defined in {where}")
 
     def sides(self, document: SpecDocument, merged: Entries, slots: Slots) -> None:
         """Side outputs: a branch each, whose ``when`` slot is the layer it leaves from."""
@@ -400,11 +429,11 @@ class _Loader:
                 self.errors.append(error)
 
 
-def _value(merged: Entries, key: str) -> Node | None:
+def _value(merged: Entries, key: str) -> YamlNode | None:
     return merged[key][1] if key in merged else None
 
 
-def _until(marker: MappingNode, base: Node | None) -> list[Node]:
+def _until(marker: MappingNode, base: YamlNode | None) -> list[YamlNode]:
     """The layers of ``base`` as far as the one that ``{base: NAME}`` names: by its name, or by its operation."""
     place, value = marker.entries["base"]
     if not isinstance(value, Scalar) or len(marker.entries) > 1:
@@ -425,7 +454,7 @@ def _suggest_layer(name: str, known: list[str]) -> str:
     return suggest(name, known) or f"its layers: {', '.join(known[:8])}{', ...' * (len(known) > 8)}"
 
 
-def _called(item: Node) -> str:
+def _called(item: YamlNode) -> str:
     """A layer's name, or the word of its operation."""
     if isinstance(item, MappingNode):
         name = item.entries["name"][1] if "name" in item.entries else None
@@ -435,13 +464,13 @@ def _called(item: Node) -> str:
     return item.text if isinstance(item, Scalar) else ""
 
 
-def _included(error: CnncalcError, node: Node) -> CnncalcError:
+def _included(error: CnncalcError, node: YamlNode) -> CnncalcError:
     """The error of a base or library, with the place that took it in."""
     single = error.errors[0]
     return SpecError(f"{single.message}, included from {node.location}", single.location, single.advice)
 
 
-def assigned(values: Mapping[str, object], variables: Mapping[str, Node]) -> dict[str, Node]:
+def assigned(values: Mapping[str, object], variables: Mapping[str, YamlNode]) -> dict[str, YamlNode]:
     """The nodes of values for some of a spec's ``variables``: texts as YAML has them, or data.
 
     Raises:

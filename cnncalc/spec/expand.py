@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 
 from cnncalc.errors import ExpressionError, LimitError, SpecError, listing, quote, suggest
 from cnncalc.graph.builder import GraphBuilder
@@ -23,23 +24,20 @@ from cnncalc.spec.compile.words import check_name, counted
 from cnncalc.spec.document import SpecDocument
 from cnncalc.spec.expressions import ExprValue as Value
 from cnncalc.spec.expressions import describe
-from cnncalc.spec.reader import Source
-from cnncalc.spec.reader import YamlNode as Node
-from cnncalc.values import Shape
+from cnncalc.spec.inputs import ONLY, replaced, variables_of
+from cnncalc.spec.reader import Source, YamlNode
 
 CALL_LIMIT = 48
 STEP_LIMIT = 200_000
 SCOPE_LIMIT = 160
 CHAIN_LIMIT = 64
 PATH_LIMIT = 20_000_000
-#: the spatial axes' variables, last axis first
-_AXES = ("in_w", "in_h", "in_d")
 
 
 class _FileScope:
     """The variables of one file; each is evaluated when it is first needed, and may use the others."""
 
-    def __init__(self, slots: Slots, nodes: Mapping[str, Node]) -> None:
+    def __init__(self, slots: Slots, nodes: Mapping[str, YamlNode]) -> None:
         self.slots = {name: slots.any_value(node) for name, node in nodes.items()}
         self.values: dict[str, Value] = {}
         self.open: list[str] = []
@@ -66,11 +64,15 @@ class _Scope:
 
     ``values`` holds the variables, ``path`` the names of all ancestors, ``names`` what this sequence has named so
     far, ``history`` the values of the sequence so far (the last one is the current), ``parent`` where names are
-    looked up next, ``shared`` (ours, theirs): the path whose weights are used and the path they are taken from,
-    ``layers`` the whole sequence.
+    looked up next, ``input`` the value that ``input`` names: the block's, ``shared`` (ours, theirs): the path whose
+    weights are used and the path they are taken from, ``layers`` the whole sequence, ``reads`` gives the value that
+    the layer at hand reads, of which ``$prev`` is.
     """
 
-    __slots__ = ("builder", "counts", "depth", "history", "layers", "names", "parent", "path", "shared", "values")
+    __slots__ = (
+        "builder", "counts", "depth", "history", "input", "layers", "names", "parent", "path", "reads", "shared",
+        "values",
+    )  # fmt: skip
 
     def __init__(
         self, builder: GraphBuilder, values: dict[str, Value], path: str, history: list[int], parent: _Scope | None,
@@ -83,36 +85,45 @@ class _Scope:
         self.parent = parent
         self.depth: int = parent.depth + 1 if parent else 0
         self.shared: tuple[str, str] | None = shared or (parent.shared if parent else None)
+        self.input: int = parent.input if parent else history[0] if history else 0
+        self.reads: Callable[[], int] | None = None
         self.layers: Sequence[Layer] = ()
-        self.names: dict[str, tuple[str, int, Node | None]] = {}
+        self.names: dict[str, tuple[str, int, YamlNode | None]] = {}
         self.counts: dict[str, int] = {}
 
     def lookup(self, name: str) -> Value:
-        if name == "prev":
-            return self.builder.nodes[self.history[-1]].shape[0]
         try:
             return self.values[name]
         except KeyError:
             if name == "i":
                 return 1
-            raise ExpressionError(f"${name} has no value here: the input has no such axis") from None
+        if name == "prev" or name.startswith("prev_"):
+            index = self.reads() if self.reads is not None else self.history[-1]
+            what, read = "the value that is read", self.builder.nodes[index].shape
+        else:
+            what, read = "the input", self.builder.nodes[self.input].shape
+        value = variables_of("prev", read).get(name)
+        if value is None:
+            raise ExpressionError(f"${name} has no value here: {what} is {read.describe()}")
+        return value
 
     def child(self, path: str) -> str:
         return f"{self.path}.{path}" if self.path else path
 
 
 def expand(
-    document: SpecDocument, variables: Mapping[str, Node] | None = None, input: Sequence[int] | None = None
+    document: SpecDocument, variables: Mapping[str, YamlNode] | None = None, input: object = None
 ) -> tuple[Graph, dict[str, Value]]:
     """The network that a document describes, and the values of its variables.
 
     Args:
         document: a document with layers.
         variables: nodes that replace the document's variables, by name.
-        input: a shape that replaces the document's, ``[channels, *spatial]``.
+        input: sizes that stand in for those of the document's inputs, see :mod:`cnncalc.spec.inputs`.
 
     Raises:
         SpecError: a layer can't be built; points at it.
+        UsageError: sizes that can't stand in for an input.
         LimitError: past 48 nested calls, 100,000 layers or 200,000 steps.
     """
     try:
@@ -126,55 +137,53 @@ def expand(
         raise LimitError("blocks and joins are nested too deep", place) from None
 
 
-def input_values(shape: Shape) -> dict[str, Value]:
-    """``$in``, ``$in_h`` and so on, for a shape."""
-    return {"in": shape[0], **dict(zip(_AXES, reversed(shape[1:]), strict=False))}
-
-
 class _Expander:
-    def __init__(self, document: SpecDocument, nodes: Mapping[str, Node]) -> None:
+    def __init__(self, document: SpecDocument, nodes: Mapping[str, YamlNode]) -> None:
         self.document = document
         self.steps = 0
         self.characters = 0
         self.calls: list[str] = []
-        self.made: dict[OpLayer, Op] = {}
+        self.made: dict[Layer, Op] = {}
         self.variables: dict[Source, dict[str, Value]] = {}
         self._add_variables(document, nodes)
 
-    def _add_variables(self, document: SpecDocument, nodes: Mapping[str, Node]) -> None:
+    def _add_variables(self, document: SpecDocument, nodes: Mapping[str, YamlNode]) -> None:
         values = _FileScope(document.compiler.variables, nodes).all()
         self.variables.update((part.source, values) for part in document.parts)
         for library in document.libraries:
             self._add_variables(library, library.vars)
 
-    def graph(self, input: Sequence[int] | None) -> Graph:
+    def graph(self, input: object) -> Graph:
         document = self.document
-        node = document.input
-        if node is None or document.is_library:
+        if document.is_library or not document.inputs:
             message = f"{quote(document.name)} has no layers: it is a library of blocks"
             raise document.parts[0].error(message, "a network takes it in with uses:")
         values = self.variables[document.parts[0].source]
-        shape = tuple(input) if input is not None else self._input_shape(node, values)
+        bare = _Scope(None, values, "", [], None)  # type: ignore[arg-type]  # sizes read variables alone
+        shapes = {stated.name: stated.typed(bare) for stated in document.inputs}
+        if input is not None:
+            shapes = replaced(shapes, input)
         self.builder = builder = GraphBuilder()
-        start = builder.input("input", shape, node)
-        scope = _Scope(builder, {**values, **input_values(shape)}, "", [start], None)
+        scope = _Scope(builder, dict(values), "", [0], None)
+        for stated in document.inputs:
+            index = builder.input(stated.name, shapes[stated.name], stated.node)
+            if stated.name != ONLY:
+                scope.names[stated.name] = (stated.name, index, stated.node)
+                scope.values.update(variables_of(stated.name, shapes[stated.name]))
+        scope.values.update(variables_of("in", builder.nodes[0].shape))
         self.run(document.layers, scope)
         last = scope.history[-1]
         for side in document.sides:
             self.side(side, scope)
         outputs = [self.resolve(slot, scope)[1] for slot in document.outputs] or [last]
-        return builder.finish(outputs, document.name, document.written.program if document.written else None)
-
-    def _input_shape(self, node: Node, values: dict[str, Value]) -> Shape:
-        sizes = []
-        scope = _Scope(None, values, "", [], None)  # type: ignore[arg-type]
-        for item in node.items:  # type: ignore[attr-defined]
-            size = self.document.compiler.variables.expression(item, "input").value(scope)
-            if isinstance(size, bool) or not isinstance(size, int) or not 1 <= size < 2**31:
-                message = f"a size of the input must be a whole number from 1 to {2**31 - 1}, not {describe(size)}"
-                raise item.error(message)
-            sizes.append(size)
-        return tuple(sizes)
+        program = document.written.program if document.written else None
+        graph = builder.finish(outputs, document.name, program)
+        read = {index for node in graph.nodes for index in node.inputs} | set(graph.ends(with_side=True))
+        for stated, index in zip(document.inputs, graph.inputs, strict=True):
+            if index not in read:
+                hint = f"a layer takes it by 'from: {stated.name}'"
+                raise stated.node.error(f"nothing reads the input '{stated.name}'", hint)
+        return graph
 
     def side(self, side: SideLayers, scope: _Scope) -> None:
         """Expands a side output after the main path."""
@@ -199,6 +208,7 @@ class _Expander:
 
     def layer(self, layer: Layer, scope: _Scope) -> None:
         self.step(layer)
+        scope.reads = partial(self.read_by, layer, scope) if layer.sources else None
         if layer.when is not None and not self.condition(layer.when, scope):
             return
         if isinstance(layer, StagesLayer):
@@ -221,6 +231,7 @@ class _Expander:
                 self.step(layer)
             scope.values = {**outer, "i": i}
             variant = layer.first if i == 1 and layer.first else layer
+            scope.reads = partial(self.read_by, variant, scope) if variant.sources else None
             self.once(variant, scope, f"{name}_{i}")
         scope.values = outer
 
@@ -288,6 +299,10 @@ class _Expander:
         line = f", first on line {first.line}" if first else ""
         return layer.node.error(f"two layers are named {quote(name)}{line}", hint)
 
+    def read_by(self, layer: Layer, scope: _Scope) -> int:
+        """The value that a layer reads, the first of several."""
+        return self.resolve(layer.sources[0], scope)[1]
+
     def inputs(self, layer: Layer, scope: _Scope) -> tuple[int, ...]:
         if not layer.sources:
             return (scope.history[-1],)
@@ -313,6 +328,8 @@ class _Expander:
             if len(scope.history) < 2:
                 raise node.error("prev2 names the value before the last one, but here is only one")
             return "", scope.history[-2]
+        if name == "input":
+            return self.builder.nodes[scope.input].path, scope.input
         head, _, rest = name.partition(".")
         around: _Scope | None = scope
         while around is not None:
@@ -327,11 +344,9 @@ class _Expander:
                 near = [p for p in self.builder.positions if p.startswith(f"{around.child(head)}.")]
                 raise node.error(f"no layer is named {quote(name)}", suggest(path, near))
             around = around.parent
-        if name == "input":
-            return "input", 0
         raise self.unknown_name(name, node, scope)
 
-    def unknown_name(self, name: str, node: Node, scope: _Scope) -> SpecError:
+    def unknown_name(self, name: str, node: YamlNode, scope: _Scope) -> SpecError:
         visible = ["prev"]
         message = f"no earlier layer is named {quote(name)}"
         head = name.partition(".")[0]
@@ -350,7 +365,7 @@ class _Expander:
 
     # -- what a layer is -----------------------------------------------------------------------------------------
 
-    def make(self, layer: OpLayer, scope: _Scope, place: Node) -> Op:
+    def make(self, layer: OpLayer | JoinLayer, scope: _Scope, place: YamlNode) -> Op:
         """The operator with its arguments in this scope."""
         known = self.made.get(layer)
         if known is not None:
@@ -383,7 +398,7 @@ class _Expander:
 
     def add(
         self, layer: OpLayer, scope: _Scope, path: str, inputs: tuple[int, ...], shared: tuple[str, str] | None,
-        inplace: bool | None, place: Node,
+        inplace: bool | None, place: YamlNode,
     ) -> int:  # fmt: skip
         builder = self.builder
         op = self.make(layer, scope, place)
@@ -391,7 +406,7 @@ class _Expander:
         return builder.add(op, inputs, path, place, source, inplace)
 
     def shared_node(
-        self, op: Op, path: str, inputs: tuple[int, ...], shared: tuple[str, str], place: Node
+        self, op: Op, path: str, inputs: tuple[int, ...], shared: tuple[str, str], place: YamlNode
     ) -> int | None:
         """The node whose weights this one uses; None for an operator that has none."""
         ours, theirs = shared
@@ -423,7 +438,7 @@ class _Expander:
                 raise layer.node.error(f"{layer.op.name} '{path}' has no branch left", hint)
         if len(inputs) == 1:
             return inputs[0]
-        op = self.builder.op(layer.op, {})
+        op = self.make(layer, scope, layer.node)
         return self.builder.add(op, tuple(inputs), path, layer.node, None, layer.inplace)
 
     def call(self, layer: BlockLayer, scope: _Scope, path: str, shared: tuple[str, str] | None) -> int:
@@ -441,19 +456,23 @@ class _Expander:
             own = f"its inputs: {', '.join(block.inputs)}"
             raise layer.node.error(message, own if block.inputs else "name them in the block: 'inputs: [a, b]'")
         self.builder.blocks[path] = block.name
-        values = self.frame(layer, scope, self.builder.nodes[inputs[0]].shape)
+        values = self.frame(layer, scope, inputs)
         inner = _Scope(self.builder, values, path, [inputs[0]], scope, shared)
+        inner.input = inputs[0]
         for name, index in zip(block.inputs, inputs, strict=False):
             inner.names[name] = (self.builder.nodes[index].path, index, block.node)
         self.run(block.layers, inner)
         self.calls.pop()
         return inner.history[-1]
 
-    def frame(self, layer: BlockLayer, scope: _Scope, shape: Shape) -> dict[str, Value]:
-        """The variables of a call: the block's file, its input, its arguments (a default may use earlier ones)."""
+    def frame(self, layer: BlockLayer, scope: _Scope, inputs: tuple[int, ...]) -> dict[str, Value]:
+        """The variables of a call: the block's file, its inputs, its arguments (a default may use earlier ones)."""
         block: Block = layer.block
-        values = {**self.variables[block.node.source], **input_values(shape)}
-        inner = _Scope(self.builder, values, "", scope.history, None)
+        shapes = [self.builder.nodes[index].shape for index in inputs]
+        values = dict(self.variables[block.node.source])
+        for name, shape in zip(("in", *block.inputs), (shapes[0], *shapes), strict=False):
+            values.update(variables_of(name, shape))
+        inner = _Scope(self.builder, values, "", [inputs[0]], None)
         for name, default in block.arguments.items():
             given = layer.arguments.get(name)
             if given is not None:

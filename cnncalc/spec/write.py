@@ -7,11 +7,14 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 from cnncalc.errors import SpecError
 from cnncalc.graph.graph import Graph, Node
 from cnncalc.ops.base import Op, show
 from cnncalc.spec.document import LANGUAGE_VERSION
+from cnncalc.spec.inputs import ONLY, stated_text
+from cnncalc.values import ValueShape
 
 _INDENT = "  "
 
@@ -67,7 +70,7 @@ class _Writer:
         graph = self.graph
         lines = [f"cnncalc: {LANGUAGE_VERSION}", f"name: {name}"]
         lines += [f"{key}: {_text(text)}" for key, text in (("title", title), ("source", source)) if text]
-        lines += ["", f"input: {show(graph.nodes[graph.inputs[0]].shape)}", *self.defaults(), "", "layers:"]
+        lines += ["", *self.inputs(), *self.defaults(), "", "layers:"]
         body, last = self.sequence(graph.operators(with_side=False), (), 0)
         lines += body
         if graph.sides:
@@ -86,6 +89,13 @@ class _Writer:
                 path = graph.program.written[writing]
                 lines += [f"{_INDENT}{keyword}: {way if path == '*' else f'{{{way}: {_text(path)}}}'}"] if found else []
         return "\n".join(lines) + "\n"
+
+    def inputs(self) -> list[str]:
+        """``input:``, or ``inputs:`` where they have names."""
+        nodes = [self.graph.nodes[index] for index in self.graph.inputs]
+        if [node.path for node in nodes] == [ONLY]:
+            return [f"{ONLY}: {stated_text(nodes[0].shape)}"]
+        return ["inputs:", *(f"{_INDENT}{node.path}: {stated_text(node.shape)}" for node in nodes)]
 
     def sequence(self, nodes: Sequence[Node], scope: tuple[str, ...], current: int) -> tuple[list[str], int]:
         """The lines of a list of layers, and the value it ends with. ``current`` is the value it starts from."""
@@ -119,9 +129,10 @@ class _Writer:
         entries: dict[str, str] = {own.op.name: "[]"}
         for position, (name, value) in enumerate(arguments.items()):
             if value is not None:
-                shown = show(value) if not isinstance(value, str) else value
+                shown = self.argument(own, name, value)
                 if position == 0:
-                    entries[own.op.name] = f"[{shown}]" if isinstance(value, tuple) else shown
+                    listed = isinstance(value, tuple) and own.op.fields[name].type != "sizes"
+                    entries[own.op.name] = f"[{shown}]" if listed else shown
                 else:
                     entries[name] = shown
         value = own.index
@@ -146,9 +157,20 @@ class _Writer:
         entries["name"] = path[-1]
         return [_flow(entries), *apart], value
 
+    def argument(self, node: Node, name: str, value: Any) -> str:
+        """An argument as the language writes it."""
+        if isinstance(value, ValueShape):
+            return stated_text(value)
+        if node.op.fields[name].type == "axis" and value == "channels" and node.shape.layout in ("sequence", "vector"):
+            return "features"
+        return value if isinstance(value, str) else show(value)
+
     def join(self, own: Node, inner: list[Node], path: tuple[str, ...], current: int) -> list[str]:
         full = ".".join(path)
         extra = [f"{_INDENT}inplace: {show(own.inplace)}"] if own.inplace is not None else []
+        for name, value in own.op.arguments():
+            if value is not None:
+                extra.append(f"{_INDENT}{name}: {self.argument(own, name, value)}")
         names = self.branches.get(full, [])
         if not names:
             return [f"- {own.op.name}: {self.references(own.inputs, path, own)}", f"{_INDENT}name: {path[-1]}", *extra]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import reduce
 from math import log
 
@@ -10,46 +11,68 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 
-class Add(nn.Module):
+class _Join(nn.Module):
+    """A join of values; with ``channels_first`` said, some have fewer axes: those of maps lack the last, others those
+    behind the batch.
+    """
+
+    def __init__(self, channels_first: bool | None = None) -> None:
+        super().__init__()
+        self.channels_first = channels_first
+
+    def aligned(self, xs: Sequence[Tensor]) -> Sequence[Tensor]:
+        """The inputs with one number of axes."""
+        if self.channels_first is None:
+            return xs
+        axes = max(x.dim() for x in xs)
+        batch = ... if self.channels_first else slice(None)
+        return [x[(batch, *(None,) * (axes - x.dim()))] if x.dim() < axes else x for x in xs]
+
+
+class Add(_Join):
     """Sum of the inputs; ``inplace`` overwrites the first."""
 
     inplace = False
 
     def forward(self, *xs: Tensor) -> Tensor:
+        first, *others = self.aligned(xs)
         if not self.inplace:
-            return reduce(torch.add, xs)
-        y = xs[0]
-        for x in xs[1:]:
-            y = y.add_(x)
-        return y
+            return reduce(torch.add, others, first)
+        for x in others:
+            first = first.add_(x)
+        return first
 
 
-class Mul(nn.Module):
+class Mul(_Join):
     """Product of the inputs."""
 
     def forward(self, *xs: Tensor) -> Tensor:
-        return reduce(torch.mul, xs)
+        return reduce(torch.mul, self.aligned(xs))
 
 
-class Mean(nn.Module):
+class Mean(_Join):
     """Mean of the inputs."""
 
     def forward(self, *xs: Tensor) -> Tensor:
-        return reduce(torch.add, xs) / len(xs)
+        return reduce(torch.add, self.aligned(xs)) / len(xs)
 
 
-class Max(nn.Module):
+class Max(_Join):
     """Maximum of the inputs."""
 
     def forward(self, *xs: Tensor) -> Tensor:
-        return reduce(torch.maximum, xs)
+        return reduce(torch.maximum, self.aligned(xs))
 
 
 class Concat(nn.Module):
-    """Channels of the inputs, one after the other."""
+    """The inputs, one after the other along an axis; the channels of a map unless said."""
+
+    def __init__(self, axis: int = 1) -> None:
+        super().__init__()
+        self.axis = axis
 
     def forward(self, *xs: Tensor) -> Tensor:
-        return torch.cat(xs, dim=1)
+        return torch.cat(xs, dim=self.axis)
 
 
 class Padded(nn.Module):
@@ -88,6 +111,44 @@ class ChannelLayerNorm(nn.LayerNorm):
 
     def forward(self, x: Tensor) -> Tensor:
         return super().forward(x.movedim(1, -1)).movedim(-1, 1)
+
+
+class _Features(nn.Module):
+    """A module of channels over the features of a sequence, which come first meanwhile."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        y: Tensor = super().forward(x.movedim(-1, 1).contiguous())
+        return y.movedim(1, -1)
+
+
+class FeatureBatchNorm(_Features, nn.BatchNorm1d):
+    """Batch normalization of the features of a sequence."""
+
+
+class FeatureGroupNorm(_Features, nn.GroupNorm):
+    """Group normalization over tokens and the features of a group."""
+
+
+class FeatureInstanceNorm(_Features, nn.InstanceNorm1d):
+    """Instance normalization over tokens."""
+
+
+class FeaturePReLU(_Features, nn.PReLU):
+    """PReLU with a slope for each feature."""
+
+
+class TokenAvg(nn.Module):
+    """Mean over the tokens."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x.mean(1)
+
+
+class TokenMax(nn.Module):
+    """Maximum over the tokens."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x.amax(1)
 
 
 class StochasticDepth(nn.Module):
@@ -287,14 +348,15 @@ class ChannelMax(nn.Module):
 
 
 class MaxOut(nn.Module):
-    """Maximum of each ``pieces`` neighbouring channels."""
+    """Maximum of each ``pieces`` neighbours along an axis."""
 
-    def __init__(self, pieces: int) -> None:
+    def __init__(self, pieces: int, axis: int) -> None:
         super().__init__()
         self.pieces = pieces
+        self.axis = axis
 
     def forward(self, x: Tensor) -> Tensor:
-        return torch.unflatten(x, 1, (-1, self.pieces)).amax(2)
+        return torch.unflatten(x, self.axis, (-1, self.pieces)).amax(self.axis + 1)
 
 
 class ChannelConv(nn.Conv1d):

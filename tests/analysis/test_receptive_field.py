@@ -211,7 +211,7 @@ UNPADDED = {
     ),
     "instance normalization": "[{conv: 2, kernel: 3}, instancenorm, {conv: 2, kernel: 3}]",
     "group normalization": "[{conv: 2, kernel: 3}, {groupnorm: 2}, {conv: 2, kernel: 3}]",
-    "normalization over the last axis": "[{conv: 2, kernel: 3}, layernorm, {conv: 2, kernel: 3}]",
+    "normalization of channels": "[{conv: 2, kernel: 3}, layernorm, {conv: 2, kernel: 3}]",
     "depthwise": "[{dwconv: 5, stride: 2}, {conv: 2, kernel: 1}]",
     "adaptive pool": "[{conv: 2, kernel: 3}, {adaptive_avgpool: 5}]",
     "adaptive pool that enlarges": "[{avgpool: 4}, {adaptive_avgpool: 7}]",

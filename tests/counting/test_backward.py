@@ -81,7 +81,7 @@ def test_conventions(analyze: Callable[..., Report], convention: str, work: int)
 
 
 def test_paper_leaves_out_the_gradients_of_attentions_products(analyze: Callable[..., Report]) -> None:
-    text = "input: [5, 8]\nlayers: [{linear: 8}, {attention: 2}]\n"
+    text = "input: {tokens: 5, features: 8}\nlayers: [{linear: 8}, {attention: 2}]\n"
     linear, projections, products = 5 * 8 * 8, 4 * 5 * 8 * 8, 2 * 5 * 5 * 8
     assert analyze(text, pass_="backward").totals["macs"] == linear + 2 * (projections + products)
     assert analyze(text, pass_="backward", convention="paper").totals["work"] == linear + 2 * projections

@@ -274,7 +274,12 @@ def test_modules_as_measured(
         ("lrn", [4, 5, 5], "ptflops", "lrn: it counts the padded values"),
         ("pixelnorm", [4, 5, 5], "torchprofile", "pixelnorm: PyTorch has no module"),
         ("{maxpool: 3, pad: same_tf}", [4, 5, 5], "calflops", "maxpool with same_tf: PyTorch has no such pool"),
-        ("{attention: 2, bias: false}", [4, 6], "ptflops", "attention without bias: it counts a bias"),
+        (
+            "{attention: 2, bias: false}",
+            "{tokens: 4, features: 6}",
+            "ptflops",
+            "attention without bias: it counts a bias",
+        ),
     ],
 )
 def test_what_a_row_does_not_settle_is_said(

@@ -11,7 +11,7 @@ from cnncalc.counting.conventions import CONVENTIONS
 from cnncalc.counting.price import Term, groups, price, terms, uncounted
 from cnncalc.graph.graph import Graph, Signature
 from cnncalc.ops.linear import Linear
-from cnncalc.values import Work
+from cnncalc.values import VectorShape, Work
 
 LENET = """
 input: [1, 32, 32]
@@ -56,7 +56,7 @@ def test_work_is_linear_in_the_batch(batch: int, analyze: Callable[..., Report])
 
 def test_price_weighs_each_kind() -> None:
     layer = Linear(4)
-    kind = Signature(layer, ((3,),), (4,), layer.weights((3,)))
+    kind = Signature(layer, (VectorShape(3),), VectorShape(4), layer.weights(VectorShape(3)))
     work = Work(mac=12, bias=4, cmp=5)
     assert price(kind, work, CONVENTIONS["macs"]) == 12
     assert price(kind, work, CONVENTIONS["flops"]) == 33  # 2*12 + 4 + 5
@@ -139,7 +139,7 @@ def test_what_a_convention_leaves_out_is_named(
 
 
 def test_the_papers_way_leaves_the_products_of_attention_out(analyze: Callable[..., Report]) -> None:
-    report = analyze("input: [5, 8]\nlayers:\n  - {attention: 2}\n", convention="paper")
+    report = analyze("input: {tokens: 5, features: 8}\nlayers:\n  - {attention: 2}\n", convention="paper")
     assert report.totals["macs"] == 4 * 5 * 8**2 + 2 * 5**2 * 8
     assert report.totals["work"] == 4 * 5 * 8**2
 

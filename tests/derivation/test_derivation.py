@@ -20,7 +20,8 @@ from cnncalc.graph.graph import Graph, Input, Node, Signature
 from cnncalc.ops import OPS
 from cnncalc.ops.base import Op
 from cnncalc.render.formula import latex, legend, write
-from cnncalc.values import WORK_UNITS, Assumptions, Shape
+from cnncalc.values import WORK_UNITS, Assumptions, Shape, VectorShape
+from tests.ops.conftest import typed
 
 NETWORKS = (
     "vgg16",
@@ -64,7 +65,8 @@ def built(op: Op, inputs: Sequence[Shape]) -> Graph:
     """A graph of one operator; each of its inputs is one of the network's."""
     place: Any = SimpleNamespace(location=None)
     kinds = [Signature(Input(), (), shape, {}) for shape in inputs]
-    output = op.shape(*inputs) if inputs else (1,)
+    inputs = typed(op, *inputs)
+    output = op.shape(*inputs)
     kinds.append(Signature(op, tuple(inputs), output, op.weights(*inputs)))
     nodes = [Node(i, f"x{i}", Input(), (), shape, 1, place, None, None, None, i) for i, shape in enumerate(inputs)]
     last, indices = len(inputs), tuple(range(len(inputs)))
@@ -243,7 +245,7 @@ LINES = [
     ("[6, 5, 5]", "{dwconv: 3, pad: 1, multiplier: 2, name: y}", "weights", "k_h*k_w*c_out = 3*3*12 = 108"),
     ("[6, 5, 5]", "{dwconv: 3, pad: 1, multiplier: 2, name: y}", "output_channels", "c_in*multiplier = 6*2 = 12"),
     ("[4096]", "{linear: 1000, name: y}", "weights", "f_in*f_out = 4096*1000 = 4096000"),
-    ("[7, 768]", "{attention: 12, name: y}", "macs", "4*t_in*f_in*f_in + 2*t_in*t_in*f_in = 4*7*768*768 + 2*7*7*768 = 16590336"),
+    ("{tokens: 7, features: 768}", "{attention: 12, name: y}", "macs", "4*t_in*f_in*f_in + 2*t_in*t_in*f_in = 4*7*768*768 + 2*7*7*768 = 16590336"),
     ("[4, 6]", "{maxpool: 2, name: y}", "comparisons", "l_out*c_out*(k_l - 1) = 3*4*(2 - 1) = 12"),
     ("[64, 8, 8]", "{bn: [], name: y}", "norm_params", "2*c_in = 2*64 = 128"),
     ("[64, 8, 8]", "{concat: {a: identity, b: [{conv: 32, kernel: 1}]}, name: y}", "output_channels", "c_1 + c_2 = 64 + 32 = 96"),
@@ -404,6 +406,9 @@ def test_an_operator_without_a_rule_is_an_error(graph) -> None:
     class Unknown(Input):
         name = "unknown"
 
+        def shape(self) -> VectorShape:
+            return VectorShape(1)
+
     with pytest.raises(KeyError, match="unknown"):
         Formulas(built(Unknown(), ()), Assumptions()).of(0)
 
@@ -430,4 +435,4 @@ layers:
     assert found == {"a": "c_in", "b": "l_in", "c": "t_in", "d": "f_in", "e": "c_in", "f": "c_in"}
     assert lines(built, "c")["comparisons"] == "t_in*f_in = 12*6 = 72"
     assert lines(built, "e")["comparisons"] == "l_in*c_in = 12*6 = 72"
-    assert lines(built, "f")["norm_params"] == "2*l_in = 2*12 = 24"
+    assert lines(built, "f")["norm_params"] == "2*c_in = 2*6 = 12"

@@ -12,7 +12,7 @@ from cnncalc.graph.builder import GraphBuilder
 from cnncalc.graph.graph import Input, Side
 from cnncalc.ops import OPS
 from cnncalc.ops.base import ArgumentError
-from cnncalc.values import NO_WORK, Shape
+from cnncalc.values import NO_WORK, MapShape, Shape, VectorShape
 
 
 class Place(NamedTuple):
@@ -27,7 +27,7 @@ HERE = Place(Location("net.yaml", 14, 9))
 
 def builder(*shape: int) -> GraphBuilder:
     build = GraphBuilder()
-    build.input("input", shape or (3, 8, 8), START)
+    build.input("input", VectorShape(*shape) if len(shape) == 1 else MapShape(*(shape or (3, 8, 8))), START)
     return build
 
 
@@ -145,7 +145,7 @@ MESSAGES = [
     ("conv", {"out": 8, "kernel": 3, "groups": 2}, (0,), (3, 8, 8),
      "conv 'a.b': groups must divide the input channels, but 2 does not divide 3"),
     ("linear", {"out": 10}, (0,), (3, 8, 8),
-     "linear 'a.b': needs [features] or [tokens, features], but the input is a map 3x8x8"),
+     "linear 'a.b': takes vectors, sequences or tensors, but the input is a map 3x8x8"),
     ("relu", {}, (0, 0), (3, 8, 8), "relu 'a.b': takes 1 input, but got 2"),
     ("concat", {}, (0,), (3, 8, 8), "concat 'a.b': takes at least 2 inputs, but got 1"),
     ("conv", {"out": 2**31 - 1, "kernel": 1}, (0,), (1, 2**31 - 1, 3),
@@ -174,7 +174,7 @@ def test_errors_get_operator_path_and_location(
 def test_the_hint_of_a_rule_stays() -> None:
     with pytest.raises(SpecError) as caught:
         add(builder(), "linear", out=10)
-    assert caught.value.hint == "put flatten or global_avgpool and flatten before it"
+    assert caught.value.hint == "put flatten, or global_avgpool and flatten, before it"
 
 
 def test_arguments_are_checked_when_the_operator_is_made() -> None:

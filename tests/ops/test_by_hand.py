@@ -24,7 +24,8 @@ from cnncalc.ops import (
     structure,
 )
 from cnncalc.ops.base import Op
-from cnncalc.values import NO_WORK, Shape, Work
+from cnncalc.values import NO_WORK, MapShape, SequenceShape, Shape, TensorShape, VectorShape, Work
+from tests.ops.conftest import typed
 
 Tensors = Mapping[str, Shape]
 
@@ -327,7 +328,7 @@ NORMS = [
     ),
     Row(  # 4 tokens of 3: each subtracts a mean (2 + 1), a variance (3 + 3 + 2 + 1), epsilon, a root and a division
         norm.LayerNorm(),
-        ((4, 3),),
+        (SequenceShape(4, 3),),
         (4, 3),
         {"weight": (3,), "bias": (3,)},
         # add: 4 * (2 + 3 + 2 + 1) = 32, and 12 shifts; mul: 12 squares and 12 scales; div: 4 * (1 + 1 + 3) = 20
@@ -339,6 +340,21 @@ NORMS = [
         (3, 2, 2),
         {},
         Work(add=32, mul=12, div=20, sqrt=4),  # as 4 tokens of 3, without scale and shift
+    ),
+    Row(  # a map of one axis has channels as any other: 2 positions of 3
+        norm.LayerNorm(affine=False),
+        (MapShape(3, 2),),
+        (3, 2),
+        {},
+        Work(add=16, mul=6, div=10, sqrt=2),  # half of 4 tokens of 3, without scale and shift
+    ),
+    Row(  # features of a sequence are its channels
+        norm.BatchNorm(),
+        (SequenceShape(4, 3),),
+        (4, 3),
+        {"weight": (3,), "bias": (3,)},
+        Work(mul=12, add=12),
+        {"running_mean": (3,), "running_var": (3,), "num_batches_tracked": ()},
     ),
     Row(  # 2 groups of 2*3 = 6 values
         norm.GroupNorm(2),
@@ -395,7 +411,7 @@ OTHERS = [
     Row(activation.PReLU(per_channel=True), ((3, 4),), (3, 4), {"weight": (3,)}, Work(cmp=12, mul=12)),
     Row(activation.Softmax(), ((10,),), (10,), {}, Work(cmp=9, add=19, exp=10, div=10)),  # 9; 10 + 9; 10; 10
     Row(  # 5 tokens of 4: per token 3; 4 + 3; 4; 4
-        activation.Softmax(), ((5, 4),), (5, 4), {}, Work(cmp=15, add=35, exp=20, div=20)
+        activation.Softmax(), (SequenceShape(5, 4),), (5, 4), {}, Work(cmp=15, add=35, exp=20, div=20)
     ),
     Row(  # 3*2 pixels of 4 channels
         activation.Softmax(), ((4, 3, 2),), (4, 3, 2), {}, Work(cmp=18, add=42, exp=24, div=24)
@@ -538,7 +554,7 @@ SEQUENCES = [
     Row(rearrange.Tokens(), ((768, 14, 14),), (196, 768), {}, NO_WORK),  # 14 * 14
     Row(rearrange.FeatureMap(14), ((196, 768),), (768, 14, 14), {}, NO_WORK),
     Row(rearrange.Select(0), ((197, 768),), (768,), {}, NO_WORK),
-    Row(rearrange.Slice("tokens", start=1), ((197, 768),), (196, 768), {}, NO_WORK),
+    Row(rearrange.Slice("tokens", start=1), (SequenceShape(197, 768),), (196, 768), {}, NO_WORK),
 ]
 
 REARRANGEMENTS = [
@@ -563,15 +579,25 @@ SCALES = [
     Row(  # LeNet-5's S2: 6 coefficients and 6 biases
         scaling.Affine(), ((6, 14, 14),), (6, 14, 14), {"weight": (6,), "bias": (6,)}, Work(mul=1_176, add=1_176)
     ),
-    Row(scaling.Affine(bias=False), ((5, 4),), (5, 4), {"weight": (4,)}, Work(mul=20)),
+    Row(scaling.Affine(bias=False), (MapShape(5, 4),), (5, 4), {"weight": (5,)}, Work(mul=20)),
+    Row(activation.PReLU(per_channel=True), (SequenceShape(5, 4),), (5, 4), {"weight": (4,)}, Work(cmp=20, mul=20)),
+    Row(pool.GlobalAvgPool(), (SequenceShape(5, 4),), (4,), {}, Work(add=16, div=4)),  # 4 means of 5 tokens
+    Row(channel.MaxOut(2), (SequenceShape(5, 4),), (5, 2), {}, Work(cmp=10)),
+    Row(join.Add(), (MapShape(4, 3, 2), VectorShape(4)), (4, 3, 2), {}, Work(add=24)),  # not aligned with the width
+    Row(join.Mul(), (SequenceShape(3, 4), VectorShape(4)), (3, 4), {}, Work(mul=12)),
+    Row(join.Concat("tokens"), (SequenceShape(1, 4), SequenceShape(3, 4)), (4, 4), {}, NO_WORK),
+    Row(join.Concat("features"), (SequenceShape(3, 1), SequenceShape(3, 4)), (3, 5), {}, NO_WORK),
+    Row(linear.Linear(2), (TensorShape(3, 4, 5),), (3, 4, 2), {"weight": (2, 5), "bias": (2,)}, Work(mac=120, bias=24)),
+    Row(scaling.Constant(SequenceShape(4, 3)), ((7,),), (4, 3), {"weight": (4, 3)}, NO_WORK),
+    Row(scaling.Affine(bias=False), (SequenceShape(5, 4),), (5, 4), {"weight": (4,)}, Work(mul=20)),
     Row(scaling.Affine(scale=False), ((5,),), (5,), {"bias": (5,)}, Work(add=5)),
-    Row(scaling.Constant(512, 4, 4), ((512,),), (512, 4, 4), {"weight": (512, 4, 4)}, NO_WORK),
+    Row(scaling.Constant((512, 4, 4)), ((512,),), (512, 4, 4), {"weight": (512, 4, 4)}, NO_WORK),
     Row(scaling.Constant(7), ((3, 4, 5),), (7,), {"weight": (7,)}, NO_WORK),
     Row(scaling.Noise(), ((3, 4, 5),), (3, 4, 5), {"weight": (3,)}, Work(mul=60, add=60)),
     Row(scaling.Noise(False), ((3, 4),), (3, 4), {"weight": (1,)}, Work(mul=12, add=12)),
     Row(norm.PixelNorm(), ((512,),), (512,), {}, Work(mul=512, add=512, div=513, sqrt=1)),  # add: 511 and epsilon
     Row(norm.PixelNorm(), ((4, 3, 2),), (4, 3, 2), {}, Work(mul=24, add=24, div=30, sqrt=6)),  # 6 pixels of 4
-    Row(norm.PixelNorm(), ((5, 4),), (5, 4), {}, Work(mul=20, add=20, div=25, sqrt=5)),  # 5 tokens of 4
+    Row(norm.PixelNorm(), (SequenceShape(5, 4),), (5, 4), {}, Work(mul=20, add=20, div=25, sqrt=5)),  # 5 tokens of 4
     Row(structure.StochasticDepth(0.2), ((64, 7, 7),), (64, 7, 7), {}, NO_WORK),
 ]
 
@@ -615,10 +641,12 @@ ROWS = [*CONVOLUTIONS, *POOLS, *NORMS, *OTHERS, *SEQUENCES, *REARRANGEMENTS, *SC
 
 @pytest.mark.parametrize("row", ROWS, ids=lambda row: f"{row.op!r} on {row.inputs}")
 def test_row(row: Row) -> None:
-    assert row.op.shape(*row.inputs) == row.output
-    assert row.op.weights(*row.inputs) == row.weights
-    assert row.op.work(*row.inputs, row.output) == row.work
-    assert row.op.buffers(*row.inputs) == row.buffers
+    inputs = typed(row.op, *row.inputs)
+    output = row.op.shape(*inputs)
+    assert output == row.output
+    assert row.op.weights(*inputs) == row.weights
+    assert row.op.work(*inputs, output) == row.work
+    assert row.op.buffers(*inputs) == row.buffers
 
 
 def test_every_operator_has_a_row() -> None:

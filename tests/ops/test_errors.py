@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from decimal import Decimal
 from fractions import Fraction
+from functools import partial
 from pathlib import Path
 
 import pytest
 
 import cnncalc.ops
-from cnncalc.errors import ShapeError
+from cnncalc.errors import Location, ShapeError, SpecError
+from cnncalc.graph.builder import GraphBuilder
 from cnncalc.ops import (
     activation,
     attention,
@@ -26,11 +28,20 @@ from cnncalc.ops import (
     structure,
 )
 from cnncalc.ops.base import ArgumentError, Op, op, show
+from cnncalc.values import IdsShape, MapShape, SequenceShape, TensorShape, VectorShape
+from tests.ops.conftest import typed
 
 WHOLE = "floor(), ceil(), round() or div8() makes a whole number of it"
 
 #: what makes the operator, the field at fault, text, hint
 ARGUMENTS = [
+    (
+        lambda: join.Concat("height"),
+        "axis",
+        "axis must be channels or features or tokens or space, not 'height'",
+        None,
+    ),
+    (lambda: scaling.Constant((3, 0)), "shape", "shape must be from 1 to 2147483647, not 0", None),
     (lambda: conv.Conv(8), "kernel", "conv needs kernel", None),
     (lambda: rearrange.ChannelShuffle(), "groups", "shuffle needs groups", None),
     (lambda: conv.Conv(0, 3), "out", "out must be from 1 to 2147483647, not 0", None),
@@ -88,18 +99,37 @@ ARGUMENTS = [
     (lambda: pool.Upsample(2, mode="cubic"), "mode", "mode must be nearest or bilinear, not 'cubic'", None),
 ]
 
+ONE_LAYOUT = "tokens makes a sequence of a map, feature_map a map of a sequence, flatten a vector of either"
+
+
+class _Place:
+    location = Location("net.yaml", 1, 1)
+
+
 #: operator, inputs, text, hint
 SHAPES = [
     (
         conv.Conv(8, 3),
         ((5,),),
-        "needs a map [channels, *spatial] with 1 to 3 spatial axes, but the input is a vector of 5",
+        "takes maps, but the input is a vector of 5",
         None,
     ),
     (
         pool.GlobalAvgPool(),
-        ((2, 3, 4, 5, 6),),
-        "needs a map [channels, *spatial] with 1 to 3 spatial axes, but the input is 2x3x4x5x6",
+        (TensorShape(2, 3, 4, 5, 6),),
+        "takes maps or sequences, but the input is a tensor 2x3x4x5x6",
+        None,
+    ),
+    (
+        conv.Conv(8, 3),
+        (SequenceShape(49, 8),),
+        "takes maps, but the input is a sequence of 49 tokens of 8 features",
+        "feature_map makes a map of a sequence",
+    ),
+    (
+        linear.Flatten(),
+        (IdsShape.of(100, 7),),
+        "takes maps, sequences, vectors or tensors, but the input is 7 ids",
         None,
     ),
     (conv.Conv(8, (3, 3)), ((4, 9),), "kernel has 2 values, but the input has 1 spatial axes", None),
@@ -190,8 +220,81 @@ SHAPES = [
         "connections counts the 2 input channels from 0, but names 2",
         None,
     ),
-    (linear.RadialBasis(10), ((84, 1),), "needs a vector, but the input is 84x1", None),
-    (rearrange.Slice("tokens"), ((5,),), "needs [tokens, features], but the input is a vector of 5", None),
+    (
+        linear.RadialBasis(10),
+        (MapShape(84, 1),),
+        "takes vectors, but the input is a map 84x1",
+        "put flatten, or global_avgpool and flatten, before it",
+    ),
+    (rearrange.Slice("tokens"), ((5,),), "axis is tokens, but the input is a vector of 5", "a vector has features"),
+    (
+        rearrange.Slice("features"),
+        ((5, 4),),
+        "axis is features, but the input is a map 5x4",
+        "a map has channels, or space",
+    ),
+    (
+        rearrange.Slice("space"),
+        (SequenceShape(5, 4),),
+        "axis is space, but the input is a sequence of 5 tokens of 4 features",
+        "a sequence has tokens or features",
+    ),
+    (
+        join.Concat(0),
+        ((3, 4, 5), (3, 4, 5)),
+        "axis 0 is for tensors, but the input is a map 3x4x5",
+        "a map has channels, or space",
+    ),
+    (
+        join.Concat(3),
+        (TensorShape(3, 4, 5), TensorShape(3, 4, 5)),
+        "axis must be below 3, the number of axes, but is 3",
+        None,
+    ),
+    (
+        join.Concat("tokens"),
+        (TensorShape(3, 4), TensorShape(3, 4)),
+        "axis is tokens, but the input is a tensor 3x4",
+        "a tensor has axes by number, and features for the last",
+    ),
+    (
+        join.Concat(),
+        (SequenceShape(5, 4), SequenceShape(5, 4)),
+        "concat of sequences must say its axis",
+        "axis: tokens, or axis: features",
+    ),
+    (
+        join.Concat(),
+        (SequenceShape(5, 4), MapShape(5, 4)),
+        "inputs must have one layout, but they are a sequence of 5 tokens of 4 features and a map 5x4",
+        ONE_LAYOUT,
+    ),
+    (
+        join.Concat("tokens"),
+        (SequenceShape(5, 4), SequenceShape(5, 3)),
+        "inputs must have the same size on every other axis, but they are 5x4 and 5x3",
+        "pad: same with stride: 1 keeps the size (a pool's stride is its window unless said)",
+    ),
+    (
+        join.Add(),
+        (SequenceShape(5, 4), MapShape(5, 4)),
+        "inputs must have one layout (or a vector joins a map or a sequence), but they are a sequence of 5 tokens of 4 "
+        "features and a map 5x4",
+        ONE_LAYOUT,
+    ),
+    (
+        join.Add(),
+        (TensorShape(5, 4), VectorShape(4)),
+        "inputs must have one layout (or a vector joins a map or a sequence), but they are a tensor 5x4 and a vector "
+        "of 4",
+        ONE_LAYOUT,
+    ),
+    (
+        scaling.Constant((2, 3, 4, 5, 6)),
+        ((5,),),
+        "shape takes the channels and up to 3 spatial sizes, not 5 values",
+        "as: tensor takes any number of axes",
+    ),
     (rearrange.Slice("channels", start=5), ((5, 4),), "takes from 5 up to 5, but the axis has 5", None),
     (rearrange.Slice("space", stop=(2, 5)), ((3, 4, 4),), "takes from 0 up to 5, but the axis has 4", None),
     (
@@ -218,12 +321,21 @@ SHAPES = [
     (rearrange.FeatureMap(14), ((197, 768),), "size must hold every token, but 14x14 is not 197", None),
     (rearrange.Select(5), ((5, 4),), "token must be below the number of tokens, but 5 is not below 5", None),
     (scaling.Affine(False, False), ((5,),), "affine without scale and without bias does nothing", None),
-    (scaling.ClassToken(), ((3, 4, 4),), "needs [tokens, features], but the input is 3x4x4", None),
-    (scaling.Constant(3, width=4), ((5,),), "parameter has a width, but no height", None),
+    (
+        scaling.ClassToken(),
+        ((3, 4, 4),),
+        "takes sequences, but the input is a map 3x4x4",
+        "tokens makes a sequence of a map",
+    ),
     (channel.MaxOut(3), ((8, 4),), "pieces must divide the channels, but 3 does not divide 8", None),
     (channel.ChannelConv(3), ((8, 1, 2),), "needs a map of one pixel, but the input is 8x1x2", None),
     (channel.ChannelConv(4), ((8, 1, 1),), "kernel must be odd, so that it has a middle, but is 4", None),
-    (attention.Attention(2), ((8, 4, 4),), "needs [tokens, features], but the input is 8x4x4", None),
+    (
+        attention.Attention(2),
+        ((8, 4, 4),),
+        "takes sequences, but the input is a map 8x4x4",
+        "tokens makes a sequence of a map",
+    ),
     (attention.Attention(3), ((5, 8),), "heads must divide the features, but 3 does not divide 8", None),
     (attention.WindowAttention(2, 7), ((49, 8),), "needs a map of 2 spatial axes, but the input is 49x8", None),
     (
@@ -238,17 +350,17 @@ SHAPES = [
         "window must divide both spatial sizes of a grid, but 4 does not divide 8x6",
         None,
     ),
-    (detection.RoiAlign(100, 7), ((256,),), "needs a map of 2 spatial axes, but the input is a vector of 256", None),
+    (detection.RoiAlign(100, 7), ((256,),), "takes maps, but the input is a vector of 256", None),
     (
         linear.Linear(10),
         ((512, 7, 7),),
-        "needs [features] or [tokens, features], but the input is a map 512x7x7",
-        "put flatten or global_avgpool and flatten before it",
+        "takes vectors, sequences or tensors, but the input is a map 512x7x7",
+        "put flatten, or global_avgpool and flatten, before it",
     ),
     (
         join.Add(),
-        ((64, 7, 7), (64,)),
-        "inputs must have the same number of axes, but they are 64x7x7 and 64",
+        ((64, 7, 7), (64, 7)),
+        "inputs must have the same number of axes, but they are 64x7x7 and 64x7",
         None,
     ),
     (
@@ -275,9 +387,11 @@ def test_argument(make: Callable[[], Op], field: str, text: str, hint: str | Non
 
 @pytest.mark.parametrize(("operator", "inputs", "text", "hint"), SHAPES, ids=[row[2] for row in SHAPES])
 def test_shape(operator: Op, inputs: tuple[tuple[int, ...], ...], text: str, hint: str | None) -> None:
-    with pytest.raises(ShapeError) as caught:
-        operator.shape(*inputs)
-    assert (caught.value.message, caught.value.hint) == (text, hint)
+    builder = GraphBuilder()
+    given = tuple(builder.input(f"x{number}", shape, _Place()) for number, shape in enumerate(typed(operator, *inputs)))
+    with pytest.raises(SpecError) as caught:
+        builder.add(operator, given, "layer", _Place())
+    assert (caught.value.message, caught.value.hint) == (f"{operator.name} 'layer': {text}", hint)
 
 
 def test_every_raise_has_a_row() -> None:
@@ -290,7 +404,10 @@ def test_every_raise_has_a_row() -> None:
         if "raise ShapeError(" in line or "raise ArgumentError(" in line
     }
     calls = [row[0] for row in ARGUMENTS]
-    calls += [lambda row=row: row[0].shape(*row[1]) for row in SHAPES]
+    for operator, inputs, *_ in SHAPES:
+        shapes = typed(operator, *inputs)
+        if all(shape.layout in operator.layouts for shape in shapes):  # the builder refuses the others
+            calls.append(partial(operator.shape, *shapes))
     reached = set()
     for call in calls:
         with pytest.raises(ShapeError) as caught:

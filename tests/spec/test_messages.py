@@ -160,7 +160,7 @@ LAYERS = [
     ("{relu: [], from: a b}", "4:22: 'a b' is not the name of a layer"),
     ("{relu: [], from: {a: 1}}", "4:22: from must be a word, not a mapping"),
     ("{relu: [], from: prev2}", "4:22: prev2 names the value before the last one, but here is only one"),
-    ("{relu: [], from: $in_d}", "4:22: $in_d has no value here: the input has no such axis"),
+    ("{relu: [], from: $in_d}", "4:22: $in_d has no value here: the input is a map 3x32x32"),
     ("{add: [prev, input], from: input}", "4:26: a join of names has its inputs already"),
     ("{add: {a: [], b: []}, from: [input, prev]}", "4:41: only blocks and joins take several inputs, but here are 2"),
     ("{layers: [relu], from: [input, prev]}", "4:36: only blocks and joins take several inputs, but here are 2"),
@@ -229,9 +229,9 @@ LAYERS = [
     ("{conv: 3, kernel: 1, groups: 2}", "4:5: conv 'conv1': groups must divide the input channels, but 2 does not divide 3"),
     ("{conv: 3, kernel: 2, pad: same}", "4:5: conv 'conv1': pad 'same' is symmetric and needs an odd window, but the kernel is 2 (hint: give pad as a number, or pad: same_tf for TensorFlow's rule)"),
     ("{conv: 3, kernel: [1, 2, 3]}", "4:5: conv 'conv1': kernel has 3 values, but the input has 2 spatial axes"),
-    ("{conv: $in_d, kernel: 1}", "4:12: $in_d has no value here: the input has no such axis"),
+    ("{conv: $in_d, kernel: 1}", "4:12: $in_d has no value here: the input is a map 3x32x32"),
     ("{conv: 2000000000, kernel: 2000000000, pad: 2000000000}", "4:5: conv 'conv1': more than 2^63 - 1 elements: 2000000000x2000000033x2000000033"),
-    ("{linear: 3}", "4:5: linear 'linear1': needs [features] or [tokens, features], but the input is a map 3x32x32 (hint: put flatten or global_avgpool and flatten before it)"),
+    ("{linear: 3}", "4:5: linear 'linear1': takes vectors, sequences or tensors, but the input is a map 3x32x32 (hint: put flatten, or global_avgpool and flatten, before it)"),
 ]  # fmt: skip
 
 SPECS = [
@@ -248,7 +248,7 @@ SPECS = [
     ('cnncalc: 1\nlayer: [relu]', "2:1: unknown key 'layer' (hint: did you mean layers?)"),
     ('cnncalc: 1\nzebra: [relu]', "2:1: unknown key 'zebra'"),
     ('cnncalc: 1\nname: a', "1:1: 'a' has no layers: it is a library of blocks (hint: a network takes it in with uses:)"),
-    ('cnncalc: 1\nlayers: [relu]', "2:1: a spec with layers needs input (hint: as in 'input: [3, 224, 224]')"),
+    ('cnncalc: 1\nlayers: [relu]', "2:1: a spec with layers needs input or inputs (hint: for example 'input: [3, 224, 224]')"),
     (NET + "layers: []", "3:9: layers is empty"),
     (NET + "layers: {a: 1}", "3:10: unknown operator 'a'"),
     (NET + 'name: a b\nlayers: [relu]', "3:7: 'a b' can't be the name of a spec (hint: letters, digits, _ and -, at most 128, not starting with -)"),
@@ -258,11 +258,11 @@ SPECS = [
     (NET + "layers: [vgg16]", "3:10: unknown operator 'vgg16' (hint: a spec is taken in with 'extends: vgg16', its layers with '{base: NAME}')"),
     # input
     ('cnncalc: 1\ninput: \nlayers: [relu]', "2:1: the value of 'input' is empty (hint: write a value, indented deeper than the key, [] for none, or remove the key)"),
-    ('cnncalc: 1\ninput: []\nlayers: [relu]', "2:8: input is a list of the channels and up to 3 spatial sizes, not 0 values (hint: as in 'input: [3, 224, 224]', without a batch axis)"),
-    ('cnncalc: 1\ninput: [3, 4, 5, 6, 7]\nlayers: [relu]', "2:8: input is a list of the channels and up to 3 spatial sizes, not 5 values (hint: as in 'input: [3, 224, 224]', without a batch axis)"),
-    ('cnncalc: 1\ninput: 3\nlayers: [relu]', "2:8: input is a list of the channels and up to 3 spatial sizes, not text (hint: as in 'input: [3, 224, 224]', without a batch axis)"),
-    ('cnncalc: 1\ninput: 3x224x224\nlayers: [relu]', "2:8: input is a list of the channels and up to 3 spatial sizes, not text (hint: as in 'input: [3, 224, 224]', without a batch axis)"),
-    ('cnncalc: 1\ninput: {c: 3}\nlayers: [relu]', "2:8: input is a list of the channels and up to 3 spatial sizes, not a mapping (hint: as in 'input: [3, 224, 224]', without a batch axis)"),
+    ('cnncalc: 1\ninput: []\nlayers: [relu]', "2:8: input is a list of the channels and up to 3 spatial sizes, or a mapping, not 0 values (hint: for example [3, 224, 224], {tokens: 196, features: 768} or {tokens: 77, ids: 49408}, without a batch axis)"),
+    ('cnncalc: 1\ninput: [3, 4, 5, 6, 7]\nlayers: [relu]', "2:8: input is a list of the channels and up to 3 spatial sizes, or a mapping, not 5 values (hint: for example [3, 224, 224], {tokens: 196, features: 768} or {tokens: 77, ids: 49408}, without a batch axis)"),
+    ('cnncalc: 1\ninput: 3\nlayers: [relu]', "2:8: input is a list of the channels and up to 3 spatial sizes, or a mapping, not text (hint: for example [3, 224, 224], {tokens: 196, features: 768} or {tokens: 77, ids: 49408}, without a batch axis)"),
+    ('cnncalc: 1\ninput: 3x224x224\nlayers: [relu]', "2:8: input is a list of the channels and up to 3 spatial sizes, or a mapping, not text (hint: for example [3, 224, 224], {tokens: 196, features: 768} or {tokens: 77, ids: 49408}, without a batch axis)"),
+    ('cnncalc: 1\ninput: {c: 3}\nlayers: [relu]', "2:8: input has no layout with the keys c (hint: for example [3, 224, 224], {tokens: 196, features: 768} or {tokens: 77, ids: 49408}, without a batch axis)"),
     ('cnncalc: 1\ninput: [3, 0, 3]\nlayers: [relu]', "2:12: a size of the input must be a whole number from 1 to 2147483647, not 0"),
     ('cnncalc: 1\ninput: [3, -1, 3]\nlayers: [relu]', "2:12: a size of the input must be a whole number from 1 to 2147483647, not -1"),
     ('cnncalc: 1\ninput: [3, x, 3]\nlayers: [relu]', "2:12: unknown word 'x' in an expression (hint: a variable is written $x)"),
@@ -720,8 +720,14 @@ def test_assignments(network: Callable[..., Any], assignment: str, line: str) ->
 
 
 INPUTS = [
-    ("32", {}, "net.yaml:4:10: error: conv 'c': needs a map [channels, *spatial] with 1 to 3 spatial axes, but the input is a vector of 32; --input 32 stands for the spec's 3x8x8 (hint: the channels come first, as in 3x224x224)"),
-    ("8x8x3", {}, "net.yaml:4:10: error: conv 'c': the window does not fit: (3 + 2*0 - 5)/1 + 1 = -1; --input 8x8x3 stands for the spec's 3x8x8 (hint: the channels come first, as in 3x224x224)"),
+    ("4x4", {}, "net.yaml:4:10: error: conv 'c': the window does not fit: (4 + 2*0 - 5)/1 + 1 = 0; --input 4x4 stands for the spec's 3x8x8"),
+    ("8x8x3", {}, "error: input 8x8x3 has the channels last (hint: channels come first, did you mean 3x8x8?)"),
+    ("1x3x8x8", {}, "error: input 1x3x8x8 has a batch axis (hint: no batch axis: 3x8x8, and --batch 1)"),
+    ("1x2x8x8", {}, "error: input 1x2x8x8 can't stand for the spec's 3x8x8 (hint: give 8x8 for the sizes alone, or 3x8x8; the channels come first)"),
+    ("3x8x8,", {}, "error: a size of the input must be a whole number from 1 to 2147483647, not ''"),
+    ("axb", {}, "error: a size of the input must be a whole number from 1 to 2147483647, not 'a'"),
+    ("0", {}, "error: a size of the input must be a whole number from 1 to 2147483647, not '0'"),
+    ("x=8", {}, "error: the spec has no input 'x' (hint: one of: input)"),
     # what the spec's own input does not help is said as ever
     ("3x9x9", {"width": "x"}, "net.yaml:4:17: error: out must be a whole number, not 'x'"),
 ]  # fmt: skip

@@ -33,6 +33,7 @@ WHOLE = ("num_batches_tracked", "relative_position_index")
 def tape_of(op: Op, shapes: tuple[Shape, ...], batch: int, training: bool, itemsize: int = 4) -> Tape:
     tape = Tape(batch, itemsize, adds_in_place=False)
     tape.training = tape.records = training
+    tape.inputs, tape.output = shapes, op.shape(*shapes)
     tape.weights = {name: tape.parameter(shape) for name, shape in op.weights(*shapes).items()}
     tape.buffers = {
         name: tape.new(shape, scales=False, itemsize=8 if name in WHOLE else None)

@@ -8,6 +8,7 @@ from cnncalc.errors import CnncalcError, LimitError, quote, suggest
 from cnncalc.spec.compile.forms import Block
 from cnncalc.spec.compile.layers import Compiler, Entries
 from cnncalc.spec.compile.words import BLOCK_NAME, MODIFIERS, check_identifier, check_name
+from cnncalc.spec.inputs import names_of
 from cnncalc.spec.reader import MappingNode, Scalar, SequenceNode, YamlNode
 
 ARGUMENT_LIMIT = 64
@@ -89,4 +90,7 @@ def _read_body(compiler: Compiler, block: Block, definition: YamlNode) -> None:
             raise key.error(f"a block has no key {quote(key.text)}", partial(suggest, key.text, _KEYS))
     if "layers" not in definition.entries:
         raise definition.error(f"block {block.name} needs layers")
-    block.layers = compiler.sequence(definition.entries["layers"][1], compiler.slots.knowing(block.arguments))
+    block.layers = compiler.sequence(
+        definition.entries["layers"][1],
+        compiler.slots.knowing([*block.arguments, *(known for name in block.inputs for known in names_of(name))]),
+    )

@@ -47,9 +47,14 @@ class OpLayer(Layer):
         self.arguments = arguments
         self.norm: Follower | None = None
         self.act: Follower | None = None
-        self.ready: dict[str, ExprValue] | None = None
-        if all(slot.constant for slot in arguments.values()):
-            self.ready = {name: slot.fixed() for name, slot in arguments.items()}
+        self.ready = _constants(arguments)
+
+
+def _constants(arguments: Mapping[str, Slot]) -> dict[str, ExprValue] | None:
+    """The arguments when all are constant."""
+    if all(slot.constant for slot in arguments.values()):
+        return {name: slot.fixed() for name, slot in arguments.items()}
+    return None
 
 
 class Follower:
@@ -112,13 +117,17 @@ class Branch(NamedTuple):
 
 
 class JoinLayer(Layer):
-    """Branches that start from one value, or names, joined by an operator."""
+    """Branches that start from one value, or names, joined by an operator with its arguments."""
 
-    __slots__ = ("branches", "names", "op")
+    __slots__ = ("arguments", "branches", "names", "op", "ready")
 
-    def __init__(self, node: YamlNode, op: type[Op], branches: list[Branch], names: tuple[Slot, ...]) -> None:
+    def __init__(
+        self, node: YamlNode, op: type[Op], branches: list[Branch], names: tuple[Slot, ...], arguments: dict[str, Slot]
+    ) -> None:
         super().__init__(node)
         self.op = op
+        self.arguments = arguments
+        self.ready = _constants(arguments)
         self.branches = branches
         self.names = names
 

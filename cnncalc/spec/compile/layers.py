@@ -224,6 +224,8 @@ class Entry(NamedTuple):
         order = list(names)
         self.refuse(order)
         values = self.positional
+        if self.value is not None and order and keyword in OPS and OPS[keyword].fields[order[0]].type == "sizes":
+            values = [self.value]  # the list or mapping is one shape
         if len(values) > len(order):
             if not order:
                 raise values[0].error(f"{keyword} takes no value", f"write {keyword} alone, or {keyword}: []")
@@ -274,7 +276,7 @@ class Entry(NamedTuple):
         layer.act = followers.get("act")
         return layer
 
-    def check_constants(self, layer: OpLayer) -> None:
+    def check_constants(self, layer: OpLayer | JoinLayer) -> None:
         """Refuses constant arguments outside their range, before anything is expanded."""
         for name, slot in layer.arguments.items():
             try:
@@ -296,7 +298,8 @@ class Entry(NamedTuple):
     def join(self, op: type[Op]) -> JoinLayer:
         value = self.value
         if value is not None:
-            self.refuse(())
+            self.refuse(op.fields)
+        arguments = {name: self.slots.argument(op.fields[name], node) for name, (_, node) in self.arguments.items()}
         if isinstance(value, SequenceNode):
             for item in value.items:
                 if not isinstance(item, Scalar):
@@ -305,7 +308,7 @@ class Entry(NamedTuple):
             names = self.slots.references(value, op.name)
             if len(names) < 2:
                 raise value.error(f"{op.name} joins at least 2 values, but here is only one")
-            return JoinLayer(self.node, op, [], names)
+            return self.joined(op, [], names, arguments)
         if not isinstance(value, MappingNode):
             place = self.key if value is None else value
             raise place.error(f"{op.name} joins branches: give a mapping of branches or a list of names", _JOIN_HINT)
@@ -313,7 +316,14 @@ class Entry(NamedTuple):
         if len(branches) < 2:
             found = "is only one" if branches else "is none"
             raise value.error(f"{op.name} joins at least 2 branches, but here {found}")
-        return JoinLayer(self.node, op, branches, ())
+        return self.joined(op, branches, (), arguments)
+
+    def joined(
+        self, op: type[Op], branches: list[Branch], names: tuple[Slot, ...], arguments: dict[str, Slot]
+    ) -> JoinLayer:
+        layer = JoinLayer(self.node, op, branches, names, arguments)
+        self.check_constants(layer)
+        return layer
 
     def branch(self, key: Scalar, value: YamlNode) -> Branch:
         compiler = self.compiler

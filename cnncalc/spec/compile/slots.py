@@ -8,11 +8,12 @@ from functools import partial
 from typing import Any
 
 from cnncalc.errors import ExpressionError, LimitError, SpecError, quote
-from cnncalc.ops.base import SAME_PADS, ArgumentError, Field
+from cnncalc.ops.base import AXES, SAME_PADS, ArgumentError, Field
 from cnncalc.spec import expressions
 from cnncalc.spec.compile.words import VARIABLE, check_name, other_word, suggest_variable
 from cnncalc.spec.expressions import Expression, ExprValue, Scope
-from cnncalc.spec.reader import Scalar, SequenceNode, YamlNode
+from cnncalc.spec.reader import MappingNode, Scalar, SequenceNode, YamlNode
+from cnncalc.values import SequenceShape
 
 _REFERENCE = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_-]*(\.[A-Za-z0-9_][A-Za-z0-9_-]*)*", re.ASCII)
 _WORD = re.compile(r"(?!(?:true|false)\Z)[A-Za-z_][A-Za-z0-9_-]*", re.ASCII)
@@ -20,6 +21,8 @@ _DECIMAL = re.compile(r"\d+(\.\d+)?([eE][+-]?\d+)?", re.ASCII)
 
 #: what a message says of each type of argument
 _EXPECTED = {
+    "axis": "channels, features, tokens, space, or the number of an axis",
+    "sizes": "a whole number, a list of them, or tokens and features",
     "count": "a whole number",
     "index": "a whole number",
     "window": "a whole number or one per axis",
@@ -133,7 +136,11 @@ class Slots:
             return self.word(node, field.name)
         if field.type == "table":
             return self._table(field, node)
-        if isinstance(node, SequenceNode) and field.type in ("window", "margin", "pad"):
+        if field.type == "axis" and isinstance(node, Scalar) and node.text in AXES:
+            return _fixed(node, node.text)
+        if field.type == "sizes" and isinstance(node, MappingNode):
+            return self._sequence_shape(field, node)
+        if isinstance(node, SequenceNode) and field.type in ("window", "margin", "pad", "sizes"):
             return _listed(node, [self._single(field, item) for item in node.items])
         return self._single(field, node)
 
@@ -179,6 +186,14 @@ class Slots:
                 raise row.error(f"{field.name} must be {_EXPECTED['table']}, not {row.kind}")
             rows.append(_listed(row, [self._single(field, item) for item in row.items]))
         return _listed(node, rows)
+
+    def _sequence_shape(self, field: Field, node: MappingNode) -> Slot:
+        """The shape of a sequence, by tokens and features."""
+        if set(node.entries) != {"tokens", "features"}:
+            law = f"{field.name} has no layout with the keys {', '.join(node.entries)}"
+            raise node.error(law, "{tokens: 4, features: 8} is a sequence")
+        sizes = _listed(node, [self._single(field, node.entries[word][1]) for word in ("tokens", "features")])
+        return Slot(node, lambda scope: SequenceShape(*sizes.value(scope)), sizes.constant)
 
     def _single(self, field: Field, node: YamlNode) -> Slot:
         """One value of a field."""

@@ -13,7 +13,9 @@ MODIFIERS = ("name", "from", "when", "repeat", "first", "shared", "inplace")
 #: names that no layer can have, because they mean something in ``from`` and joins
 RESERVED_NAMES = ("input", "prev", "prev2", "identity")
 #: variables that every layer sees
-AUTOMATIC = frozenset({"in", "in_d", "in_h", "in_w", "prev", "i"})
+AUTOMATIC = frozenset(
+    {"i", *(f"{value}{axis}" for value in ("in", "prev") for axis in ("", "_w", "_h", "_d", "_tokens"))}
+)
 INPUT_IS_KNOWN = "the channels of the input are worked out"
 VARIABLE = re.compile(r"\$([A-Za-z_]\w*)", re.ASCII)
 BLOCK_NAME = re.compile(r"[A-Z][A-Za-z0-9_]{0,127}", re.ASCII)
