@@ -18,7 +18,7 @@ from cnncalc.errors import UsageError
 from cnncalc.graph.graph import Graph, Node
 from cnncalc.graph.walk import last_readers, overwritten
 from cnncalc.memory.checkpointing import Segment, protect
-from cnncalc.values import dtype_bytes
+from cnncalc.values import ID_BYTES, dtype_bytes
 
 #: buffers that hold whole numbers, whatever the data type of the network
 WHOLE_BUFFERS = ("num_batches_tracked", "relative_position_index")
@@ -171,13 +171,12 @@ class _Run:
         tape.phase = "start"
         for node in self.graph.operators(self.settings.with_side):
             self._place(node)
-        tape.layer = 0
-        x = self._mark(tape.new((tape.batch, *self.graph.nodes[self.graph.inputs[0]].shape)), "input")
+        given = {index: self._input(self.graph.nodes[index]) for index in self.graph.inputs}
         targets = self._targets() if self.settings.training else []
         optimizer = self._optimizer() if self.settings.training else None
         tape.phase = "forward"
         tape.autocast = self.settings.amp
-        outputs = self._forward(x)
+        outputs = self._forward(given)
         forward_end = len(tape.events)
         if targets:
             tape.phase = "loss"
@@ -256,12 +255,18 @@ class _Run:
                 self._mark(value, "optimizer")
         return optimizer
 
-    def _forward(self, x: Value) -> list[Value]:
-        """The outputs; every other value is let go after its last use, the input never."""
+    def _input(self, node: Node) -> Value:
+        """A batch of an input; ids have the bytes of theirs under any data type."""
+        self.tape.layer = node.index
+        size = ID_BYTES if node.shape.layout == "ids" else None
+        return self._mark(self.tape.new((self.tape.batch, *node.shape), itemsize=size), "input")
+
+    def _forward(self, given: Mapping[int, Value]) -> list[Value]:
+        """The outputs; every other value is let go after its last use, the inputs never."""
         last = last_readers(self.order)
         last.update(dict.fromkeys(self.ends, -1))
-        values = {0: self.tape.retain(x)}
-        self.places[0] = x.storage.number
+        values = {index: self.tape.retain(x) for index, x in given.items()}
+        self.places.update((index, x.storage.number) for index, x in given.items())
         segments = {index: segment for segment in self.segments for index in range(segment.first, segment.stop)}
         for segment, nodes in groupby(self.order, lambda node: segments.get(node.index)):
             if segment is None:

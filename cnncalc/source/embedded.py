@@ -38,15 +38,16 @@ def parameters(name: str) -> tuple[str, ...] | None:
 
 def base(name: str) -> str:
     """The last word of the name of a class's base: ``LayerNorm``."""
-    return ast.unparse(_module()[1][name].bases[0]).rpartition(".")[2]
+    return ast.unparse(_module()[1][name].bases[-1]).rpartition(".")[2]
 
 
 def text(names: Sequence[str]) -> list[list[str]]:
-    """The lines of each class. What a formatter would break in other places is marked."""
+    """The lines of each class, and of the ones they are made from. What a formatter would break elsewhere is marked."""
     lines, classes = _module()
     result = []
+    needed = {*names, *(ast.unparse(base) for name in names for base in classes[name].bases)}
     for name, node in classes.items():
-        if name in names:
+        if name in needed:
             body = [_COMMENT.sub("", line) for line in lines[node.lineno - 1 : node.end_lineno]]
             wide = any(len(line) > WIDTH and '"""' not in line for line in body)
             result.append(["# fmt: off", *body, "# fmt: on"] if wide else body)

@@ -11,6 +11,7 @@ from cnncalc.source.layout import Doc, Group, attribute, variable
 from cnncalc.source.names import input_names
 from cnncalc.source.terms import Item, loop_text
 from cnncalc.source.tree import Scope, Tree, Unit
+from cnncalc.values import ValueShape
 
 _MARGIN = " " * 8
 
@@ -232,7 +233,7 @@ class Forward:
                 text = self._read(index)
             if position in empty:
                 text = f"self{attribute(unit.way[0])}{attribute(empty[position])}({text})"
-            texts.append(text)
+            texts.append(text + _aligned(self.tree.graph.nodes[index].shape, node.shape))
         if inplace:
             self.lines += [f"{_MARGIN}{texts[0]} += {text}" for text in texts[1:]]
             self.last = None
@@ -240,7 +241,7 @@ class Forward:
             return
         name = self._target(node.index, unit.way[0]) if self.left[node.index] else "_"
         self.names[node.index] = name
-        self._combine(node.op.name, name, texts)
+        self._combine(node, name, texts)
 
     def _fits(self, node: Node, operands: list[int], unit: Unit) -> bool:
         if node.op.name == "concat":
@@ -258,9 +259,11 @@ class Forward:
                 found |= {free[0]: branch} if free else {}
         return found
 
-    def _combine(self, op: str, name: str, texts: list[str]) -> None:
+    def _combine(self, node: Node, name: str, texts: list[str]) -> None:
+        op = node.op.name
         if op == "concat":
-            self._assign(name, Group("torch.cat(", (Group("[", tuple(texts), "]", call=False), "dim=1")))
+            axis = node.op.lowering(*self.tree.graph.signatures[node.signature].inputs).args or (1,)
+            self._assign(name, Group("torch.cat(", (Group("[", tuple(texts), "]", call=False), f"dim={axis[0]}")))
         elif op == "max":
             text = texts[0]
             for other in texts[1:]:
@@ -275,6 +278,14 @@ class Forward:
                 self._assign(name, f"{name} / {len(texts)}")
         else:
             self._state(name, lambda prefix: layout.joined(texts, "*" if op == "mul" else "+", prefix))
+
+
+def _aligned(shape: ValueShape, joined: ValueShape) -> str:
+    """What gives an operand as many axes as the join has."""
+    missing = ", ".join(["None"] * (len(joined) - len(shape)))
+    if not missing:
+        return ""
+    return f"[..., {missing}]" if joined.layout == "map" else f"[:, {missing}]"
 
 
 def count_uses(tree: Tree, scope: Scope) -> Counter[int]:

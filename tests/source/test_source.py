@@ -522,7 +522,8 @@ def test_every_operator(written_spec, name):
         builder.input("input", inputs[0], spec.parts[0])
         last = builder.add(op, (0,) * len(inputs), "layer", spec.parts[0])
         if op.takes_norm_act:
-            last = builder.add(OPS["bn"](), (last,), "layer.bn", spec.parts[0])
+            norm = "layernorm" if inputs[0].layout == "tensor" else "bn"
+            last = builder.add(OPS[norm](), (last,), f"layer.{norm}", spec.parts[0])
             last = builder.add(OPS["relu"](), (last,), "layer.relu", spec.parts[0])
         network = Network(spec, builder.finish([last]), {})
         text = text_of(network)

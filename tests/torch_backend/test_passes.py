@@ -26,8 +26,8 @@ UNGROUPED = (
 GROUPED = ("mobilenet_v2", "resnext50_32x4d", "shufflenet_v2_x1_0", "convnext_tiny", "efficientnet_b0")
 
 
-def network(layers: str, size: str = "8, 6, 6") -> Network:
-    spec = document.load(Found("<test>", f"cnncalc: 1\ninput: [{size}]\nlayers:\n{layers}".encode(), None))
+def network(layers: str, size: str = "[8, 6, 6]") -> Network:
+    spec = document.load(Found("<test>", f"cnncalc: 1\ninput: {size}\nlayers:\n{layers}".encode(), None))
     return Network(spec, *expand(spec))
 
 
@@ -88,7 +88,7 @@ def test_the_convention_torch_is_what_pytorch_counts_of_torchvision(torchvision,
 
 
 def test_a_multilayer_perceptron_by_hand():
-    given = network("  - {linear: 5, act: relu}\n  - {linear: 3}\n", "7")
+    given = network("  - {linear: 5, act: relu}\n  - {linear: 3}\n", "[7]")
     # the first layer: the gradient of its weights; the second one: weights and input
     assert figures(given, "macs") == [7 * 5 + 5 * 3, 7 * 5 + 2 * 5 * 3, 2 * 7 * 5 + 3 * 5 * 3]
     assert on_meta(given) == (2 * (35 + 15), 2 * (35 + 30))
@@ -154,7 +154,7 @@ def test_what_pytorch_counts_of_attention_in_training_depends_on_the_program():
             module(x, x, x, need_weights=need_weights)[0].sum().backward()
         totals.add(counter.get_total_flops())
     assert len(totals) == 2
-    given = network("  - {attention: 2}\n", "5, 8")
+    given = network("  - {attention: 2}\n", "{tokens: 5, features: 8}")
     for pass_ in ("backward", "step"):
         with pytest.raises(UsageError, match=re.escape("attention: training runs a kernel that device and program")):
             given.analyze(convention="torch", pass_=pass_)
