@@ -27,7 +27,8 @@ LARGEST = 2**31 - 1
 #: what may be handed in as an input: sizes, or for several inputs sizes by name
 Sizes = int | str | Sequence[int]
 Given = Sizes | Sequence[str] | Mapping[str, Sizes]
-_FORMS = (("tokens", "features"), ("tokens", "ids"), ("ids",))
+#: the keys of a mapping that states an input
+FORMS = (("tokens", "features"), ("tokens", "ids"), ("ids",))
 _HINT = "for example [3, 224, 224], {tokens: 196, features: 768} or {tokens: 77, ids: 49408}, without a batch axis"
 
 
@@ -69,7 +70,7 @@ def stated(name: str, node: YamlNode, slots: Slots) -> StatedInput:
     read = partial(slots.expression, what="a size")
     if isinstance(node, MappingNode):
         words = tuple(node.entries)
-        form = next((form for form in _FORMS if sorted(form) == sorted(words)), None)
+        form = next((form for form in FORMS if sorted(form) == sorted(words)), None)
         if form is None:
             raise node.error(f"{name} has no layout with the keys {', '.join(words) or 'of an empty mapping'}", _HINT)
         return StatedInput(name, node, tuple((word, read(node.entries[word][1])) for word in form))

@@ -13,6 +13,7 @@ from cnncalc.ops.base import Field, Op
 from cnncalc.spec.claims import BUDGET_KEYS, CLAIM_KEYS, WORDS, claimable, limitable
 from cnncalc.spec.compile.words import MODIFIERS
 from cnncalc.spec.document import LANGUAGE_VERSION, TOP_LEVEL
+from cnncalc.spec.inputs import FORMS
 
 Schema = dict[str, Any]
 
@@ -22,7 +23,27 @@ _NAMES: Schema = {"anyOf": [_TEXT, {"type": "array", "items": _TEXT, "minItems":
 _VALUE: Schema = {"type": ["string", "number", "boolean", "array"]}
 _LAYERS: Schema = {"$ref": "#/definitions/layers"}
 _EXPRESSION: Schema = {"type": ["integer", "string"]}
+_SIZES: Schema = {"type": "array", "items": _EXPRESSION, "minItems": 1}
+
+
+def _keys(*words: str) -> Schema:
+    """A mapping of these words to sizes."""
+    return _closed(dict.fromkeys(words, _EXPRESSION), [*words])
+
+
+def _closed(properties: dict[str, Schema], required: list[str] | None = None) -> Schema:
+    return {
+        "type": "object",
+        "properties": properties,
+        "additionalProperties": False,
+        **({"required": required} if required else {}),
+    }
+
+
+_INPUT: Schema = {"anyOf": [{**_SIZES, "maxItems": 4}, *(_keys(*form) for form in FORMS)]}
 _TYPES: dict[str, Schema] = {
+    "axis": _EXPRESSION,
+    "sizes": {"anyOf": [_EXPRESSION, _SIZES, _keys("tokens", "features")]},
     "count": _EXPRESSION,
     "index": _EXPRESSION,
     "window": {"$ref": "#/definitions/per_axis"},
@@ -80,7 +101,8 @@ def _top_level() -> dict[str, Schema]:
         "notes": _TEXT,
         "extends": {**_TEXT, "description": "the spec this one is a variant of"},
         "uses": {**_NAMES, "description": "libraries of blocks"},
-        "input": {"type": "array", "items": _EXPRESSION, "minItems": 1, "maxItems": 4},
+        "input": _INPUT,
+        "inputs": {"type": "object", "additionalProperties": _INPUT, "minProperties": 1},
         "vars": {"type": "object", "additionalProperties": _VALUE},
         "defaults": _closed(operators),
         "blocks": {"type": "object", "additionalProperties": False, "patternProperties": {"^[A-Z]": block}},
@@ -102,15 +124,6 @@ def _written() -> Schema:
         if op.writings
     }
     return _closed({"source": _TEXT, **ways}, ["source"])
-
-
-def _closed(properties: dict[str, Schema], required: list[str] | None = None) -> Schema:
-    return {
-        "type": "object",
-        "properties": properties,
-        "additionalProperties": False,
-        **({"required": required} if required else {}),
-    }
 
 
 def _argument(field: Field) -> Schema:
@@ -164,7 +177,7 @@ def _layer_mapping() -> Schema:
     forms: dict[str, dict[str, Schema]] = {}
     for name, op in OPS.items():
         if op.role == "join":
-            forms[name] = {name: {"anyOf": [_NAMES, {"$ref": "#/definitions/branches"}]}}
+            forms[name] = {**_arguments(op), name: {"anyOf": [_NAMES, {"$ref": "#/definitions/branches"}]}}
         else:
             forms[name] = {**_arguments(op), **_followers(op), name: _own_value(op)}
     forms["layers"] = {"layers": _LAYERS}
