@@ -137,10 +137,11 @@ def listing(words: Iterable[str], conjunction: str = "and") -> str:
     return shown[0] if len(shown) == 1 else f"{', '.join(shown[:-1])} {conjunction} {shown[-1]}"
 
 
-def suggest(word: str, candidates: Iterable[str]) -> str | None:
-    """A hint that names what ``word`` could have been: at most five candidates, nearest first; None without one."""
+def suggest(given: object, candidates: Iterable[str]) -> str | None:
+    """A hint that names what was meant by ``given``: at most five candidates, nearest first; None without one."""
     from difflib import get_close_matches
 
+    word = given if isinstance(given, str) else ""
     known = sorted(set(candidates))
     near = [name for name in known if name.lower() == word.lower()]
     if not near and len(word) <= WORD_LIMIT:
@@ -159,8 +160,7 @@ def check_word(what: str, word: object, known: Iterable[str]) -> None:
     """
     names = list(known)
     if not isinstance(word, str) or word not in names:
-        near = suggest(word, names) if isinstance(word, str) else None
-        raise UsageError(f"unknown {what} {quote(word)}", None, near or f"one of: {', '.join(names)}")
+        raise UsageError(f"unknown {what} {quote(word)}", None, suggest(word, names) or f"one of: {', '.join(names)}")
 
 
 def format_error(error: CnncalcError) -> str:

@@ -18,6 +18,7 @@ from cnncalc.spec.inputs import Given, shown
 from cnncalc.values import Assumptions, format_shape
 
 if TYPE_CHECKING:
+    from cnncalc.derivation.page import Page
     from cnncalc.spec.reader import YamlNode
 
 
@@ -128,6 +129,36 @@ class Network:
                 what the network does not say, or that counts no backward pass.
         """
         return Report(self.graph, Assumptions(batch, dtype, convention, with_side, pass_), self.about)
+
+    def derive(
+        self,
+        path: str,
+        batch: int = 1,
+        dtype: str = "float32",
+        convention: str = "macs",
+        with_side: bool = False,
+        pass_: str = "forward",
+    ) -> Page:
+        """The formulas of a layer, block or stage with its numbers put in, a second derivation of its figures.
+
+        ``path`` is a path as the tables show it, for example ``stage1.conv_1``. The rest is as in :meth:`analyze`.
+
+        Raises:
+            UsageError: there is no such path, and what :meth:`analyze` raises.
+        """
+        from cnncalc.derivation.page import page
+
+        return page(self.analyze(batch, dtype, convention, with_side, pass_), path)
+
+    def expand(self) -> str:
+        """The network as a spec with every default, block and repeat written out, which counts the same.
+
+        Raises:
+            SpecError: a layer reads a value whose name another layer hides from it.
+        """
+        from cnncalc.spec.write import write
+
+        return write(self.graph, self.name, self.title, self.document.source)
 
 
 def read(source: str | os.PathLike[str] | Mapping[str, Any]) -> Spec:

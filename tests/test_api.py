@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 from pathlib import Path
@@ -201,6 +202,8 @@ CALLS = {
     "analyze(convention)": lambda odd: cnncalc.load("alexnet").analyze(convention=odd),
     "analyze(with_side)": lambda odd: cnncalc.load("alexnet").analyze(with_side=odd),
     "analyze(pass_)": lambda odd: cnncalc.load("alexnet").analyze(pass_=odd),
+    "derive(path)": lambda odd: cnncalc.load("alexnet").derive(odd),
+    "derive(batch)": lambda odd: cnncalc.load("alexnet").derive("conv1", batch=odd),
 }
 
 
@@ -242,6 +245,23 @@ def test_a_spec_is_read_once(monkeypatch):
     monkeypatch.setattr("builtins.open", None)
     assert spec.network({"classes": 10}).analyze().totals["params"] == 134_301_514  # 138,357,544 - 990*4,097
     assert spec.network(input="3x64x64").analyze().totals["params"] < spec.network().analyze().totals["params"]
+
+
+def test_derive(capsys):
+    page = cnncalc.load("vgg16").derive("stage1.conv_1", batch=2)
+    assert repr(page) == "<Page vgg16 stage1.conv_1: conv: 64, kernel: 3, pad: 1>"
+    assert {line.quantity: line.value for line in page.formulas}["macs"] == 2 * 224 * 224 * 64 * 3 * 3 * 3
+    assert run(["explain", "vgg16", "stage1.conv_1", "--batch=2"]) == 0
+    assert str(page) == capsys.readouterr().out.removesuffix("\n")
+    assert run(["explain", "vgg16", "stage1.conv_1", "--batch=2", "-f", "markdown"]) == 0
+    assert page.to_markdown() == capsys.readouterr().out
+    assert run(["explain", "vgg16", "stage1.conv_1", "--batch=2", "-f", "json"]) == 0
+    assert page.to_dict() == json.loads(capsys.readouterr().out)
+
+
+def test_expand():
+    network = cnncalc.load("googlenet_paper")
+    assert cnncalc.load(network.expand()).analyze(with_side=True).totals == network.analyze(with_side=True).totals
 
 
 def test_every_public_name_is_there():

@@ -139,7 +139,7 @@ class Report:
 
     graph: Graph
     about: About
-    _assumed: Assumptions
+    assumed: Assumptions
     #: always empty: room in the JSON for remarks on the figures
     diagnostics: Sequence[Mapping[str, Any]] = ()
 
@@ -155,7 +155,7 @@ class Report:
         if reason is not None:
             message = f"the figure of {convention} is not reproducible for {about.name}: {reason}"
             raise UsageError(message, hint=f"cnncalc explain {about.name} has the conventions that are")
-        self.__dict__.update(graph=graph, _assumed=assumptions, about=about)
+        self.__dict__.update(graph=graph, assumed=assumptions, about=about)
 
     def __setattr__(self, name: str, value: Any) -> None:
         raise AttributeError(f"a report does not change: {name!r} can't be set")
@@ -191,18 +191,18 @@ class Report:
     def assumptions(self) -> Mapping[str, Any]:
         """What the figures depend on, as the JSON has it: the input's shape, and the fields of Assumptions."""
         first = self.graph.nodes[self.graph.inputs[0]]
-        return {"input": list(first.shape), **self._assumed.to_dict()}
+        return {"input": list(first.shape), **self.assumed.to_dict()}
 
     @cached_property
     def columns(self) -> Mapping[str, Sequence[Any]]:
         """A list for every figure and description, with a value per operator in call order, side outputs included."""
         described = {name: partial(tell, self.graph) for name, tell in DESCRIBED.items()}
-        return Columns(self.graph, self._assumed, described)
+        return Columns(self.graph, self.assumed, described)
 
     @cached_property
     def counted(self) -> Sequence[int]:
         """The indices of the rows that add up to the totals."""
-        return [node.index for node in self.graph.counted(self._assumed.with_side)]
+        return [node.index for node in self.graph.counted(self.assumed.with_side)]
 
     @cached_property
     def totals(self) -> Mapping[str, Any]:
@@ -263,7 +263,7 @@ class Report:
 
     def beside(self, columns: Mapping[str, Sequence[Any]], totals: Mapping[str, int]) -> Report:
         """The report with more columns for its tables, and their totals."""
-        report = Report(self.graph, self._assumed, self.about)
+        report = Report(self.graph, self.assumed, self.about)
         report.__dict__.update(columns={**self.columns, **columns}, totals={**self.totals, **totals})
         return report
 

@@ -19,7 +19,5 @@ def command(network: str, **given: Any) -> None:
     Every default, block and repeat; the result is a spec that counts the same.
     """
     from cnncalc.cli.output import write_stdout
-    from cnncalc.spec import write
 
-    expanded = load(network, given["vars"], given["input"])
-    write_stdout(write.write(expanded.graph, expanded.name, expanded.title, expanded.document.source))
+    write_stdout(load(network, given["vars"], given["input"]).expand())

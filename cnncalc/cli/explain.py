@@ -3,19 +3,12 @@
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
 from cnncalc.cli.options import SpecName, debug_option, load, network_options, report_of, take_network
-from cnncalc.errors import UsageError, listing, quote, suggest
-
-if TYPE_CHECKING:
-    from cnncalc.graph.graph import Graph
-    from cnncalc.render.formula import Page
-
-SHOWN_PATHS = 5
-LISTS = "cnncalc shapes NETWORK --full lists them"
+from cnncalc.errors import UsageError
 
 
 @click.command("explain")
@@ -48,6 +41,7 @@ def command(ctx: click.Context, /, network: str, layer: str | None, **given: Any
     a stage is the sum of its layers.
     """
     from cnncalc.cli.output import write_stdout
+    from cnncalc.derivation.page import page
     from cnncalc.render import formula, json
 
     options = take_network(given)
@@ -59,14 +53,13 @@ def command(ctx: click.Context, /, network: str, layer: str | None, **given: Any
     for option in ("published", "strict"):
         if given[option] not in (None, False):
             raise UsageError(f"--{option} asks about a network, not a layer")
-    report = report_of(loaded, options)
-    page = _page(loaded.graph, report, layer, options)
+    found = page(report_of(loaded, options), layer)
     if given["format_"] == "json":
-        write_stdout(json.write(formula.to_json(page)))
+        write_stdout(json.write(formula.to_json(found)))
     elif given["format_"] == "plain":
-        write_stdout(formula.to_plain(page, given["room"]))
+        write_stdout(formula.to_plain(found, given["room"]))
     else:
-        write_stdout(formula.to_markdown(page))
+        write_stdout(formula.to_markdown(found))
     return 0
 
 
@@ -138,84 +131,3 @@ def _published(loaded: Any, options: Any, chosen: str | None, given: dict[str, A
         else:
             write_stdout(plain.write(table) if given["format_"] == "plain" else markdown.write(table))
     return 0
-
-
-def _page(graph: Graph, report: Any, path: str, options: Any) -> Page:
-    """What is to be said of a path."""
-    from cnncalc.derivation import Formulas, sums
-    from cnncalc.render.formula import Page, Part
-    from cnncalc.values import Assumptions
-
-    assumed = Assumptions(options.batch, options.dtype, options.convention, options.with_side, options.pass_)
-    formulas = Formulas(graph, assumed)
-    members = [node for node in graph.nodes if node.path.startswith(f"{path}.")]
-    own = next((node for node in graph.nodes if node.path == path), None)
-    if own is not None:
-        shapes = graph.signatures[own.signature].inputs
-        notes = [f"under this path too, each with arithmetic of its own: {_listed(members)}"] if members else []
-        notes += _work(report, [own])
-        lines = formulas.of(own.index)
-        if options.dtype != "int8":  # which nothing is trained in
-            after = 1 + max(i for i, line in enumerate(lines) if line.quantity == "activation_bytes")
-            lines.insert(after, formulas.saved(own.index))
-        return Page(report, path, _written(own.op), shapes, own.shape, lines, notes=notes)
-    if not members and path in graph.paths:
-        same = graph.nodes[graph.paths[path]].path
-        raise UsageError(f"{quote(path)} has no layers of its own: it is {quote(same)} as it comes")
-    if not members:
-        raise UsageError(f"{report.about.name} has no layer {quote(path)}", hint=_near(path, graph) or LISTS)
-    counts = {node.path: formulas.counts(node.index) for node in members}
-    parts = [Part(node.path, node.op.name, node.shape, counts[node.path]) for node in members]
-    inside = {node.index for node in members}
-    entering = dict.fromkeys(index for node in members for index in node.inputs if index not in inside)
-    last = graph.nodes[graph.paths.get(path, members[-1].index)]
-    what = f"{graph.blocks.get(path, 'a group')} of {len(members)} layers"
-    notes = [f"cnncalc explain NETWORK {members[0].path} says more of that layer", *_work(report, members)]
-    inputs = [graph.nodes[index].shape for index in entering]
-    return Page(report, path, what, inputs, last.shape, sums(counts), parts, notes)
-
-
-def _work(report: Any, nodes: list[Any]) -> list[str]:
-    """The figure under a convention, or of a pass, that isn't one of the lines."""
-    from cnncalc.counting.backward import TITLES
-
-    convention, pass_ = report.assumptions["convention"], report.assumptions["pass"]
-    if convention in ("macs", "flops") and pass_ == "forward":
-        return []
-    of = "" if pass_ == "forward" else f" of the {TITLES[pass_]}"
-    total = sum(report.columns["work"][node.index] for node in nodes)
-    return [f"work{of} under the convention {convention}: {total:,}"]
-
-
-def _listed(nodes: list[Any]) -> str:
-    paths = [node.path for node in nodes[:SHOWN_PATHS]]
-    more = len(nodes) - len(paths)
-    return listing([*paths, f"{more} more"] if more else paths)
-
-
-def _written(op: Any) -> str:
-    """The operator as a spec has it: ``conv: 96, kernel: 11``; what is not said is left out."""
-    from cnncalc.ops.base import show
-
-    said = [
-        (name, value) for name, value in op.arguments() if op.fields[name].required or value != op.fields[name].default
-    ]
-    first = next(iter(op.fields), None)
-    texts = {
-        name: f"{len(value)} rows"
-        if op.fields[name].type == "table"
-        else value
-        if isinstance(value, str)
-        else show(value)
-        for name, value in said
-    }
-    shown = [text if name == first else f"{name}: {text}" for name, text in texts.items()]
-    if not said:
-        return str(op.name)
-    return f"{op.name}: {', '.join(shown)}" if said[0][0] == first else f"{op.name}, {', '.join(shown)}"
-
-
-def _near(path: str, graph: Graph) -> str | None:
-    """Layers that could have been meant: those that end alike, or are spelt alike."""
-    ending = [known for known in graph.paths if known.endswith(f".{path}")][:SHOWN_PATHS]
-    return f"did you mean {listing(ending, 'or')}?" if ending else suggest(path, graph.paths)

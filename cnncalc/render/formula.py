@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from types import MappingProxyType
-from typing import Any, NamedTuple
+from typing import Any
 
 from cnncalc import units
-from cnncalc.analysis.report import Report
 from cnncalc.analysis.report import plain as as_json
 from cnncalc.columns import COLUMNS, OF_A_RUN, words
 from cnncalc.derivation import params_of
 from cnncalc.derivation.expression import Expression, Product, Quotient, Rounded, Sum, Symbol
 from cnncalc.derivation.layer import Formula
+from cnncalc.derivation.page import Page, Part
 from cnncalc.render import markdown, narrow, plain
 from cnncalc.render.table import Heading, Table, captions
 
@@ -62,33 +62,11 @@ MEANINGS: Mapping[str, str] = MappingProxyType(
 _SUM, _PRODUCT, _ATOM = range(3)
 
 
-class Part(NamedTuple):
-    """A layer of a block: path, operator, output, and the formulas of what it counts."""
-
-    path: str
-    op: str
-    out: Sequence[int]
-    formulas: Sequence[Formula]
-
-
-class Page(NamedTuple):
-    """What is explained: its path, what it is, the shapes, its formulas; ``parts`` are the layers of a block."""
-
-    report: Report
-    path: str
-    what: str
-    inputs: Sequence[Sequence[int]]
-    out: Sequence[int]
-    formulas: Sequence[Formula]
-    parts: Sequence[Part] = ()
-    notes: Sequence[str] = ()
-
-    @property
-    def captions(self) -> list[str]:
-        """The network, the assumptions, the layer."""
-        shapes = " and ".join(map(units.cell, self.inputs))
-        arrow = f"{shapes} -> " if shapes else ""
-        return [*captions(self.report, worked=True), f"{self.path}: {self.what}", f"{arrow}{units.cell(self.out)}"]
+def _captions(page: Page) -> list[str]:
+    """The network, the assumptions, the layer."""
+    shapes = " and ".join(map(units.cell, page.inputs))
+    arrow = f"{shapes} -> " if shapes else ""
+    return [*captions(page.report, worked=True), f"{page.path}: {page.what}", f"{arrow}{units.cell(page.out)}"]
 
 
 def write(expression: Expression, numbers: bool) -> str:
@@ -231,7 +209,7 @@ def _table(page: Page) -> Table:
         named = symbolic if list(formula.expression.symbols()) else ""
         rows.append([words(formula.quantity), named, _equation(formula), _note(formula)])
     notes = [*_legend_line(page.formulas), *page.notes]
-    return Table(page.captions, [*headings, Heading("note", "", False)], rows, [], notes, [], [])
+    return Table(_captions(page), [*headings, Heading("note", "", False)], rows, [], notes, [], [])
 
 
 def _parts_table(page: Page) -> Table:
@@ -248,7 +226,7 @@ def _parts_table(page: Page) -> Table:
             cells[id(part.formulas)] = [*written, *[units.grouped(figures[key]) for key in figured]]
         rows.append([part.path[len(page.path) + 1 :], part.op, units.cell(part.out), *cells[id(part.formulas)]])
     added = [units.grouped(sums[key]) for key in ("params", "macs", *figured)]
-    return Table(page.captions, headings, rows, ["total", "", "", *added], list(page.notes), [], [])
+    return Table(_captions(page), headings, rows, ["total", "", "", *added], list(page.notes), [], [])
 
 
 def _written_out(part: Part) -> tuple[Expression, Expression]:
@@ -258,7 +236,7 @@ def _written_out(part: Part) -> tuple[Expression, Expression]:
 
 def to_markdown(page: Page) -> str:
     """The same with the formulas in LaTeX, each in a paragraph of its own; a block is a table."""
-    lines = [text for caption in page.captions for text in (markdown.escape(caption), "")]
+    lines = [text for caption in _captions(page) for text in (markdown.escape(caption), "")]
     if page.parts:
         table = _parts_table(page)
         rows = []

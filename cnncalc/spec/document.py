@@ -480,8 +480,7 @@ def assigned(values: Mapping[str, object], variables: Mapping[str, YamlNode]) ->
     nodes = {}
     for name, value in values.items():
         if name not in variables:
-            hint = suggest(name, variables) if isinstance(name, str) else None
-            hint = hint or ("it has no variables" if not variables else f"it has {', '.join(variables)}")
+            hint = suggest(name, variables) or f"it has {', '.join(variables) or 'no variables'}"
             raise UsageError(f"the spec has no variable {quote(name)}", None, hint)
         if isinstance(value, str):
             text = value.encode("utf-8", "surrogatepass")
