@@ -1,4 +1,4 @@
-"""Autograd over sizes: storages, values that lie in them, and the backward pass in PyTorch's order.
+"""Autograd over sizes: storages, tensors that lie in them, and the backward pass in PyTorch's order.
 
 Nothing is computed; what is modelled is when memory is taken and given back. A storage lives as long as anything refers
 to it, exactly as in PyTorch: a name of a function, a node of the graph that saved it, a gradient. What refers to what
@@ -16,7 +16,7 @@ from typing import NamedTuple
 from cnncalc.autograd.lifetimes import Lifetimes
 from cnncalc.autograd.recomputation import Checkpoint, PackedNode, Part
 from cnncalc.autograd.strides import Strides, computed, contiguous, is_contiguous, is_dense
-from cnncalc.autograd.tensors import Backward, Edge, GradNode, Leaf, Size, Storage, Value, done
+from cnncalc.autograd.tensors import Backward, Edge, GradNode, Leaf, Size, Storage, Tensor, done
 from cnncalc.values import Shape
 
 
@@ -45,7 +45,7 @@ class Recorder(Lifetimes):
     by number those that a node keeps, each with the phases and layers of such nodes. ``marks`` has the number of events
     at which each layer begins, its phase and its index: where :attr:`phase` or :attr:`layer` is set. ``calls`` are
     those of libraries that may take memory for themselves. ``records`` says whether gradients are recorded, as in
-    PyTorch's grad mode. ``adds_in_place`` is how PyTorch sums the gradients of a value with several readers: into the
+    PyTorch's grad mode. ``adds_in_place`` is how PyTorch sums the gradients of a tensor with several readers: into the
     first where it can. Under a dispatch mode, as trackers are, it never does.
     """
 
@@ -90,8 +90,8 @@ class Recorder(Lifetimes):
 
     def new(
         self, shape: Shape, scales: bool = True, itemsize: int | None = None, strides: Strides | None = None
-    ) -> Value:
-        """A value with a storage of its own; ``shape`` is with the batch, strides are by default those of row order.
+    ) -> Tensor:
+        """A tensor with a storage of its own; ``shape`` is with the batch, strides are by default those of row order.
 
         Raises:
             Recomputed: a part runs again, and what it needs no more comes here.
@@ -104,40 +104,40 @@ class Recorder(Lifetimes):
         self.storages.append(Size(0, taken // self.batch) if scales else Size(taken, 0))
         self.origins.append((self._phase, self._layer))
         self.events.append(storage.number)
-        return self.own(Value(shape, contiguous(shape) if strides is None else strides, storage, size, scales))
+        return self.own(Tensor(shape, contiguous(shape) if strides is None else strides, storage, size, scales))
 
-    def look(self, x: Value, shape: Shape, strides: Strides) -> Value:
+    def look(self, x: Tensor, shape: Shape, strides: Strides) -> Tensor:
         """Another look at the storage of ``x``, without a history."""
-        return self.own(Value(shape, strides, x.storage, x.itemsize, x.scales))
+        return self.own(Tensor(shape, strides, x.storage, x.itemsize, x.scales))
 
     def library_call(self, what: str) -> None:
         """Notes that a library is called for the storage that was taken last."""
         self.calls.append(LibraryCall(len(self.events), self._phase, self._layer, what))
 
-    def parameter(self, shape: Shape) -> Value:
+    def parameter(self, shape: Shape) -> Tensor:
         """A learned tensor."""
-        value = self.new(shape, scales=False)
-        self.lead(value, Edge(Leaf(), 0))
-        return value
+        tensor = self.new(shape, scales=False)
+        self.lead(tensor, Edge(Leaf(), 0))
+        return tensor
 
-    def lead(self, value: Value, edge: Edge) -> None:
-        """Has a value lead back by an edge, in place of the one that it has."""
+    def lead(self, tensor: Tensor, edge: Edge) -> None:
+        """Has a tensor lead back by an edge, in place of the one that it has."""
         edge.node.references += 1
-        before, value.edge = value.edge, edge
+        before, tensor.edge = tensor.edge, edge
         if before is not None:
             self.forget(before.node)
 
-    def needs(self, *values: Value) -> bool:
+    def needs(self, *tensors: Tensor) -> bool:
         """Whether a gradient is needed of any."""
-        return self.records and any(value.edge is not None for value in values)
+        return self.records and any(tensor.edge is not None for tensor in tensors)
 
-    def record(self, out: Value, inputs: Sequence[Value], backward: Backward, saves: Sequence[Value] = ()) -> Value:
+    def record(self, out: Tensor, inputs: Sequence[Tensor], backward: Backward, saves: Sequence[Tensor] = ()) -> Tensor:
         """Gives ``out`` the node that leads back to the inputs, where a gradient is needed."""
         self.record_all([out], inputs, backward, saves)
         return out
 
     def record_all(
-        self, outs: Sequence[Value], inputs: Sequence[Value], backward: Backward, saves: Sequence[Value] = ()
+        self, outs: Sequence[Tensor], inputs: Sequence[Tensor], backward: Backward, saves: Sequence[Tensor] = ()
     ) -> None:
         """Gives several outputs the one node that leads back to the inputs, where a gradient is needed.
 
@@ -147,12 +147,12 @@ class Recorder(Lifetimes):
             RuntimeError: an input was given back before.
         """
         needed = False
-        for value in inputs:
-            if not value.references:
-                raise RuntimeError(f"a value of shape {value.shape} is used after it was given back: hold it")
-            needed = needed or value.edge is not None
+        for tensor in inputs:
+            if not tensor.references:
+                raise RuntimeError(f"a tensor of shape {tensor.shape} is used after it was given back: hold it")
+            needed = needed or tensor.edge is not None
         if needed and self.records:
-            node = self._node(outs, inputs, backward, [value.storage for value in saves])
+            node = self._node(outs, inputs, backward, [tensor.storage for tensor in saves])
             self._order += 1
             node.grads = [None] * len(outs)
             for output, out in enumerate(outs):
@@ -161,7 +161,7 @@ class Recorder(Lifetimes):
         self.spend(saves, outs)
 
     def _node(
-        self, outs: Sequence[Value], inputs: Sequence[Value], backward: Backward, storages: list[Storage]
+        self, outs: Sequence[Tensor], inputs: Sequence[Tensor], backward: Backward, storages: list[Storage]
     ) -> GradNode:
         within = self._checkpoint if storages else None
         if within is not None and within.recomputed is None:
@@ -178,15 +178,15 @@ class Recorder(Lifetimes):
         """Whether a part runs for the second time."""
         return self._checkpoint is not None and self._checkpoint.recomputed is not None
 
-    def checkpoint(self, part: Part, inputs: Sequence[Value]) -> Sequence[Value]:
+    def checkpoint(self, part: Part, inputs: Sequence[Tensor]) -> Sequence[Tensor]:
         """The outputs of a part, of which the backward pass keeps the inputs alone and runs it again."""
         within = self._checkpoint = Checkpoint(self, part, inputs, len(self.storages))
         outputs = part(inputs)
         self._checkpoint = None
         within.leave()
         if within.packed:
-            for value in inputs:
-                self.saved.setdefault(value.storage.number, []).append((self._phase, self._layer))
+            for tensor in inputs:
+                self.saved.setdefault(tensor.storage.number, []).append((self._phase, self._layer))
         return outputs
 
     def _unpack(self, node: GradNode) -> list[Storage]:
@@ -201,7 +201,7 @@ class Recorder(Lifetimes):
             self.layer = node.layer
         return checkpoint.give(node.position)
 
-    def backward(self, root: Value) -> None:
+    def backward(self, root: Tensor) -> None:
         """The backward pass: the newest node first of those whose gradients have all arrived.
 
         It starts from a new gradient of ``root``, which the caller holds to the end. Gradients of parameters end in
@@ -235,12 +235,12 @@ class Recorder(Lifetimes):
             self.release_all(results)
         self.release(start)
 
-    def _run(self, node: GradNode) -> list[Value | None]:
+    def _run(self, node: GradNode) -> list[Tensor | None]:
         """The gradients of a node's inputs, each summed over what its input was broadcast along, in its data type."""
         grads, node.grads = node.grads, []
         self.layer = node.layer
         needs = [edge is not None for edge in node.edges]
-        results: list[Value | None] = [None] * len(needs)
+        results: list[Tensor | None] = [None] * len(needs)
         recomputed = self._unpack(node)
         if any(grad is not None for grad in grads):
             results = self.run(lambda: list(node.backward(*grads, needs)))
@@ -259,7 +259,7 @@ class Recorder(Lifetimes):
         node.backward = done
         return results
 
-    def _arrive(self, edge: Edge, results: list[Value | None], index: int) -> None:
+    def _arrive(self, edge: Edge, results: list[Tensor | None], index: int) -> None:
         """Delivers a gradient; a second one is added to the first, and lives until the node's others are delivered."""
         grads, grad = edge.node.grads, results[index]
         if grad is None:
@@ -268,7 +268,7 @@ class Recorder(Lifetimes):
         if first is None:
             grads[edge.output], results[index] = grad, None
         elif not (self.adds_in_place and _is_sole(first)):
-            operands = [(value.shape, value.strides) for value in (first, grad)]
+            operands = [(tensor.shape, tensor.strides) for tensor in (first, grad)]
             grads[edge.output] = self.new(grad.shape, grad.scales, grad.itemsize, computed(grad.shape, operands))
             self.release(first)
 
@@ -287,9 +287,9 @@ class Recorder(Lifetimes):
         self.release(grad)
 
 
-def _is_sole(value: Value) -> bool:
+def _is_sole(tensor: Tensor) -> bool:
     """Whether nothing but one place refers to a gradient or its storage, and it has no gaps."""
-    return value.references == value.storage.references == 1 and is_dense(value.shape, value.strides)
+    return tensor.references == tensor.storage.references == 1 and is_dense(tensor.shape, tensor.strides)
 
 
 def _count_arrivals(first: GradNode) -> None:

@@ -11,9 +11,9 @@ from cnncalc.autograd.engine import CONVOLUTION, PRODUCT
 from cnncalc.autograd.lifetimes import scoped
 from cnncalc.autograd.strides import is_contiguous
 from cnncalc.autograd.tensor_ops import WHOLE, TensorOps, factors
-from cnncalc.autograd.tensors import Backward, Value
+from cnncalc.autograd.tensors import Backward, Tensor
 from cnncalc.autograd.torch_versions import Rules, rules
-from cnncalc.autograd.view_ops import layout
+from cnncalc.autograd.view_ops import metadata
 from cnncalc.values import Shape, TensorShape, ValueShape
 
 #: the buffers that a mean and a variance are averaged in
@@ -33,15 +33,15 @@ class Tape(TensorOps):
     #: of the layer that runs: the shapes of its inputs, in the order of the values, and of its output, without batch
     inputs: Sequence[ValueShape] = ()
     output: ValueShape = TensorShape()
-    weights: Mapping[str, Value] = MappingProxyType({})
-    buffers: Mapping[str, Value] = MappingProxyType({})
+    weights: Mapping[str, Tensor] = MappingProxyType({})
+    buffers: Mapping[str, Tensor] = MappingProxyType({})
     rules: Rules = rules()
 
-    def pointwise(self, x: Value, keeps: Keeps) -> Value:
+    def pointwise(self, x: Tensor, keeps: Keeps) -> Tensor:
         """An activation. In place, one that needs its input keeps a copy of it, or by older rules its result."""
-        before = layout(x)
+        before = metadata(x)
 
-        def backward(grad: Value, needs: Sequence[bool]) -> list[Value | None]:
+        def backward(grad: Tensor, needs: Sequence[bool]) -> list[Tensor | None]:
             return [self.combined(grad, before, itemsize=grad.itemsize)]
 
         if not self.in_place:
@@ -53,20 +53,20 @@ class Tape(TensorOps):
         return self.overwritten([x], backward, [kept])
 
     @scoped
-    def prelu(self, x: Value) -> Value:
+    def prelu(self, x: Tensor) -> Tensor:
         """x, or the layer's slope times x; both gradients are as large as x, until the slope's is summed."""
         given, weight = self.lowered(x, self.weights["weight"])
         weight = self.reshape(weight, (1, *weight.shape, *(1 for _ in x.shape[2:])))
         shape, scales = x.shape, x.scales
 
-        def backward(grad: Value, needs: Sequence[bool]) -> list[Value | None]:
+        def backward(grad: Tensor, needs: Sequence[bool]) -> list[Tensor | None]:
             both = [self.new(shape, scales) for _ in needs]
             return [value if need else None for value, need in zip(both, needs, strict=True)]
 
         return self.record(self.like(given), [given, weight], backward, [given, weight])
 
     @scoped
-    def conv(self, x: Value, weight: Value, bias: Value | None, shape: Shape) -> Value:
+    def conv(self, x: Tensor, weight: Tensor, bias: Tensor | None, shape: Shape) -> Tensor:
         """A convolution of any kind; ``shape`` is the output's, with the batch. It keeps x and the weight always."""
         inputs = self.lowered(x, weight, *([bias] if bias is not None else []))
         out = self.alike(shape, inputs[0])
@@ -74,7 +74,7 @@ class Tape(TensorOps):
         return self.record(out, inputs, self.gradients(*inputs, calls=CONVOLUTION[1:]), inputs[:2])
 
     @scoped
-    def linear(self, x: Value, weight: Value, bias: Value | None) -> Value:
+    def linear(self, x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
         """x @ weight.T + bias over the last axis.
 
         The bias is part of the product where the rows of x lie one after the other, and added afterwards where they
@@ -87,7 +87,7 @@ class Tape(TensorOps):
         if biases and (len(shape) == 2 or is_contiguous(given.shape, given.strides)):
             products = self.gradients(rows, weight, calls=(PRODUCT, PRODUCT))
 
-            def backward(grad: Value, needs: Sequence[bool]) -> list[Value | None]:
+            def backward(grad: Tensor, needs: Sequence[bool]) -> list[Tensor | None]:
                 return [*products(grad, needs[:2]), grad if needs[2] else None]  # the bias was broadcast
 
             out = self.new((rows.shape[0], shape[-1]), x.scales)
@@ -101,51 +101,51 @@ class Tape(TensorOps):
             out = self.add_into(out, added) if self.adds_in_place else self.add(out, added)
         return out
 
-    def batch_norm(self, x: Value) -> Value:
+    def batch_norm(self, x: Tensor) -> Tensor:
         """Batch normalization with the layer's weights; in training it keeps mean and variance."""
         return self._batch_norm(x, list(self.weights.values()), self.training)
 
-    def _batch_norm(self, x: Value, weights: Sequence[Value], own_statistics: bool, scales: bool = False) -> Value:
+    def _batch_norm(self, x: Tensor, weights: Sequence[Tensor], own_statistics: bool, scales: bool = False) -> Tensor:
         out = self.like(x)
         shape = (x.shape[1],)
         size = self._statistics_bytes(x, *weights, *(self.buffers[name] for name in RUNNING if name in self.buffers))
         statistics = [self.new(shape, scales, size) for _ in range(2)] if own_statistics else []
         return self.record(out, [x, *weights], self._norm_gradients(x, *weights), [x, *weights[:1], *statistics])
 
-    def _norm_gradients(self, *values: Value) -> Backward:
+    def _norm_gradients(self, *values: Tensor) -> Backward:
         """Gradients of which the first is made whether it is needed or not."""
         backward = self.gradients(*values)
 
-        def always_first(grad: Value, needs: Sequence[bool]) -> list[Value | None]:
+        def always_first(grad: Tensor, needs: Sequence[bool]) -> list[Tensor | None]:
             first, *others = backward(grad, [True, *needs[1:]])
             return [first if needs[0] else None, *others]
 
         return always_first
 
-    def _statistics_bytes(self, *read: Value) -> int:
-        """Bytes of a mean: of the widest of the values that are read; on a GPU those of float32 at least."""
+    def _statistics_bytes(self, *read: Tensor) -> int:
+        """Bytes of a mean: of the widest of the tensors that are read; on a GPU those of float32 at least."""
         return max([value.itemsize for value in read] + [4] * (self.device == "cuda"))
 
     @scoped
-    def instance_norm(self, x: Value) -> Value:
+    def instance_norm(self, x: Tensor) -> Tensor:
         """Batch normalization of a single sample that has the channels of all of them; weights are repeated for it."""
         batch, channels = x.shape[:2]
         weights = [self._for_each_sample(weight) for weight in self.weights.values()]
         joined = self.reshape(x, (1, batch * channels, *x.shape[2:]))
         return self.reshape(self._batch_norm(joined, weights, True, scales=True), x.shape)
 
-    def _for_each_sample(self, weight: Value) -> Value:
+    def _for_each_sample(self, weight: Tensor) -> Tensor:
         """A weight of channels, repeated; gradients of several samples are summed."""
         shape = weight.shape
         out = self.new((self.batch * shape[0],), itemsize=weight.itemsize)
 
-        def backward(grad: Value, needs: Sequence[bool]) -> list[Value | None]:
+        def backward(grad: Tensor, needs: Sequence[bool]) -> list[Tensor | None]:
             return [self.new(shape, scales=False) if self.batch > 1 else self.view(grad, shape)]
 
         return self.record(out, [weight], backward)
 
     @scoped
-    def layer_norm(self, x: Value) -> Value:
+    def layer_norm(self, x: Tensor) -> Tensor:
         """Normalization along the last axis; mean and deviation are made, and kept where a gradient is needed."""
         inputs = [self.raised(x, on="cuda"), *self.weights.values()]
         out = self.new(x.shape, x.scales, inputs[0].itemsize)
@@ -154,7 +154,7 @@ class Tape(TensorOps):
         return self.record(out, inputs, self.gradients(*inputs), [inputs[0], *statistics])
 
     @scoped
-    def group_norm(self, x: Value, groups: int) -> Value:
+    def group_norm(self, x: Tensor, groups: int) -> Tensor:
         """Normalization over the channels of a group, and over space; a GPU makes no wider statistics than a CPU."""
         inputs = [self.contiguous(self.raised(x, on="cuda")), *self.weights.values()]
         out = self.like(inputs[0])
@@ -163,7 +163,7 @@ class Tape(TensorOps):
         return self.record(out, inputs, self.gradients(*inputs), [inputs[0], *statistics])
 
     @scoped
-    def local_response_norm(self, x: Value, size: int) -> Value:
+    def local_response_norm(self, x: Tensor, size: int) -> Tensor:
         """x over a power of the mean of squares of neighbouring channels, as ``functional.local_response_norm``."""
         shape = x.shape
         below = self.unsqueeze(self.mul(x, x), 1)  # the channels become an axis of the map
@@ -175,7 +175,7 @@ class Tape(TensorOps):
         return self.div(x, below)
 
     @scoped
-    def max_pool(self, x: Value, shape: Shape) -> Value:
+    def max_pool(self, x: Tensor, shape: Shape) -> Tensor:
         """Maxima, and where each was found."""
         given = self.pooled(x)
         out = self.alike(shape, given)
@@ -183,19 +183,19 @@ class Tape(TensorOps):
         return self.record(out, [given], self.gradients(given), [given, found])
 
     @scoped
-    def pool(self, x: Value, shape: Shape) -> Value:
+    def pool(self, x: Tensor, shape: Shape) -> Tensor:
         """A mean, or a sum, of the values in each window."""
         given = self.pooled(x)
         return self.record(self.alike(shape, given), [given], self.gradients(given), [given])
 
     @scoped
-    def resize(self, x: Value, shape: Shape) -> Value:
+    def resize(self, x: Tensor, shape: Shape) -> Tensor:
         """A map in another size (``functional.interpolate``); nothing is kept."""
         given = self.raised(x, on="cuda")
         return self.record(self.alike(shape, given), [given], self.gradients(given))
 
-    def dropout(self, x: Value) -> Value:
-        """Values times noise; a CPU makes the noise first and keeps it, a GPU a mask of a byte for each."""
+    def dropout(self, x: Tensor) -> Tensor:
+        """A tensor times noise; a CPU makes the noise first and keeps it, a GPU a mask of a byte for each."""
         if self.device == "cuda":
             out = self.like(x)
             return self.record(out, [x], self.gradients(x), [self.new(x.shape, x.scales, 1)])
@@ -203,7 +203,7 @@ class Tape(TensorOps):
         return self.record(self.like(x), [x], self.gradients(x), [noise])
 
     @scoped
-    def cross_entropy(self, x: Value, target: Value) -> Value:
+    def cross_entropy(self, x: Tensor, target: Tensor) -> Tensor:
         """Mean cross entropy over axis 1; log-probabilities, and the number of targets, are kept.
 
         With autocast a CPU takes 32 bits for all of it, a GPU for the mean.

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from cnncalc.autograd.functional import Tape
-from cnncalc.autograd.tensors import Value
+from cnncalc.autograd.tensors import Tensor
 
 #: the words for an optimizer, and what each is in PyTorch; weight decay is asked for apart
 OPTIMIZERS: Mapping[str, str] = {
@@ -24,14 +24,14 @@ IMPLEMENTATIONS: Mapping[str, str] = {
     "for-loop": "all operations on one parameter, then on the next",
     "fused": "all in one operation, without temporaries",
 }
-_STATES = {"none": 0, "sgd": 0, "momentum": 1, "adam": 2, "adamw": 2}  # values as large as the parameter, for each
+_STATES = {"none": 0, "sgd": 0, "momentum": 1, "adam": 2, "adamw": 2}  # tensors as large as the parameter, for each
 
 
 class Optimizer:
     """The state of an optimizer, which is taken here and kept, and its step.
 
     ``optimizer`` is one of :data:`OPTIMIZERS`, ``implementation`` one of :data:`IMPLEMENTATIONS`. ``parameters`` has
-    the layer and the value of each; those without a gradient at the step are left alone.
+    the layer and the tensor of each; those without a gradient at the step are left alone.
     ``weight_decay`` says that the decay is not 0. Where it is added to the gradient (all but adamw) that takes a copy.
     ``device`` is cpu or cuda: Adam's count of steps, 4 bytes for each parameter, is on the CPU unless fused.
     """
@@ -39,7 +39,7 @@ class Optimizer:
     def __init__(
         self,
         tape: Tape,
-        parameters: Sequence[tuple[int, Value]],
+        parameters: Sequence[tuple[int, Tensor]],
         optimizer: str,
         implementation: str,
         weight_decay: bool,
@@ -51,13 +51,13 @@ class Optimizer:
         self.adaptive = optimizer in ("adam", "adamw")
         self.copies_gradients = weight_decay and optimizer != "adamw" and implementation != "fused"
         self.counts = self.adaptive and (device == "cpu" or implementation == "fused")
-        self.state = [self._state(layer, value, _STATES[optimizer]) for layer, value in parameters]
+        self.state = [self._state(layer, tensor, _STATES[optimizer]) for layer, tensor in parameters]
 
-    def _state(self, layer: int, parameter: Value, values: int) -> list[Value]:
+    def _state(self, layer: int, parameter: Tensor, tensors: int) -> list[Tensor]:
         tape = self.tape
         tape.layer = layer
         count = [tape.new((), scales=False, itemsize=4)] if self.counts else []
-        return count + [tape.like(parameter) for _ in range(values)]
+        return count + [tape.like(parameter) for _ in range(tensors)]
 
     def step(self) -> None:
         """What ``optimizer.step()`` takes and gives back."""
@@ -67,7 +67,7 @@ class Optimizer:
         elif self.implementation == "for-loop":
             self._for_loop(learned)
 
-    def _foreach(self, parameters: Sequence[tuple[int, Value]]) -> None:
+    def _foreach(self, parameters: Sequence[tuple[int, Tensor]]) -> None:
         tape = self.tape
         if self.counts:
             tape.layer = 0
@@ -77,11 +77,11 @@ class Optimizer:
         if self.adaptive:
             tape.release_all([self._like(*pair) for pair in parameters])  # square roots
 
-    def _for_loop(self, parameters: Sequence[tuple[int, Value]]) -> None:
+    def _for_loop(self, parameters: Sequence[tuple[int, Tensor]]) -> None:
         """A name lives until it is given another value, so that temporaries of two parameters meet."""
         tape = self.tape
-        gradient: list[Value] = []
-        root: list[Value] = []
+        gradient: list[Tensor] = []
+        root: list[Tensor] = []
         for layer, parameter in parameters:
             tape.release_all(gradient)
             if self.copies_gradients:
@@ -93,6 +93,6 @@ class Optimizer:
                 root = [quotient]
         tape.release_all([*gradient, *root])
 
-    def _like(self, layer: int, parameter: Value) -> Value:
+    def _like(self, layer: int, parameter: Tensor) -> Tensor:
         self.tape.layer = layer
         return self.tape.like(parameter)

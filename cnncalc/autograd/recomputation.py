@@ -6,10 +6,10 @@ from collections.abc import Callable, Collection, Sequence
 from contextlib import suppress
 
 from cnncalc.autograd.lifetimes import Lifetimes
-from cnncalc.autograd.tensors import Backward, GradNode, Storage, Value
+from cnncalc.autograd.tensors import Backward, GradNode, Storage, Tensor
 
 #: takes the inputs of a part of the network, gives its outputs, which the caller then has to release
-Part = Callable[["Sequence[Value]"], "Sequence[Value]"]
+Part = Callable[["Sequence[Tensor]"], "Sequence[Tensor]"]
 
 
 class Recomputed(Exception):
@@ -24,17 +24,17 @@ class Checkpoint:
     """A part of the forward pass whose nodes keep nothing but, together, the part's inputs.
 
     As ``torch.utils.checkpoint.checkpoint(part, *inputs, use_reentrant=False)``: the first of its nodes that asks for
-    what it saved has the whole part run again, up to the last value that is saved. PyTorch saves what an operator reads
-    before it runs, and what it makes afterwards, so that an operator which saves only the former isn't run a second
-    time where it is the last.
+    what it saved has the whole part run again, up to the last tensor that is saved. PyTorch saves what an operator
+    reads before it runs, and what it makes afterwards, so that an operator which saves only the former isn't run a
+    second time where it is the last.
     """
 
     __slots__ = ("begin", "inputs", "last", "left", "lifetimes", "packed", "part", "recomputed", "stop", "wanted")
 
-    def __init__(self, lifetimes: Lifetimes, part: Part, inputs: Sequence[Value], begin: int) -> None:
+    def __init__(self, lifetimes: Lifetimes, part: Part, inputs: Sequence[Tensor], begin: int) -> None:
         self.lifetimes = lifetimes
         self.part = part
-        self.inputs = [lifetimes.retain(value) for value in inputs]
+        self.inputs = [lifetimes.retain(tensor) for tensor in inputs]
         #: the number of the first storage of the pass through the part that runs; others are counted from it
         self.begin = begin
         #: how many nodes have saved something
@@ -49,13 +49,13 @@ class Checkpoint:
         #: of those ``wanted``, the ones made in the second pass; the others live on anyway
         self.last: list[Storage] = []
 
-    def pack(self, outs: Sequence[Value], inputs: Sequence[Value], storages: Sequence[Storage]) -> int:
+    def pack(self, outs: Sequence[Tensor], inputs: Sequence[Tensor], storages: Sequence[Storage]) -> int:
         """Notes, in the first pass, that a node has saved something; gives its place among such nodes."""
         self.packed += 1
         self.left += 1
         self.stop, self.wanted = None, ()
         first = min(out.storage.number for out in outs)
-        in_place = any(out.storage is value.storage for out in outs for value in inputs)
+        in_place = any(out.storage is tensor.storage for out in outs for tensor in inputs)
         if not in_place and all(storage.number < first for storage in storages):
             self.stop = first - self.begin
             self.wanted = {storage.number - self.begin for storage in storages}
@@ -121,10 +121,10 @@ class PackedNode(GradNode):
     __slots__ = ("checkpoint", "position")
 
     def __init__(
-        self, order: int, layer: int, backward: Backward, inputs: Sequence[Value], checkpoint: Checkpoint, position: int
+        self, order: int, layer: int, backward: Backward, inputs: Sequence[Tensor], within: Checkpoint, position: int
     ) -> None:
         super().__init__(order, layer, backward, inputs, ())
-        self.checkpoint: Checkpoint | None = checkpoint
+        self.checkpoint: Checkpoint | None = within
         self.position = position
 
     def leave(self) -> None:

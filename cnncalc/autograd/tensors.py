@@ -1,4 +1,4 @@
-"""What lives on a tape: storages, the values that lie in them, and the nodes of the backward pass.
+"""What lives on a tape: storages, the tensors that lie in them, and the nodes of the backward pass.
 
 Their ``references`` are counted by :mod:`cnncalc.autograd.lifetimes`.
 """
@@ -14,7 +14,7 @@ from cnncalc.values import Shape
 
 #: takes the gradients of the outputs, one after the other, and then a list: which inputs need one; gives for each
 #: input a gradient, or None
-Backward = Callable[..., "Sequence[Value | None]"]
+Backward = Callable[..., "Sequence[Tensor | None]"]
 
 
 class Size(NamedTuple):
@@ -38,11 +38,11 @@ class Storage:
         self.references = 0
 
 
-class Value:
-    """A tensor: its shape with the batch, how it lies in its storage, and the node that made it.
+class Tensor:
+    """Its shape with the batch, how it lies in its storage, and the node that made it.
 
     ``scales`` says that its size goes with the batch; ``edge`` is None where no gradient is needed. A view with a
-    history knows the value that it is a view of, which is none itself, and how to make it again.
+    history knows the tensor that it is a view of, which is none itself, and how to make it again.
     """
 
     __slots__ = ("base", "edge", "itemsize", "references", "replay", "scales", "shape", "storage", "strides")
@@ -55,11 +55,11 @@ class Value:
         self.scales = scales
         self.references = 1
         self.edge: Edge | None = None
-        self.base: Value | None = None
-        self.replay: Callable[[Value], Value] | None = None
+        self.base: Tensor | None = None
+        self.replay: Callable[[Tensor], Tensor] | None = None
 
     @property
-    def grad(self) -> Value | None:
+    def grad(self) -> Tensor | None:
         """The gradient of a parameter, where there is one."""
         leaf = self.edge.node if self.edge else None
         return leaf.grad if isinstance(leaf, Leaf) else None
@@ -75,15 +75,15 @@ class GradNode:
     __slots__ = ("backward", "edges", "grads", "layer", "order", "references", "saved", "sizes", "waiting")
 
     def __init__(
-        self, order: float, layer: int, backward: Backward, inputs: Sequence[Value], saved: Sequence[Storage]
+        self, order: float, layer: int, backward: Backward, inputs: Sequence[Tensor], saved: Sequence[Storage]
     ) -> None:
         self.order = order
         self.layer = layer
         self.backward = backward
-        self.edges = [value.edge for value in inputs]
-        self.sizes = [(value.shape, value.scales, value.itemsize) for value in inputs]
+        self.edges = [tensor.edge for tensor in inputs]
+        self.sizes = [(tensor.shape, tensor.scales, tensor.itemsize) for tensor in inputs]
         self.saved = list(saved)
-        self.grads: list[Value | None] = [None]
+        self.grads: list[Tensor | None] = [None]
         self.waiting = 0
         self.references = 0
         for edge in self.edges:
@@ -110,9 +110,9 @@ class Leaf(GradNode):
 
     def __init__(self) -> None:
         super().__init__(inf, 0, done, (), ())
-        self.grad: Value | None = None
+        self.grad: Tensor | None = None
 
 
-def done(*_: Any) -> Sequence[Value | None]:
+def done(*_: Any) -> Sequence[Tensor | None]:
     """The backward pass of a node that has run."""
     raise RuntimeError("a node of the backward pass runs once")

@@ -12,7 +12,7 @@ from cnncalc.values import LAYOUTS, NO_WORK, Shape, ValueShape, Work, format_sha
 
 if TYPE_CHECKING:
     from cnncalc.autograd.functional import Tape
-    from cnncalc.autograd.tensors import Value
+    from cnncalc.autograd.tensors import Tensor
 
 Result = TypeVar("Result")
 
@@ -40,7 +40,7 @@ class Input(Op):
     def lowering(self) -> Lowering:
         return Lowering("torch.nn.Identity")
 
-    def run(self, tape: Tape, *xs: Value) -> Value:
+    def run(self, tape: Tape, *xs: Tensor) -> Tensor:
         raise ShapeError("the input is given")
 
     @classmethod

@@ -12,7 +12,7 @@ from cnncalc.autograd.functional import Tape
 from cnncalc.autograd.optimizers import Optimizer
 from cnncalc.autograd.recomputation import Recomputed
 from cnncalc.autograd.tensor_ops import WHOLE
-from cnncalc.autograd.tensors import Size, Value
+from cnncalc.autograd.tensors import Size, Tensor
 from cnncalc.autograd.torch_versions import TESTED, rules
 from cnncalc.errors import UsageError
 from cnncalc.graph.graph import Graph, Node
@@ -151,8 +151,8 @@ class _Run:
         self.settings = settings
         self.tape = tape
         self.kinds: dict[int, str] = {}
-        self.weights: dict[int, dict[str, Value]] = {}
-        self.buffers: dict[int, dict[str, Value]] = {}
+        self.weights: dict[int, dict[str, Tensor]] = {}
+        self.buffers: dict[int, dict[str, Tensor]] = {}
         self.nodes = graph.counted(settings.with_side)
         self.ends = graph.ends(settings.with_side)
         self.order = graph.operators(settings.with_side) if order is None else [graph.nodes[index] for index in order]
@@ -212,7 +212,7 @@ class _Run:
             kinds.setdefault(number, "saved")
         return [kinds.get(number) or by_phase[phase] for number, (phase, _) in enumerate(self.tape.origins)]
 
-    def _mark(self, value: Value, kind: str) -> Value:
+    def _mark(self, value: Tensor, kind: str) -> Tensor:
         self.kinds[value.storage.number] = kind
         return value
 
@@ -233,7 +233,7 @@ class _Run:
             for name, shape in node.op.buffers(*kind.inputs).items()
         }
 
-    def _targets(self) -> list[Value]:
+    def _targets(self) -> list[Tensor]:
         """For every output, a class for each place."""
         found = []
         for end in self.ends:
@@ -255,13 +255,13 @@ class _Run:
                 self._mark(value, "optimizer")
         return optimizer
 
-    def _input(self, node: Node) -> Value:
+    def _input(self, node: Node) -> Tensor:
         """A batch of an input; ids have the bytes of theirs under any data type."""
         self.tape.layer = node.index
         size = ID_BYTES if node.shape.layout == "ids" else None
         return self._mark(self.tape.new((self.tape.batch, *node.shape), itemsize=size), "input")
 
-    def _forward(self, given: Mapping[int, Value]) -> list[Value]:
+    def _forward(self, given: Mapping[int, Tensor]) -> list[Tensor]:
         """The outputs; every other value is let go after its last use, the inputs never."""
         last = last_readers(self.order)
         last.update(dict.fromkeys(self.ends, -1))
@@ -275,7 +275,7 @@ class _Run:
                 self._checkpoint(list(nodes), values, last)
         return [values[end] for end in self.ends]
 
-    def _execute(self, nodes: Iterable[Node], values: dict[int, Value], last: Mapping[int, int]) -> None:
+    def _execute(self, nodes: Iterable[Node], values: dict[int, Tensor], last: Mapping[int, int]) -> None:
         """Runs layers; a value is let go after its last use."""
         tape = self.tape
         for node in nodes:
@@ -305,7 +305,7 @@ class _Run:
                 if last.get(index, node.index) == node.index:
                     tape.release(values.pop(index))
 
-    def _checkpoint(self, nodes: Sequence[Node], values: dict[int, Value], last: Mapping[int, int]) -> None:
+    def _checkpoint(self, nodes: Sequence[Node], values: dict[int, Tensor], last: Mapping[int, int]) -> None:
         """Runs the layers of a segment, of which the backward pass keeps what they read from outside."""
         tape = self.tape
         own = {node.index for node in nodes}
@@ -314,7 +314,7 @@ class _Run:
         last_within = last_readers(nodes)
         last_within.update(dict.fromkeys(made, -1))
 
-        def part(inputs: Sequence[Value]) -> Sequence[Value]:
+        def part(inputs: Sequence[Tensor]) -> Sequence[Tensor]:
             within = {index: tape.retain(value) for index, value in zip(read, inputs, strict=True)}
             try:
                 self._execute(nodes, within, last_within)
@@ -328,7 +328,7 @@ class _Run:
             if last[index] in own:
                 tape.release(values.pop(index))
 
-    def _loss(self, outputs: Sequence[Value], targets: Sequence[Value]) -> Value:
+    def _loss(self, outputs: Sequence[Tensor], targets: Sequence[Tensor]) -> Tensor:
         """The sum of the cross entropies of all outputs; each is let go when it is added."""
         tape = self.tape
         tape.in_place = False

@@ -9,7 +9,7 @@ from cnncalc.values import MapShape, SequenceShape, Shape, TensorShape, ValueSha
 
 if TYPE_CHECKING:
     from cnncalc.autograd.functional import Keeps, Tape
-    from cnncalc.autograd.tensors import Value
+    from cnncalc.autograd.tensors import Tensor
 
 
 class _Activation(Op):
@@ -37,7 +37,7 @@ class _Activation(Op):
     def work(self, x: ValueShape, y: Shape) -> Work:
         return self.unit * elements(y)
 
-    def run(self, tape: Tape, x: Value) -> Value:
+    def run(self, tape: Tape, x: Tensor) -> Tensor:
         return tape.pointwise(x, self.keeps)
 
     def lowering(self, x: ValueShape) -> Lowering:
@@ -171,7 +171,7 @@ class Softplus(_Activation):
     unit = Work(exp=1, add=1, log=1)
     module = "Softplus"
 
-    def run(self, tape: Tape, x: Value) -> Value:
+    def run(self, tape: Tape, x: Tensor) -> Tensor:
         return tape.pointwise(tape.raised(x, on="cuda"), self.keeps)
 
 
@@ -189,7 +189,7 @@ class Softmax(_Activation):
         rows = n // x.channels
         return Work(cmp=n - rows, add=2 * n - rows, exp=n, div=n)
 
-    def run(self, tape: Tape, x: Value) -> Value:
+    def run(self, tape: Tape, x: Tensor) -> Tensor:
         return tape.softmax(x)
 
     def lowering(self, x: ValueShape) -> Lowering:
@@ -215,7 +215,7 @@ class PReLU(_Activation):
     def weights(self, x: ValueShape) -> dict[str, Shape]:
         return {"weight": (x.channels if self.per_channel else 1,)}
 
-    def run(self, tape: Tape, x: Value) -> Value:
+    def run(self, tape: Tape, x: Tensor) -> Tensor:
         if not self._moves(tape.inputs[0]):
             return tape.prelu(x)
         return tape.movedim(tape.prelu(tape.contiguous(tape.movedim(x, -1, 1))), 1, -1)

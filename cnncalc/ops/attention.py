@@ -11,7 +11,7 @@ from cnncalc.values import MapShape, SequenceShape, Shape, ValueShape, Work, ele
 
 if TYPE_CHECKING:
     from cnncalc.autograd.functional import Tape
-    from cnncalc.autograd.tensors import Value
+    from cnncalc.autograd.tensors import Tensor
 
 #: Width of the network that makes continuous position biases (Liu et al. 2021, "Swin Transformer V2").
 _POSITION_WIDTH = 512
@@ -75,7 +75,7 @@ class Attention(Op):
     def reach(self, x: ValueShape) -> None:
         return None
 
-    def run(self, tape: Tape, x: Value) -> Value:
+    def run(self, tape: Tape, x: Tensor) -> Tensor:
         weights = tape.weights
         projected = tape.hold(tape.linear(x, weights["in_proj_weight"], weights.get("in_proj_bias")))
         parts = tape.unflatten(projected, 2, (3, self.heads, -1))
@@ -190,7 +190,7 @@ class WindowAttention(Op):
     def reach(self, x: ValueShape) -> None:
         return None
 
-    def run(self, tape: Tape, x: Value) -> Value:
+    def run(self, tape: Tape, x: Tensor) -> Tensor:
         height, width = x.shape[2:]
         shifts = self._shifts(x.shape[1:])
         x = tape.hold(tape.roll(tape.pad(x, (0, -width % self.window, 0, -height % self.window))))
@@ -217,46 +217,46 @@ class WindowAttention(Op):
         hidden = (2 * self.window - 1) ** 2 * _POSITION_WIDTH  # the table of offsets has no gradient
         return (*inside, Product(2 * hidden, ("buffer", "weight")), Product(hidden * self.heads, ("made", "weight")))
 
-    def _partitioned(self, tape: Tape, x: Value) -> Value:
+    def _partitioned(self, tape: Tape, x: Tensor) -> Tensor:
         grid = self.partition == "grid"
         inner = (self.window, -1) if grid else (-1, self.window)
         cut = tape.unflatten(tape.unflatten(x, 3, inner), 2, inner)
         cut = tape.permute(cut, (0, 3, 5, 2, 4, 1) if grid else (0, 2, 4, 3, 5, 1))
         return tape.flatten(tape.flatten(cut, 3, 4), 1, 2)
 
-    def _joined(self, tape: Tape, parts: Value, x: Value) -> Value:
+    def _joined(self, tape: Tape, parts: Tensor, x: Tensor) -> Tensor:
         rows, columns = (n // self.window for n in x.shape[2:])
         cut = tape.unflatten(tape.unflatten(parts, 2, (self.window, self.window)), 1, (rows, columns))
         order = (0, 5, 3, 1, 4, 2) if self.partition == "grid" else (0, 5, 1, 3, 2, 4)
         return tape.flatten(tape.flatten(tape.permute(cut, order), 4, 5), 2, 3)
 
-    def _projected(self, tape: Tape, parts: Value) -> Value:
+    def _projected(self, tape: Tape, parts: Tensor) -> Tensor:
         bias = tape.weights.get("qkv.bias")
         if bias is not None and self.cosine:
             q, k, v = tape.chunk(bias, 3)
             return tape.linear(parts, tape.weights["qkv.weight"], tape.cat([q, tape.scaled(k), v], 0))
         return tape.linear(parts, tape.weights["qkv.weight"], bias)
 
-    def _compared(self, tape: Tape, q: Value, k: Value) -> Value:
+    def _compared(self, tape: Tape, q: Tensor, k: Tensor) -> Tensor:
         if not self.cosine:
             scaled = tape.scaled(q)
             return tape.matmul(scaled, tape.transpose(k, 3, 4))
         angles = tape.matmul(tape.normalize(q), tape.transpose(tape.normalize(k), 3, 4))
         return tape.mul(angles, tape.function(tape.clamp(tape.weights["logit_scale"])))
 
-    def _biased(self, tape: Tape, scores: Value) -> Value:
+    def _biased(self, tape: Tape, scores: Tensor) -> Tensor:
         if self.position == "none":
             return tape.shifted(scores)
         return tape.add(scores, tape.call(self._position_bias, tape))
 
-    def _position_bias(self, tape: Tape) -> Value:
+    def _position_bias(self, tape: Tape) -> Tensor:
         learned = self.position == "table"
         table = tape.weights["relative_position_bias_table"] if learned else tape.hold(self._made_table(tape))
         rows = tape.unflatten(tape.index(table, tape.buffers["relative_position_index"]), 0, (self.window**2, -1))
         bias = tape.hold(tape.permute(rows, (2, 0, 1)))
         return bias if learned else tape.scaled(tape.function(bias))
 
-    def _made_table(self, tape: Tape) -> Value:
+    def _made_table(self, tape: Tape) -> Tensor:
         weights = tape.weights
         made = tape.buffers["relative_coords_table"]
         made = tape.linear(made, weights["cpb_mlp.0.weight"], weights["cpb_mlp.0.bias"])
@@ -264,10 +264,10 @@ class WindowAttention(Op):
         made = tape.linear(made, weights["cpb_mlp.2.weight"], None)
         return tape.flatten(made, 0, 2)
 
-    def _areas(self, tape: Tape, x: Value) -> Value:
+    def _areas(self, tape: Tape, x: Tensor) -> Tensor:
         """The number of each pixel's area, of 4 bytes."""
-        axes: list[Value] = []
-        positions: list[Value] = []
+        axes: list[Tensor] = []
+        positions: list[Tensor] = []
         for size in x.shape[2:]:
             positions.append(tape.hold(tape.new((size,), scales=False, itemsize=8)))
             for before in positions[:-1]:
@@ -277,7 +277,7 @@ class WindowAttention(Op):
         areas = tape.add(tape.shifted(tape.unsqueeze(axes[0], 1)), axes[1])
         return tape.view(areas, (1, 1, *areas.shape))
 
-    def _mask(self, tape: Tape, area: Value, itemsize: int) -> Value:
+    def _mask(self, tape: Tape, area: Tensor, itemsize: int) -> Tensor:
         """Large and negative for each pair of pixels that are not of the same area: made in float32, then cast."""
         differs = tape.combined(area, tape.transpose(area, 2, 3), itemsize=1)
         made = tape.new((*differs.shape[:2], 1, *differs.shape[2:]), scales=False, itemsize=4)

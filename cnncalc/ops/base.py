@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from fractions import Fraction
 
     from cnncalc.autograd.functional import Tape
-    from cnncalc.autograd.tensors import Value
+    from cnncalc.autograd.tensors import Tensor
 
 #: Argument types. The annotation of an operator's field, as written, is the type of its argument.
 Window = int | tuple[int, ...]
@@ -351,10 +351,14 @@ class Op(ABC):
         """The same computation in PyTorch."""
 
     @abstractmethod
-    def run(self, tape: Tape, *xs: Any, **_: Any) -> Value:
-        """The output, of values with a batch axis: what the module of :meth:`lowering` has PyTorch do, call by call."""
+    def run(self, tape: Tape, *xs: Any, **_: Any) -> Tensor:
+        """The output, of tensors with a batch axis: what the module of :meth:`lowering` has PyTorch do, call by call.
 
-    def batched(self, tape: Tape, x: Value) -> Shape:
+        A tensor that one call makes is given back after the next call that takes it. ``tape.hold`` keeps a tensor to
+        the end, as the module does with one that it has a name for; ``tape.call`` runs a part as a function of its own.
+        """
+
+    def batched(self, tape: Tape, x: Tensor) -> Shape:
         """The output's shape with the batch of the input, [batch, *shape]."""
         return (x.shape[0], *tape.output)
 

@@ -22,7 +22,7 @@ from cnncalc.values import (
 
 if TYPE_CHECKING:
     from cnncalc.autograd.functional import Tape
-    from cnncalc.autograd.tensors import Value
+    from cnncalc.autograd.tensors import Tensor
 
 
 class _ChannelPool(Op):
@@ -48,7 +48,7 @@ class ChannelMean(_ChannelPool):
     def work(self, x: ValueShape, y: Shape) -> Work:
         return Work(add=elements(x) - elements(y), div=elements(y))
 
-    def run(self, tape: Tape, x: Value) -> Value:
+    def run(self, tape: Tape, x: Tensor) -> Tensor:
         return tape.mean(x, 1, keepdim=True)
 
 
@@ -59,7 +59,7 @@ class ChannelMax(_ChannelPool):
     def work(self, x: ValueShape, y: Shape) -> Work:
         return Work(cmp=elements(x) - elements(y))
 
-    def run(self, tape: Tape, x: Value) -> Value:
+    def run(self, tape: Tape, x: Tensor) -> Tensor:
         return tape.amax(x, 1, keepdim=True)
 
 
@@ -81,7 +81,7 @@ class MaxOut(Op):
     def work(self, x: ValueShape, y: Shape) -> Work:
         return Work(cmp=elements(x) - elements(y))
 
-    def run(self, tape: Tape, x: Value) -> Value:
+    def run(self, tape: Tape, x: Tensor) -> Tensor:
         axis = 1 if tape.inputs[0].layout == "map" else len(x.shape) - 1
         return tape.amax(tape.unflatten(x, axis, (-1, self.pieces)), axis + 1)
 
@@ -127,7 +127,7 @@ class ChannelConv(Op):
     def work(self, x: ValueShape, y: Shape) -> Work:
         return Work(mac=self.kernel * x[0], bias=x[0] if self.bias else 0)
 
-    def run(self, tape: Tape, x: Value) -> Value:
+    def run(self, tape: Tape, x: Tensor) -> Tensor:
         row = tape.unsqueeze(tape.flatten(x), 1)
         return tape.view(tape.conv(row, tape.weights["weight"], tape.weights.get("bias"), row.shape), x.shape)
 

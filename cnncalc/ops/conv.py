@@ -13,7 +13,7 @@ from cnncalc.values import MapShape, Shape, ValueShape, Work, elements
 
 if TYPE_CHECKING:
     from cnncalc.autograd.functional import Tape
-    from cnncalc.autograd.tensors import Value
+    from cnncalc.autograd.tensors import Tensor
 
 
 def _check_groups(groups: int, inputs: int, outputs: int) -> None:
@@ -74,14 +74,14 @@ class _Convolution(Op):
             return conv
         return Lowering("cnncalc.torch_backend.modules.Padded", (conv, window.torch_padding(axes), 0.0))
 
-    def run(self, tape: Tape, x: Value) -> Value:
+    def run(self, tape: Tape, x: Tensor) -> Tensor:
         shape = self.batched(tape, x)
         axes = self._axes(x.shape[1:])
         if window.is_uneven(axes):
             x = tape.hold(tape.pad(x, window.torch_padding(axes)))
         return self._convolve(tape, x, shape)
 
-    def _convolve(self, tape: Tape, x: Value, shape: Shape) -> Value:
+    def _convolve(self, tape: Tape, x: Tensor, shape: Shape) -> Tensor:
         """What the module of :meth:`_module` does."""
         return tape.conv(x, tape.weights["weight"], tape.weights.get("bias"), shape)
 
@@ -133,7 +133,7 @@ class Conv(_Convolution):
             tensors["weight"] = (sum(map(len, self.connections)), 1, *tensors["weight"][2:])
         return tensors
 
-    def _convolve(self, tape: Tape, x: Value, shape: Shape) -> Value:
+    def _convolve(self, tape: Tape, x: Tensor, shape: Shape) -> Tensor:
         if self.connections is None:
             return super()._convolve(tape, x, shape)
         outputs = []
@@ -147,7 +147,7 @@ class Conv(_Convolution):
         return tape.cat(outputs, 1)
 
     @staticmethod
-    def _read(tape: Tape, x: Value, row: tuple[int, ...]) -> Value:
+    def _read(tape: Tape, x: Tensor, row: tuple[int, ...]) -> Tensor:
         """The channels of a row; their numbers become a tensor first."""
         return tape.index(x, tape.new((len(row),), scales=False, itemsize=8), 1)
 
@@ -258,7 +258,7 @@ class ConvTranspose(Op):
             for k, s, p, _, d in zip(*self._arguments(x), strict=True)
         )
 
-    def run(self, tape: Tape, x: Value) -> Value:
+    def run(self, tape: Tape, x: Tensor) -> Tensor:
         shape = self.batched(tape, x)
         return tape.conv(x, tape.weights["weight"], tape.weights.get("bias"), shape)
 

@@ -10,7 +10,7 @@ from cnncalc.values import MapShape, Shape, ValueShape, Work, elements
 
 if TYPE_CHECKING:
     from cnncalc.autograd.functional import Tape
-    from cnncalc.autograd.tensors import Value
+    from cnncalc.autograd.tensors import Tensor
 
 
 @op("roi_align")
@@ -43,7 +43,7 @@ class RoiAlign(Op):
     def reach(self, x: ValueShape) -> None:
         return None
 
-    def run(self, tape: Tape, x: Value) -> Value:
+    def run(self, tape: Tape, x: Tensor) -> Tensor:
         count = self.size * self.samples_per_axis
         along = tape.new((count,), scales=False)
         for _ in range(4):

@@ -24,7 +24,7 @@ from cnncalc.values import (
 
 if TYPE_CHECKING:
     from cnncalc.autograd.functional import Tape
-    from cnncalc.autograd.tensors import Value
+    from cnncalc.autograd.tensors import Tensor
 
 _SAME_CHANNELS = "a convolution with kernel 1 in the shortcut gives it the other's channels, its stride the size"
 _SAME_SIZE = "pad: same with stride: 1 keeps the size (a pool's stride is its window unless said)"
@@ -63,10 +63,10 @@ class _Elementwise(Op):
     def work(self, *xs_and_y: ValueShape) -> Work: ...
 
     @abstractmethod
-    def combine(self, tape: Tape, xs: Sequence[Value]) -> Value:
+    def combine(self, tape: Tape, xs: Sequence[Tensor]) -> Tensor:
         """The join of values that have one number of axes."""
 
-    def run(self, tape: Tape, *xs: Value) -> Value:
+    def run(self, tape: Tape, *xs: Tensor) -> Tensor:
         shapes = [_aligned(x, tape.output) for x in tape.inputs]
         pairs = zip(xs, tape.inputs, shapes, strict=True)
         return self.combine(
@@ -127,7 +127,7 @@ class Add(_Elementwise):
     def work(self, *xs_and_y: ValueShape) -> Work:
         return Work(add=(len(xs_and_y) - 2) * elements(xs_and_y[-1]))
 
-    def combine(self, tape: Tape, xs: Sequence[Value]) -> Value:
+    def combine(self, tape: Tape, xs: Sequence[Tensor]) -> Tensor:
         return reduce(tape.add, xs)
 
 
@@ -138,7 +138,7 @@ class Mul(_Elementwise):
     def work(self, *xs_and_y: ValueShape) -> Work:
         return Work(mul=(len(xs_and_y) - 2) * elements(xs_and_y[-1]))
 
-    def combine(self, tape: Tape, xs: Sequence[Value]) -> Value:
+    def combine(self, tape: Tape, xs: Sequence[Tensor]) -> Tensor:
         return reduce(tape.mul, xs)
 
 
@@ -150,7 +150,7 @@ class Mean(_Elementwise):
         n = elements(xs_and_y[-1])
         return Work(add=(len(xs_and_y) - 2) * n, div=n)
 
-    def combine(self, tape: Tape, xs: Sequence[Value]) -> Value:
+    def combine(self, tape: Tape, xs: Sequence[Tensor]) -> Tensor:
         return tape.scaled(reduce(tape.add, xs))
 
 
@@ -161,7 +161,7 @@ class Max(_Elementwise):
     def work(self, *xs_and_y: ValueShape) -> Work:
         return Work(cmp=(len(xs_and_y) - 2) * elements(xs_and_y[-1]))
 
-    def combine(self, tape: Tape, xs: Sequence[Value]) -> Value:
+    def combine(self, tape: Tape, xs: Sequence[Tensor]) -> Tensor:
         return reduce(tape.maximum, xs)
 
 
@@ -201,7 +201,7 @@ class Concat(Op):
     def work(self, *xs_and_y: ValueShape) -> Work:
         return NO_WORK
 
-    def run(self, tape: Tape, *xs: Value) -> Value:
+    def run(self, tape: Tape, *xs: Tensor) -> Tensor:
         return tape.cat(xs, self.joined(tape.output) + 1)
 
     def lowering(self, *xs: ValueShape) -> Lowering:

@@ -9,7 +9,7 @@ from cnncalc.values import NO_WORK, MapShape, SequenceShape, Shape, TensorShape,
 
 if TYPE_CHECKING:
     from cnncalc.autograd.functional import Tape
-    from cnncalc.autograd.tensors import Value
+    from cnncalc.autograd.tensors import Tensor
 
 
 @op("linear")
@@ -38,7 +38,7 @@ class Linear(Op):
     def reach(self, x: ValueShape) -> None:
         return None
 
-    def run(self, tape: Tape, x: Value) -> Value:
+    def run(self, tape: Tape, x: Tensor) -> Tensor:
         return tape.linear(x, tape.weights["weight"], tape.weights.get("bias"))
 
     def products(self, x: ValueShape, y: ValueShape) -> tuple[Product, ...]:
@@ -75,7 +75,7 @@ class Flatten(Op):
     def reach(self, x: ValueShape) -> None:
         return None
 
-    def run(self, tape: Tape, x: Value) -> Value:
+    def run(self, tape: Tape, x: Tensor) -> Tensor:
         return tape.flatten(x) if len(x.shape) > 2 else x
 
     def lowering(self, x: ValueShape) -> Lowering:
@@ -110,7 +110,7 @@ class RadialBasis(Op):
     def reach(self, x: ValueShape) -> None:
         return None
 
-    def run(self, tape: Tape, x: Value) -> Value:
+    def run(self, tape: Tape, x: Tensor) -> Tensor:
         return tape.sum(tape.pow(tape.add(tape.unsqueeze(x, 1), tape.buffers["weight"])), 2)
 
     def lowering(self, x: ValueShape) -> Lowering:

@@ -12,7 +12,7 @@ from cnncalc.values import MapShape, SequenceShape, Shape, TensorShape, ValueSha
 
 if TYPE_CHECKING:
     from cnncalc.autograd.functional import Tape
-    from cnncalc.autograd.tensors import Value
+    from cnncalc.autograd.tensors import Tensor
 
 
 def _affine_weights(channels: int) -> dict[str, Shape]:
@@ -40,7 +40,7 @@ def _by_features(x: ValueShape, module: str, axes: int, arguments: tuple[Any, ..
     return Lowering(f"torch.nn.{module}{f'{axes}d' if axes else ''}", arguments, named)
 
 
-def _channels_first(tape: Tape, x: Value, normalize: Callable[[Value], Value]) -> Value:
+def _channels_first(tape: Tape, x: Tensor, normalize: Callable[[Tensor], Tensor]) -> Tensor:
     """``normalize`` of a value whose channels come first; the features of a sequence come there and back."""
     if tape.inputs[0].layout != "sequence":
         return normalize(x)
@@ -75,7 +75,7 @@ class BatchNorm(Op):
     def work(self, x: ValueShape, y: Shape) -> Work:
         return Work(mul=elements(y), add=elements(y))
 
-    def run(self, tape: Tape, x: Value) -> Value:
+    def run(self, tape: Tape, x: Tensor) -> Tensor:
         return _channels_first(tape, x, tape.batch_norm)
 
     def lowering(self, x: ValueShape) -> Lowering:
@@ -121,7 +121,7 @@ class LayerNorm(Op):
     def reach(self, x: ValueShape) -> tuple[Tap, ...]:
         return POINTWISE
 
-    def run(self, tape: Tape, x: Value) -> Value:
+    def run(self, tape: Tape, x: Tensor) -> Tensor:
         if tape.inputs[0].layout != "map":
             return tape.layer_norm(x)
         return tape.movedim(tape.layer_norm(tape.movedim(x, 1, -1)), -1, 1)
@@ -172,7 +172,7 @@ class GroupNorm(Op):
     def reach(self, x: ValueShape) -> tuple[Tap, ...] | None:
         return _whole_map(x)
 
-    def run(self, tape: Tape, x: Value) -> Value:
+    def run(self, tape: Tape, x: Tensor) -> Tensor:
         return _channels_first(tape, x, partial(tape.group_norm, groups=self.groups))
 
     def lowering(self, x: ValueShape) -> Lowering:
@@ -217,7 +217,7 @@ class InstanceNorm(Op):
     def reach(self, x: ValueShape) -> tuple[Tap, ...] | None:
         return _whole_map(x)
 
-    def run(self, tape: Tape, x: Value) -> Value:
+    def run(self, tape: Tape, x: Tensor) -> Tensor:
         return _channels_first(tape, x, tape.instance_norm)
 
     def lowering(self, x: ValueShape) -> Lowering:
@@ -256,7 +256,7 @@ class PixelNorm(Op):
     def reach(self, x: ValueShape) -> tuple[Tap, ...]:
         return POINTWISE
 
-    def run(self, tape: Tape, x: Value) -> Value:
+    def run(self, tape: Tape, x: Tensor) -> Tensor:
         axis = 1 if tape.inputs[0].layout == "map" else len(x.shape) - 1
         return tape.div(x, tape.sqrt(tape.shifted(tape.mean(tape.mul(x, x), axis, keepdim=True))))
 
@@ -300,7 +300,7 @@ class LocalResponseNorm(Op):
         n = elements(y)
         return Work(mul=3 * n, add=self.size * n, log=n, exp=n, div=n)
 
-    def run(self, tape: Tape, x: Value) -> Value:
+    def run(self, tape: Tape, x: Tensor) -> Tensor:
         return tape.local_response_norm(x, self.size)
 
     def lowering(self, x: ValueShape) -> Lowering:

@@ -13,7 +13,7 @@ from cnncalc.values import NO_WORK, MapShape, SequenceShape, Shape, ValueShape, 
 
 if TYPE_CHECKING:
     from cnncalc.autograd.functional import Tape
-    from cnncalc.autograd.tensors import Value
+    from cnncalc.autograd.tensors import Tensor
 
 
 class _WindowPool(Op):
@@ -67,7 +67,7 @@ class MaxPool(_WindowPool):
     def work(self, x: ValueShape, y: Shape) -> Work:
         return Work(cmp=(prod(window.per_axis(self.kernel, len(x) - 1, "kernel")) - 1) * elements(y))
 
-    def run(self, tape: Tape, x: Value) -> Value:
+    def run(self, tape: Tape, x: Tensor) -> Tensor:
         shape = self.batched(tape, x)
         axes = self._axes(x.shape[1:])
         if window.is_uneven(axes):
@@ -127,7 +127,7 @@ class AvgPool(_WindowPool):
         window_size = prod(window.per_axis(self.kernel, len(x) - 1, "kernel"))
         return Work(add=(window_size - 1) * elements(y), div=elements(y))
 
-    def run(self, tape: Tape, x: Value) -> Value:
+    def run(self, tape: Tape, x: Tensor) -> Tensor:
         shape = self.batched(tape, x)
         if self.pad != "same_tf":
             return tape.pool(x, shape)
@@ -190,7 +190,7 @@ class LPPool(_WindowPool):
             return sums
         return sums + (Work(sqrt=n) if self.power == 2 else Work(log=n, mul=n, exp=n))
 
-    def run(self, tape: Tape, x: Value) -> Value:
+    def run(self, tape: Tape, x: Tensor) -> Tensor:
         out = tape.hold(tape.pool(tape.pow(x), self.batched(tape, x)))
         return tape.pow(tape.scaled(tape.mul(tape.sign(out), tape.pointwise(tape.abs(out), "output"))))
 
@@ -265,7 +265,7 @@ class AdaptiveAvgPool(_AdaptivePool):
     def work(self, x: ValueShape, y: Shape) -> Work:
         return Work(add=x[0] * self._inputs_read(x) - elements(y), div=elements(y))
 
-    def run(self, tape: Tape, x: Value) -> Value:
+    def run(self, tape: Tape, x: Tensor) -> Tensor:
         sizes = self._sizes(x.shape[1:])
         return tape.pool(x, (*x.shape[:2], *sizes)) if any(size != 1 for size in sizes) else tape.mean_of_map(x)
 
@@ -282,7 +282,7 @@ class AdaptiveMaxPool(_AdaptivePool):
     def work(self, x: ValueShape, y: Shape) -> Work:
         return Work(cmp=x[0] * self._inputs_read(x) - elements(y))
 
-    def run(self, tape: Tape, x: Value) -> Value:
+    def run(self, tape: Tape, x: Tensor) -> Tensor:
         return tape.max_pool(x, (*x.shape[:2], *self._sizes(x.shape[1:])))
 
     def lowering(self, x: ValueShape) -> Lowering:
@@ -331,7 +331,7 @@ class GlobalAvgPool(_GlobalPool):
     def work(self, x: ValueShape, y: Shape) -> Work:
         return Work(add=elements(x) - elements(y), div=elements(y))
 
-    def run(self, tape: Tape, x: Value) -> Value:
+    def run(self, tape: Tape, x: Tensor) -> Tensor:
         return tape.mean(x, 1) if tape.inputs[0].layout == "sequence" else tape.mean_of_map(x)
 
 
@@ -345,7 +345,7 @@ class GlobalMaxPool(_GlobalPool):
     def work(self, x: ValueShape, y: Shape) -> Work:
         return Work(cmp=elements(x) - elements(y))
 
-    def run(self, tape: Tape, x: Value) -> Value:
+    def run(self, tape: Tape, x: Tensor) -> Tensor:
         if tape.inputs[0].layout == "sequence":
             return tape.amax(x, 1)
         return tape.max_pool(x, self.batched(tape, x))
@@ -383,7 +383,7 @@ class Upsample(Op):
             Tap(1 + more, Fraction(1, factor), more) if factor > 1 else Tap(1, 1, 0) for factor in self._factors(x)
         )
 
-    def run(self, tape: Tape, x: Value) -> Value:
+    def run(self, tape: Tape, x: Tensor) -> Tensor:
         return tape.resize(x, self.batched(tape, x))
 
     def lowering(self, x: ValueShape) -> Lowering:

@@ -12,7 +12,7 @@ from cnncalc.values import NO_WORK, MapShape, SequenceShape, Shape, ValueShape, 
 
 if TYPE_CHECKING:
     from cnncalc.autograd.functional import Tape
-    from cnncalc.autograd.tensors import Value
+    from cnncalc.autograd.tensors import Tensor
 
 
 class _Rearrangement(Op):
@@ -70,7 +70,7 @@ class Slice(_Rearrangement):
             return POINTWISE
         return tuple(Tap(1, taken.step, -taken.start) for taken in self._cut(x)[1])
 
-    def run(self, tape: Tape, x: Value) -> Value:
+    def run(self, tape: Tape, x: Tensor) -> Tensor:
         first, taken = self._cut(tape.inputs[0])
         return tape.slices(x, first + 1, taken)
 
@@ -121,7 +121,7 @@ class ZeroPad(_Rearrangement):
     def reach(self, x: ValueShape) -> tuple[Tap, ...]:
         return tuple(Tap(1, 1, before) for before, _ in _sides(x, self.space, self.after))
 
-    def run(self, tape: Tape, x: Value) -> Value:
+    def run(self, tape: Tape, x: Tensor) -> Tensor:
         return tape.pad(x, self._padding(x.shape[1:]))
 
     def lowering(self, x: ValueShape) -> Lowering:
@@ -168,7 +168,7 @@ class Crop(_Rearrangement):
     def reach(self, x: ValueShape) -> tuple[Tap, ...]:
         return tuple(Tap(1, 1, -before) for before, _ in _sides(x, self.space, self.after))
 
-    def run(self, tape: Tape, x: Value) -> Value:
+    def run(self, tape: Tape, x: Tensor) -> Tensor:
         sides = _sides(x.shape[1:], self.space, self.after)
         ranges = [range(before, n - after) for n, (before, after) in zip(x.shape[2:], sides, strict=True)]
         return tape.slices(x, 2, ranges)
@@ -201,7 +201,7 @@ class ChannelShuffle(_Rearrangement):
             raise ShapeError(f"groups must divide the channels, but {self.groups} does not divide {x[0]}")
         return x
 
-    def run(self, tape: Tape, x: Value) -> Value:
+    def run(self, tape: Tape, x: Tensor) -> Tensor:
         # with one group, or one for each channel, nothing moves; the kernel of a CPU copies all the same
         return tape.rearranged(x, x.shape, copies=tape.device == "cpu" or self.groups not in (1, x.shape[1]))
 
@@ -233,7 +233,7 @@ class PixelShuffle(_Rearrangement):
 
         return (Tap(1, Fraction(1, self.factor) if self.factor > 1 else 1, 0),) * 2
 
-    def run(self, tape: Tape, x: Value) -> Value:
+    def run(self, tape: Tape, x: Tensor) -> Tensor:
         return tape.rearranged(x, self.batched(tape, x))
 
     def lowering(self, x: ValueShape) -> Lowering:
@@ -265,7 +265,7 @@ class SpaceToDepth(_Rearrangement):
     def reach(self, x: ValueShape) -> tuple[Tap, ...]:
         return (Tap(self.factor, self.factor, 0),) * 2
 
-    def run(self, tape: Tape, x: Value) -> Value:
+    def run(self, tape: Tape, x: Tensor) -> Tensor:
         return tape.rearranged(x, self.batched(tape, x))
 
     def lowering(self, x: ValueShape) -> Lowering:
@@ -292,7 +292,7 @@ class Tokens(_Rearrangement):
     def reach(self, x: ValueShape) -> None:
         return None
 
-    def run(self, tape: Tape, x: Value) -> Value:
+    def run(self, tape: Tape, x: Tensor) -> Tensor:
         return tape.transpose(tape.flatten(x, 2), 1, 2)
 
     def lowering(self, x: ValueShape) -> Lowering:
@@ -322,7 +322,7 @@ class FeatureMap(_Rearrangement):
     def reach(self, x: ValueShape) -> None:
         return None
 
-    def run(self, tape: Tape, x: Value) -> Value:
+    def run(self, tape: Tape, x: Tensor) -> Tensor:
         return tape.unflatten(tape.transpose(x, 1, 2), 2, tape.output[1:])
 
     def lowering(self, x: ValueShape) -> Lowering:
@@ -356,7 +356,7 @@ class Select(_Rearrangement):
     def reach(self, x: ValueShape) -> None:
         return None
 
-    def run(self, tape: Tape, x: Value) -> Value:
+    def run(self, tape: Tape, x: Tensor) -> Tensor:
         return tape.select(x, 1)
 
     def lowering(self, x: ValueShape) -> Lowering:

@@ -21,7 +21,7 @@ from cnncalc.values import (
 
 if TYPE_CHECKING:
     from cnncalc.autograd.functional import Tape
-    from cnncalc.autograd.tensors import Value
+    from cnncalc.autograd.tensors import Tensor
 
 
 @op("scale")
@@ -41,7 +41,7 @@ class Scale(Op):
         n = elements(y)
         return Work(mul=n if self.factor != 1 else 0, add=n if self.shift != 0 else 0)
 
-    def run(self, tape: Tape, x: Value) -> Value:
+    def run(self, tape: Tape, x: Tensor) -> Tensor:
         return tape.shifted(tape.scaled(x))
 
     def lowering(self, x: ValueShape) -> Lowering:
@@ -85,7 +85,7 @@ class Affine(Op):
         n = elements(y)
         return Work(mul=n if self.scale else 0, add=n if self.bias else 0)
 
-    def run(self, tape: Tape, x: Value) -> Value:
+    def run(self, tape: Tape, x: Tensor) -> Tensor:
         for name, combine in (("weight", tape.mul), ("bias", tape.add)):
             if name in tape.weights:
                 weight = tape.weights[name]
@@ -129,7 +129,7 @@ class ClassToken(Op):
     def reach(self, x: ValueShape) -> None:
         return None
 
-    def run(self, tape: Tape, x: Value) -> Value:
+    def run(self, tape: Tape, x: Tensor) -> Tensor:
         token = tape.weights["weight"]
         return tape.cat([tape.expand(token, (x.shape[0], *token.shape), x.scales), x], 1)
 
@@ -158,7 +158,7 @@ class PositionEmbedding(Op):
     def work(self, x: ValueShape, y: Shape) -> Work:
         return Work(add=elements(y))
 
-    def run(self, tape: Tape, x: Value) -> Value:
+    def run(self, tape: Tape, x: Tensor) -> Tensor:
         return tape.add(x, tape.weights["weight"])
 
     def lowering(self, x: ValueShape) -> Lowering:
@@ -197,7 +197,7 @@ class Constant(Op):
     def reach(self, x: ValueShape) -> None:
         return None
 
-    def run(self, tape: Tape, x: Value) -> Value:
+    def run(self, tape: Tape, x: Tensor) -> Tensor:
         return tape.repeat(tape.unsqueeze(tape.weights["weight"], 0))
 
     def lowering(self, x: ValueShape) -> Lowering:
@@ -237,7 +237,7 @@ class Noise(Op):
     def work(self, x: ValueShape, y: Shape) -> Work:
         return Work(mul=elements(y), add=elements(y))
 
-    def run(self, tape: Tape, x: Value) -> Value:
+    def run(self, tape: Tape, x: Tensor) -> Tensor:
         noise = tape.hold(tape.new((x.shape[0], 1, *x.shape[2:])))
         weight = tape.weights["weight"]
         strength = tape.view(weight, (*weight.shape, *(1 for _ in x.shape[2:])))

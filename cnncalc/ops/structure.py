@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from fractions import Fraction
 
     from cnncalc.autograd.functional import Tape
-    from cnncalc.autograd.tensors import Value
+    from cnncalc.autograd.tensors import Tensor
     from cnncalc.ops.base import Rational
 
 
@@ -56,7 +56,7 @@ class Dropout(_Dropped):
     def _module(self) -> str:
         return "torch.nn.Dropout"
 
-    def run(self, tape: Tape, x: Value) -> Value:
+    def run(self, tape: Tape, x: Tensor) -> Tensor:
         return tape.dropout(x) if tape.training and self.p else x
 
 
@@ -73,7 +73,7 @@ class StochasticDepth(_Dropped):
 
         return 1 - Fraction(self.p)
 
-    def run(self, tape: Tape, x: Value) -> Value:
+    def run(self, tape: Tape, x: Tensor) -> Tensor:
         if not tape.training or not self.p:
             return x
         if self.p >= 1:

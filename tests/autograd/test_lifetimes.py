@@ -7,10 +7,10 @@ from collections.abc import Callable
 import pytest
 
 from cnncalc.autograd.functional import Tape
-from cnncalc.autograd.tensors import Edge, Leaf, Value
+from cnncalc.autograd.tensors import Edge, Leaf, Tensor
 
 
-def tape_with(*shapes: tuple[int, ...], training: bool = False) -> tuple[Tape, list[Value]]:
+def tape_with(*shapes: tuple[int, ...], training: bool = False) -> tuple[Tape, list[Tensor]]:
     """A tape of one sample, and values that the caller holds and that need a gradient in training."""
     tape = Tape(1, 4)
     tape.training = tape.records = training
@@ -22,7 +22,7 @@ def tape_with(*shapes: tuple[int, ...], training: bool = False) -> tuple[Tape, l
 
 
 #: storage 0 is the input's; others are counted as they are taken, and ~n is given back
-RULES: dict[str, tuple[Callable[[Tape, Value], Value], list[int]]] = {
+RULES: dict[str, tuple[Callable[[Tape, Tensor], Tensor], list[int]]] = {
     "the inner of two nested calls goes after the outer one": (
         lambda tape, x: tape.scaled(tape.scaled(tape.scaled(x))),
         [1, 2, ~1, 3, ~2],
@@ -67,7 +67,7 @@ def test_what_a_function_gives_back(rule: str) -> None:
 def test_a_value_is_not_used_after_it_was_given_back() -> None:
     tape, [x] = tape_with((1, 4))
 
-    def twice(x: Value) -> Value:
+    def twice(x: Tensor) -> Tensor:
         once = tape.scaled(x)
         return tape.add(tape.scaled(once), once)
 
@@ -81,7 +81,7 @@ def test_a_value_is_not_used_after_it_was_given_back() -> None:
 def test_a_function_that_fails_gives_back_what_it_made() -> None:
     tape, [x] = tape_with((1, 4))
 
-    def fails(x: Value) -> Value:
+    def fails(x: Tensor) -> Tensor:
         tape.call(lambda y: tape.view(tape.hold(tape.scaled(y)), (3,)), tape.hold(tape.scaled(x)))
         return x
 

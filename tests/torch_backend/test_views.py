@@ -13,7 +13,7 @@ from torch._subclasses.fake_tensor import FakeTensorMode
 
 from cnncalc.autograd.functional import Tape
 from cnncalc.autograd.strides import computed, is_channels_last, is_contiguous, is_dense, viewed
-from cnncalc.autograd.tensors import Edge, Leaf, Value
+from cnncalc.autograd.tensors import Edge, Leaf, Tensor
 from cnncalc.torch_backend.tracker import Tracker
 from cnncalc.values import Shape
 from tests.torch_backend.test_autograd import running
@@ -63,7 +63,7 @@ def test_what_can_be_a_view(into: Shape) -> None:
 
 
 In = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
-Ours = Callable[[Tape, Value, Value], Value]
+Ours = Callable[[Tape, Tensor, Tensor], Tensor]
 #: a view of twice x that is changed in place
 CASES: dict[str, tuple[In, Ours]] = {
     "flatten": (lambda x, y: x.flatten(1).add_(y), lambda tape, x, y: tape.add_into(tape.flatten(x), y)),
