@@ -75,9 +75,9 @@ class _Elementwise(Op):
 
     def lowering(self, *xs: ValueShape) -> Lowering:
         largest = _largest(xs)
-        aligned = any(len(x) != len(largest) for x in xs)
-        arguments = {"channels_first": largest.layout == "map"} if aligned else {}
-        return Lowering(f"cnncalc.torch_backend.modules.{type(self).__name__}", (), arguments)
+        missing = tuple(len(largest) - len(x) for x in xs)
+        arguments = (missing, largest.layout == "map") if any(missing) else ()
+        return Lowering(f"cnncalc.torch_backend.modules.{type(self).__name__}", arguments)
 
     @classmethod
     def samples(cls) -> list[tuple[Op, tuple[ValueShape, ...]]]:

@@ -68,6 +68,10 @@ def build(
             inputs = list(node.inputs)
             first = replaced[node.index]
             if first is not None:  # it goes before the others, and is overwritten
+                missing = list(getattr(module, "missing", ()))
+                if missing:
+                    missing.insert(0, missing.pop(inputs.index(first)))
+                    setattr(module, "missing", tuple(missing))  # noqa: B010
                 inputs.remove(first)
                 inputs.insert(0, first)
                 run_in_place(module)

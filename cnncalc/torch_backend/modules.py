@@ -12,21 +12,19 @@ from torch.nn import functional
 
 
 class _Join(nn.Module):
-    """A join of values; with ``channels_first`` said, some have fewer axes: those of maps lack the last, others those
-    behind the batch.
-    """
+    """A join of values that lack so many axes each: those of maps the last ones, others those behind the batch."""
 
-    def __init__(self, channels_first: bool | None = None) -> None:
+    def __init__(self, missing: tuple[int, ...] = (), channels_first: bool = True) -> None:
         super().__init__()
+        self.missing = missing
         self.channels_first = channels_first
 
     def aligned(self, xs: Sequence[Tensor]) -> Sequence[Tensor]:
         """The inputs with one number of axes."""
-        if self.channels_first is None:
+        if not self.missing:
             return xs
-        axes = max(x.dim() for x in xs)
         batch = ... if self.channels_first else slice(None)
-        return [x[(batch, *(None,) * (axes - x.dim()))] if x.dim() < axes else x for x in xs]
+        return [x[(batch, *(None,) * n)] if n else x for x, n in zip(xs, self.missing, strict=True)]
 
 
 class Add(_Join):

@@ -342,7 +342,7 @@ NOT_FOUND = [
     ("CN004", "the number of classes", network("  - {conv: 8, kernel: 3}\n  - flatten\n  - {linear: 10}\n  - softmax")),
     ("CN004", "the classes, enlarged", network("  - {conv: 21, kernel: 3}\n  - {conv_transpose: 21, kernel: 4}")),
     ("CN004", "shuffled groups", network("  - {conv: 24, kernel: 3}\n  - {shuffle: 6}\n  - {conv: 8, kernel: 1}")),
-    ("CN004", "the classes of tokens", network("  - {linear: 16}\n  - {linear: 10}", "[6, 8]")),
+    ("CN004", "the classes of tokens", network("  - {linear: 16}\n  - {linear: 10}", "{tokens: 6, features: 8}")),
     ("CN004", "depthwise", network("  - {dwconv: 3, pad: 1}\n  - {conv: 8, kernel: 3}")),
     ("CN005", "two outputs", network("  - {conv: 8, kernel: 1, name: a}\n  - {relu: [], name: b}", more="outputs: [a, b]")),
     (
@@ -492,7 +492,10 @@ def test_blocks_of_a_library_are_for_others(lint):
 
 ODD = [
     network("  - {linear: 16, act: relu}\n  - {linear: 4}", "[8]"),
-    network("  - {linear: 16, norm: layernorm}\n  - {attention: 4}\n  - {select: 0}\n  - {linear: 4}", "[6, 8]"),
+    network(
+        "  - {linear: 16, norm: layernorm}\n  - {attention: 4}\n  - {select: 0}\n  - {linear: 4}",
+        "{tokens: 6, features: 8}",
+    ),
     network(
         "  - {conv: 8, kernel: 3, pad: same, act: relu}\n  - global_avgpool\n  - flatten\n  - {linear: 4}", "[2, 9]"
     ),
