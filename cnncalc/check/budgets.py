@@ -14,9 +14,10 @@ from cnncalc.check.claims import figure_text
 from cnncalc.check.model import Finding, JudgedBudget
 from cnncalc.check.subject import Subject
 from cnncalc.columns import COLUMNS
-from cnncalc.errors import CnncalcError
+from cnncalc.errors import CnncalcError, escape
 from cnncalc.spec.claims import MEMORY, Budget, in_bytes, read_figure
 from cnncalc.spec.document import SpecDocument
+from cnncalc.spec.expand import networks
 from cnncalc.values import Assumptions, whole
 
 #: layers that a message about a broken limit names: of the figure, and of its growth
@@ -233,6 +234,19 @@ def suggest(report: Report, headroom_percent: int | Fraction = 5, warn_percent: 
         entries = ", ".join(f"{key}: {item}" for key, item in {**limits, **given}.items())
         lines.append(f"  {quantity}: {{{entries}}}  # {figure_text(quantity, value)}")
     return "\n".join(lines) + "\n"
+
+
+def suggested(paths: Sequence[str], broken: list[CnncalcError]) -> str:
+    """The suggested blocks of every network among the specs at some paths; where there are several each has a title.
+
+    The errors of a spec with mistakes go to ``broken``.
+    """
+    titled = len(paths) > 1
+    blocks = [
+        (f"# {escape(spec.file)}\n" if titled else "") + suggest(Report(graph))
+        for spec, graph, _ in networks(paths, broken)
+    ]
+    return "\n".join(blocks)
 
 
 def ceiling(value: int, percent: int | Fraction, quantity: str) -> str:

@@ -14,6 +14,12 @@ SUMMARY_LIMIT = 1_000_000
 _COMMANDS = {"error": "error", "warning": "warning", "note": "notice"}
 
 
+def folder(workspace: str | None) -> str:
+    """The working directory as seen from the repository's folder on a runner; empty where it is that, or outside."""
+    inside = os.path.relpath(os.getcwd(), os.path.realpath(workspace)) if workspace else os.curdir
+    return "" if inside == os.curdir or inside.startswith(os.pardir) else inside
+
+
 def annotations(checked: Sequence[Checked], limit: int = LIMIT, notes: bool = False, folder: str = "") -> str:
     """A workflow command a line: errors, warnings, and notes if asked for, the first ``limit`` of each.
 

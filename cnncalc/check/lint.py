@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Set
 from types import MappingProxyType
+from typing import Any
 
 from cnncalc.check.model import Finding
 from cnncalc.check.rules import fields, names, text, weights, windows, wiring
 from cnncalc.check.rules.base import Hit, Rule
 from cnncalc.check.subject import Subject
 from cnncalc.errors import Location
+from cnncalc.render.table import Heading, Table
 
 _FILES = (windows, fields, weights, wiring, names, text)
 
@@ -41,3 +43,17 @@ def _one(hits: list[Hit]) -> Hit:
     more = len(hits) - 1
     first = hits[0]
     return first._replace(message=f"{first.message} (and {more} more from this place)") if more else first
+
+
+def table() -> Table:
+    """Every rule in a line."""
+    headings = [Heading(key, key, False) for key in ("code", "severity", "name", "summary")]
+    rows = [[rule.code, rule.severity, rule.name, rule.summary] for rule in RULES.values()]
+    return Table([], headings, rows, [], ["cnncalc rule CODE says more"], [], [])
+
+
+def payload(code: str | None = None) -> dict[str, Any]:
+    """``cnncalc.rules/1``: the rule of a code, or all."""
+    keys = ("code", "name", "severity", "summary", "page")
+    chosen = [RULES[code]] if code else RULES.values()
+    return {"schema": "cnncalc.rules/1", "rules": [{key: getattr(rule, key) for key in keys} for rule in chosen]}

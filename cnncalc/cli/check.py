@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from cnncalc.cli.options import debug_option
-from cnncalc.errors import CnncalcError, EnvironmentFailure, UsageError, escape, quote, suggest
+from cnncalc.errors import CnncalcError, EnvironmentFailure, UsageError, format_errors, quote, suggest
 
 if TYPE_CHECKING:
     from cnncalc.check.config import Config
@@ -19,11 +19,6 @@ if TYPE_CHECKING:
 
 FORMATS = ("text", "json", "markdown")
 EXPORTS = ("github", "junit", "sarif", "markdown", "json")
-COLORS = {"error": "red", "warning": "yellow", "note": "cyan"}
-WATCH_SECONDS = 0.5
-
-#: when each file was last written, and its size
-Stamps = dict[str, tuple[int, int] | None]
 
 
 @click.command("check")
@@ -48,7 +43,7 @@ def command(paths: tuple[str, ...], **given: Any) -> int:
 
     Exits with 1 on errors, and with --strict on warnings. A spec that can't be read is a finding like any other.
     """
-    from cnncalc.check import model
+    from cnncalc.check import model, watch
     from cnncalc.check import session as sessions
 
     config = _config(given)
@@ -69,12 +64,12 @@ def command(paths: tuple[str, ...], **given: Any) -> int:
             from cnncalc.check import git
 
             earlier = (given["against"], stack.enter_context(git.tree(given["against"], places)))
-        stamps = _stamps(found)  # from before they are read: what is saved meanwhile is judged again
         session = sessions.Session(config.limits, config.ignored, earlier=earlier)
+        watcher = watch.Watch(session, places, found)
         checked = list(_progress(sessions.check_all(session, found, given["jobs"]), len(found)))
         outputs.write(checked)
         while given["watch"]:
-            found, checked = _changed(places, found, checked, session, stamps)
+            checked = watcher.again(checked)
             outputs.write(checked)
     return int(model.failed(checked, outputs.strict) and not given["exit_zero"])
 
@@ -115,19 +110,20 @@ class Outputs:
             write_file(path, self._text(kind, checked))
         if self.watch and self.format == "text" and self.color:
             click.clear()
-        text = _text(checked, self) if self.format == "text" else self._text(self.format, checked)
-        write_stdout(text)
+        write_stdout(self._text(self.format, checked))
         if self.github:
             self._annotate(checked)
 
     def _text(self, kind: str, checked: Sequence[Checked]) -> str:
-        from cnncalc.check import junit, markdown, payload, sarif
+        from cnncalc.check import junit, markdown, payload, sarif, text
+        from cnncalc.render import json
 
         writers: dict[str, Callable[[], str]] = {
+            "text": lambda: text.write(checked, self.notes, self.color),
             "junit": lambda: junit.write(checked, self.strict),
             "sarif": lambda: sarif.write(checked),
             "markdown": lambda: markdown.write(checked),
-            "json": lambda: _json(payload.payload(checked, self.strict)),
+            "json": lambda: json.write(payload.payload(checked, self.strict)),
         }
         return writers[kind]()
 
@@ -136,10 +132,7 @@ class Outputs:
         from cnncalc.check import github
         from cnncalc.cli.output import write_stdout
 
-        workspace = os.environ.get("GITHUB_WORKSPACE")
-        folder = os.path.relpath(os.getcwd(), os.path.realpath(workspace)) if workspace else os.curdir
-        inside = folder != os.curdir and not folder.startswith(os.pardir)
-        annotations = github.annotations(checked, folder=folder if inside else "")
+        annotations = github.annotations(checked, folder=github.folder(os.environ.get("GITHUB_WORKSPACE")))
         if self.format == "text":
             write_stdout(annotations)
         elif sys.stderr is not None:
@@ -154,37 +147,6 @@ class Outputs:
                 raise EnvironmentFailure(message) from None
 
 
-def _json(payload: dict[str, Any]) -> str:
-    from cnncalc.render import json
-
-    return json.write(payload)
-
-
-def _text(checked: Sequence[Checked], output: Outputs) -> str:
-    """A line a finding, in the order of the files; then what was judged."""
-    from cnncalc.check import wording
-    from cnncalc.check.model import count
-
-    shown = [finding for one in checked for finding in one.findings if finding.severity != "note" or output.notes]
-    lines = [_colored(str(finding), finding.severity, output.color) for finding in shown]
-    notes = count(checked, "note")
-    hidden = f" ({wording.plural(notes, 'note')}: --notes shows them)" if notes and not output.notes else ""
-    worst = next((severity for severity in ("error", "warning") if count(checked, severity)), "")
-    lines += [wording.judged(checked), _colored(wording.result(checked), worst, output.color) + hidden]
-    return "\n".join(lines) + "\n"
-
-
-def _colored(text: str, severity: str, color: bool) -> str:
-    """The text with its severity in colour; all of it where the severity is no word of it."""
-    if not color:
-        return text
-    marked = f": {severity}: "
-    if severity and marked in text:
-        before, after = text.split(marked, 1)
-        return f"{click.style(before, bold=True)}: {click.style(severity, fg=COLORS[severity])}: {after}"
-    return click.style(text, fg=COLORS.get(severity, "green"), bold=True)
-
-
 def _progress(checked: Iterable[Checked], total: int) -> Iterable[Checked]:
     """The same, with a bar on a terminal that shows no other output until the end."""
     if total < 2 or sys.stderr is None or not sys.stderr.isatty():
@@ -194,72 +156,14 @@ def _progress(checked: Iterable[Checked], total: int) -> Iterable[Checked]:
     return progress.track(checked, total, "checking")
 
 
-def _changed(
-    places: Sequence[str], found: list[str], checked: list[Checked], session: Any, stamps: Stamps
-) -> tuple[list[str], list[Checked]]:
-    """Waits until a file is not as in ``stamps``, or is added or removed, and judges again what reads it.
-
-    What has errors is judged again each time, since it may lack what was changed, and all specs where one was added
-    or removed, since others may name it. ``stamps`` is brought up to date.
-    """
-    from time import sleep
-
-    from cnncalc.check import model
-    from cnncalc.check import session as sessions
-
-    for file, stamp in _stamps(file for one in checked for file in one.files).items():
-        stamps.setdefault(file, stamp)
-    while True:
-        sleep(WATCH_SECONDS)
-        try:
-            now = sessions.specs_in(places)
-        except CnncalcError:  # some programs save by removing a file and writing it anew
-            continue
-        fresh = _stamps({*stamps, *now})
-        if fresh == stamps:
-            continue
-        changed = {file for file in fresh if fresh[file] != stamps.get(file)}
-        stamps.update(fresh)
-        sound = [one for one in checked if not changed & set(one.files) and not model.count([one], "error")]
-        kept = {one.file: one for one in sound} if now == found else {}
-        session = session.again()
-        return now, [kept[path] if path in kept else session.check(path) for path in now]
-
-
-def _stamps(files: Iterable[str]) -> Stamps:
-    """When each file was last written, and its size; None for one that is not there."""
-    stamps: Stamps = {}
-    for file in files:
-        try:
-            status = os.stat(file)
-            stamps[file] = (status.st_mtime_ns, status.st_size)
-        except OSError:
-            stamps[file] = None
-    return stamps
-
-
 def _suggest(found: Sequence[str]) -> int:
     """Prints a budget for every network; of a spec that can't be read the mistakes, on standard error."""
-    from cnncalc.check import budgets, model
+    from cnncalc.check import budgets
     from cnncalc.cli.output import write_stdout
-    from cnncalc.network import Network
-    from cnncalc.spec import document, zoo
-    from cnncalc.spec.expand import expand
 
-    blocks = []
-    broken = []
-    for path in found:
-        try:
-            spec = document.load(zoo.find(path))
-            if spec.is_library:
-                continue
-            report = Network(spec, *expand(spec)).analyze()
-        except CnncalcError as error:
-            broken += model.spec_findings(error, path, path)
-            continue
-        title = f"# {escape(spec.file)}\n" if len(found) > 1 else ""
-        blocks.append(title + budgets.suggest(report))
-    write_stdout("\n".join(blocks))
-    for finding in broken:
-        click.echo(finding, err=True)
+    broken: list[CnncalcError] = []
+    write_stdout(budgets.suggested(found, broken))
+    for error in broken:
+        for line in format_errors(error):
+            click.echo(line, err=True)
     return 2 if broken else 0

@@ -77,24 +77,18 @@ def _entries(counted: Assumptions) -> tuple[list[dict[str, Any]], dict[str, str]
     from cnncalc.analysis.report import not_reproducible
     from cnncalc.network import Network
     from cnncalc.render import catalog
-    from cnncalc.spec import document, zoo
-    from cnncalc.spec.expand import expand
+    from cnncalc.spec import zoo
+    from cnncalc.spec.expand import networks
 
-    entries, broken = [], []
-    left_out = {}
-    for path in zoo.names().values():
-        try:
-            spec = document.load(zoo.find(path))
-            if spec.is_library:
-                continue
-            network = Network(spec, *expand(spec))
-            reason = not_reproducible(network.graph, counted.convention, counted.pass_)
-            if reason is None:
-                entries.append(catalog.entry(network.analyze(**counted._asdict())))
-            else:
-                left_out[network.name] = reason
-        except CnncalcError as error:
-            broken.append(error)
+    entries, left_out = [], {}
+    broken: list[CnncalcError] = []
+    for found in networks(zoo.names().values(), broken):
+        network = Network(*found)
+        reason = not_reproducible(network.graph, counted.convention, counted.pass_)
+        if reason is None:
+            entries.append(catalog.entry(network.analyze(**counted._asdict())))
+        else:
+            left_out[network.name] = reason
     return entries, left_out, broken
 
 

@@ -99,20 +99,12 @@ def _refuse(networks: tuple[str, ...], given: dict[str, Any]) -> None:
 
 
 def _every(broken: list[CnncalcError]) -> list[Any]:
-    """Every network; the errors of specs that have mistakes go to the list. Libraries of blocks are no networks."""
+    """Every network; the errors of specs that have mistakes go to the list."""
     from cnncalc.network import Network
-    from cnncalc.spec import document, zoo
-    from cnncalc.spec.expand import expand
+    from cnncalc.spec import zoo
+    from cnncalc.spec.expand import networks
 
-    found = []
-    for path in zoo.names().values():
-        try:
-            spec = document.load(zoo.find(path))
-            if not spec.is_library:
-                found.append(Network(spec, *expand(spec)))
-        except CnncalcError as error:
-            broken.append(error)
-    return found
+    return [Network(*found) for found in networks(zoo.names().values(), broken)]
 
 
 def _progress(networks: Sequence[Any]) -> Iterable[Any]:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 
-from cnncalc.errors import ExpressionError, LimitError, SpecError, listing, quote, suggest
+from cnncalc.errors import CnncalcError, ExpressionError, LimitError, SpecError, listing, quote, suggest
 from cnncalc.graph.builder import GraphBuilder
 from cnncalc.graph.graph import Graph, Side
 from cnncalc.ops.base import ArgumentError, Op
+from cnncalc.spec import zoo
 from cnncalc.spec.compile.forms import (
     Block,
     BlockLayer,
@@ -21,7 +22,7 @@ from cnncalc.spec.compile.forms import (
 )
 from cnncalc.spec.compile.slots import Slot, Slots
 from cnncalc.spec.compile.words import check_name, counted
-from cnncalc.spec.document import SpecDocument
+from cnncalc.spec.document import Memo, SpecDocument, load
 from cnncalc.spec.expressions import ExprValue as Value
 from cnncalc.spec.expressions import describe
 from cnncalc.spec.inputs import ONLY, replaced, variables_of
@@ -135,6 +136,23 @@ def expand(
     except RecursionError:
         place = (document.layers or [Layer(document.parts[0])])[0].location
         raise LimitError("blocks and joins are nested too deep", place) from None
+
+
+def networks(
+    paths: Iterable[str], broken: list[CnncalcError]
+) -> Iterator[tuple[SpecDocument, Graph, dict[str, Value]]]:
+    """Every network among the specs at some paths, with what :func:`expand` makes of it; libraries of blocks are none.
+
+    The errors of a spec with mistakes go to ``broken``.
+    """
+    memo = Memo()
+    for path in paths:
+        try:
+            document = load(zoo.find(path), memo=memo)
+            if not document.is_library:
+                yield document, *expand(document)
+        except CnncalcError as error:
+            broken.append(error)
 
 
 class _Expander:
