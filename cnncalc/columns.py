@@ -134,6 +134,14 @@ def unasked(prominence: int) -> tuple[str, ...]:
     return tuple(column.name for column in COLUMNS.values() if column.prominence >= prominence)
 
 
+def with_work(columns: tuple[str, ...], convention: str) -> tuple[str, ...]:
+    """The columns that are shown unless told otherwise; with ``work`` too where the convention has no other column."""
+    counted = [i for i, name in enumerate(columns, 1) if name in ("macs", "flops")]
+    if not counted or convention in ("macs", "flops"):
+        return columns
+    return (*columns[: counted[-1]], "work", *columns[counted[-1] :])
+
+
 def named(word: str) -> str:
     """The name of the column that has a word as its name or header, in either case; the word itself where none has."""
     columns = {**COLUMNS, **OF_A_RUN}

@@ -163,6 +163,17 @@ def check_word(what: str, word: object, known: Iterable[str]) -> None:
         raise UsageError(f"unknown {what} {quote(word)}", None, suggest(word, names) or f"one of: {', '.join(names)}")
 
 
+def check_whole(what: str, value: object, least: int, most: int | None = None) -> None:
+    """Refuses a ``value`` that is no whole number from ``least`` to ``most``; ``what`` it is stands in the message.
+
+    Raises:
+        UsageError: it is none.
+    """
+    if type(value) is not int or value < least or (most is not None and value > most):
+        limits = f"of at least {least}" if most is None else f"from {least} to {most:,}"
+        raise UsageError(f"{what} must be a whole number {limits}, not {quote(value)}")
+
+
 def format_error(error: CnncalcError) -> str:
     """``FILE:LINE:COLUMN: error: MESSAGE (hint: ...)`` on one line of printable ASCII, cut at 400 characters."""
     hint = error.hint

@@ -12,7 +12,7 @@ from cnncalc.analysis import Columns
 from cnncalc.columns import COLUMNS
 from cnncalc.counting import backward, price
 from cnncalc.counting.conventions import CONVENTIONS
-from cnncalc.errors import UsageError, check_word, quote
+from cnncalc.errors import UsageError, check_whole, check_word, quote
 from cnncalc.graph.graph import Graph
 from cnncalc.values import DTYPES, Assumptions, Shape, format_shape, whole
 
@@ -146,8 +146,7 @@ class Report:
     def __init__(self, graph: Graph, assumptions: Assumptions = USUAL, about: About | None = None) -> None:
         about = about or About(graph.name)
         batch, dtype, convention, with_side, pass_ = assumptions
-        if isinstance(batch, bool) or not isinstance(batch, int) or not 1 <= batch <= BATCH_LIMIT:
-            raise UsageError(f"batch must be a whole number from 1 to {BATCH_LIMIT:,}, not {quote(batch)}")
+        check_whole("batch", batch, 1, BATCH_LIMIT)
         if not isinstance(with_side, bool):
             raise UsageError(f"with_side must be True or False, not {quote(with_side)}")
         check_word("data type", dtype, DTYPES)

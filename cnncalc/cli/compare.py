@@ -35,26 +35,17 @@ def command(ctx: click.Context, /, networks: tuple[str, ...], **given: Any) -> N
     Totals, ratios to the first network, and the parts whose names match. With --measured, times and rates of saved
     measurements.
     """
+    from cnncalc.analysis.comparison import compare
     from cnncalc.cli.output import emit
-    from cnncalc.columns import COMPARE, unasked
     from cnncalc.render import comparison
-    from cnncalc.render.summary import with_work
 
-    if len(networks) < 2:
-        raise UsageError("compare takes at least two networks", hint="cnncalc compare resnet50 densenet121")
     if given["measured"]:
         return _measured(ctx, networks, given)
     options, output = take_network(given), take_output(given)
     reports = [analyze(name, options) for name in networks]
-    quantities = given["columns"] or with_work(unasked(COMPARE), options.convention)
-    lines = comparison.lines(reports, quantities, given["depth"], given["sort"], given["top"])
+    compared = compare(reports, given["columns"] or (), given["depth"], given["sort"], given["top"])
     inputs = [report.about.file for report in reports]
-    emit(
-        output,
-        lambda _: comparison.table(reports, lines),
-        lambda: comparison.payload(reports, lines),
-        inputs,
-    )
+    emit(output, lambda _: comparison.table(compared), compared.to_dict, inputs)
 
 
 def _measured(ctx: click.Context, files: tuple[str, ...], given: dict[str, Any]) -> None:
@@ -63,6 +54,8 @@ def _measured(ctx: click.Context, files: tuple[str, ...], given: dict[str, Any])
     from cnncalc.cli.output import emit
     from cnncalc.render import measured_sides
 
+    if len(files) < 2:
+        raise UsageError("compare --measured takes at least two files")
     profile.refuse_others(ctx, "--measured", ("measured", "top"))
     sides = [profile.read(file) for file in files]
     lines = measured_sides.lines(sides, given["top"])

@@ -178,8 +178,7 @@ def _write(
     """Writes the differences; the exit code."""
     from cnncalc.check import diff, difftable
     from cnncalc.cli.output import emit
-    from cnncalc.columns import DIFF, unasked
-    from cnncalc.render.summary import with_work
+    from cnncalc.columns import DIFF, unasked, with_work
 
     columns = given["columns"] or with_work(unasked(DIFF), assumed.convention)
     shown = difftable.Shown(columns, given["depth"], given["top"])

@@ -30,9 +30,8 @@ def command(**given: Any) -> int:
     """
     from cnncalc.analysis.report import check_counted
     from cnncalc.cli.output import emit
-    from cnncalc.columns import COLUMNS
+    from cnncalc.columns import COLUMNS, with_work
     from cnncalc.render import catalog
-    from cnncalc.render.summary import with_work
     from cnncalc.spec import expressions
     from cnncalc.values import Assumptions
 

@@ -38,7 +38,7 @@ def table_command(name: str, columns: tuple[str, ...], main: str) -> Callable[[C
 def show(name: str, columns: tuple[str, ...], main: str, given: dict[str, Any]) -> None:
     """Analyses the network and writes its table or JSON."""
     from cnncalc.cli.output import emit
-    from cnncalc.render.summary import with_work
+    from cnncalc.columns import with_work
 
     options, output = take_network(given), take_output(given)
     report = analyze(name, options)
