@@ -30,11 +30,13 @@ if TYPE_CHECKING:
         SpecSyntaxError,
         UsageError,
     )
-    from cnncalc.network import Network, Spec, list_specs, load, read
+    from cnncalc.network import Network, Spec, compare, diff, list_specs, load, read
 
 _HOMES = {
     "load": "network",
     "read": "network",
+    "compare": "network",
+    "diff": "network",
     "list_specs": "network",
     "check_specs": "check.session",
     "Network": "network",
@@ -72,6 +74,8 @@ __all__ = [
     "UsageError",
     "__version__",
     "check_specs",
+    "compare",
+    "diff",
     "list_specs",
     "load",
     "read",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
@@ -18,8 +18,13 @@ from cnncalc.spec.inputs import Given, shown
 from cnncalc.values import Assumptions, format_shape
 
 if TYPE_CHECKING:
+    from cnncalc.analysis.comparison import Comparison
+    from cnncalc.check.sides import Differences
     from cnncalc.derivation.page import Page
     from cnncalc.spec.reader import YamlNode
+
+#: what a spec is read from
+Source = str | os.PathLike[str] | Mapping[str, Any]
 
 
 class Spec:
@@ -48,9 +53,7 @@ class Spec:
             UsageError: a variable that the spec does not have, or sizes that are no input.
         """
         spec = self.document
-        if vars is not None and not isinstance(vars, Mapping):
-            raise UsageError(f"vars is a mapping of variables to values, not {quote(vars)}")
-        given = document.assigned(vars or {}, spec.vars)
+        given = document.assigned({} if vars is None else vars, spec.vars)
         try:
             return Network(spec, *expand(spec, given, input), given)
         except SpecError as error:
@@ -161,7 +164,7 @@ class Network:
         return write(self.graph, self.name, self.title, self.document.source)
 
 
-def read(source: str | os.PathLike[str] | Mapping[str, Any]) -> Spec:
+def read(source: Source) -> Spec:
     """A spec, read and checked once; :meth:`Spec.network` makes networks of it.
 
     Args:
@@ -177,14 +180,19 @@ def read(source: str | os.PathLike[str] | Mapping[str, Any]) -> Spec:
     return Spec(document.load(_found(source)))
 
 
-def _found(source: object) -> zoo.Found:
+def _found(source: Source) -> zoo.Found:
+    place = _place(source)
+    return place if isinstance(place, zoo.Found) else zoo.find(place)
+
+
+def _place(source: object) -> str | zoo.Found:
+    """The name or path that is meant, or what was handed in itself."""
     if isinstance(source, str):
-        if "\n" in source or source.startswith("cnncalc:"):
-            return zoo.Found("<text>", source.encode("utf-8", "surrogatepass"), None)
-        return zoo.find(source)
+        is_text = "\n" in source or source.startswith("cnncalc:")
+        return zoo.Found("<text>", source.encode("utf-8", "surrogatepass"), None) if is_text else source
     if isinstance(source, os.PathLike):
         path = os.fsdecode(source)
-        return zoo.find(path if os.sep in path or path.endswith(zoo.SUFFIXES) else os.path.join(os.curdir, path))
+        return path if os.sep in path or path.endswith(zoo.SUFFIXES) else os.path.join(os.curdir, path)
     if isinstance(source, Mapping):
         from cnncalc.spec.data import written
 
@@ -193,13 +201,64 @@ def _found(source: object) -> zoo.Found:
     raise UsageError(f"a spec is a name, a path, a text or a mapping, not {quote(source)}")
 
 
-def load(
-    source: str | os.PathLike[str] | Mapping[str, Any],
-    vars: Mapping[str, Any] | None = None,
-    input: Given | None = None,
-) -> Network:
+def load(source: Source, vars: Mapping[str, Any] | None = None, input: Given | None = None) -> Network:
     """The network that a spec describes: :func:`read`, then :meth:`Spec.network`, whose arguments and errors it has."""
     return read(source).network(vars, input)
+
+
+def compare(
+    *networks: Network | Source,
+    quantities: Sequence[str] = (),
+    depth: int = 1,
+    sort: str | None = None,
+    top: int | None = None,
+    batch: int = 1,
+    dtype: str = "float32",
+    convention: str = "macs",
+    with_side: bool = False,
+    pass_: str = "forward",
+) -> Comparison:
+    """Networks side by side: totals, ratios to the first, and the parts whose names match.
+
+    ``networks`` are networks, or what :func:`read` takes. ``quantities``, ``depth``, ``sort`` and ``top`` are as in
+    :func:`cnncalc.analysis.comparison.compare`, the rest is as in :meth:`Network.analyze`.
+
+    Raises:
+        UsageError: fewer than two networks, or a quantity that has no total.
+        CnncalcError: what :func:`load` and :meth:`Network.analyze` raise.
+    """
+    from cnncalc.analysis.comparison import compare
+
+    loaded = [network if isinstance(network, Network) else load(network) for network in networks]
+    reports = [network.analyze(batch, dtype, convention, with_side, pass_) for network in loaded]
+    return compare(reports, quantities, depth, sort, top)
+
+
+def diff(
+    before: Source,
+    after: Source,
+    vars: Mapping[str, Any] | None = None,
+    input: Given | None = None,
+    batch: int = 1,
+    dtype: str = "float32",
+    convention: str = "macs",
+    with_side: bool = False,
+    pass_: str = "forward",
+) -> Differences:
+    """What changed between two specs, each what :func:`read` takes, or between the specs of two folders.
+
+    ``vars`` and ``input`` are for both, as in :func:`load`; the rest is as in :meth:`Network.analyze`. A spec with
+    mistakes is one of the changes, and raises nothing.
+
+    Raises:
+        SpecNotFoundError: a spec that is not there.
+        UsageError: a spec beside a folder, a library of blocks, or an assumption that can't be.
+    """
+    from cnncalc.check.diff import Assumed
+    from cnncalc.check.sides import between
+
+    assumed = Assumed({} if vars is None else vars, input, batch, dtype, convention, with_side, pass_)
+    return between(_place(before), _place(after), assumed)
 
 
 def list_specs() -> list[str]:

@@ -203,6 +203,17 @@ CALLS = {
     "analyze(with_side)": lambda odd: cnncalc.load("alexnet").analyze(with_side=odd),
     "analyze(pass_)": lambda odd: cnncalc.load("alexnet").analyze(pass_=odd),
     "derive(path)": lambda odd: cnncalc.load("alexnet").derive(odd),
+    "compare": lambda odd: cnncalc.compare("alexnet", odd),
+    "compare(quantities)": lambda odd: cnncalc.compare("alexnet", "alexnet", quantities=odd),
+    "compare(depth)": lambda odd: cnncalc.compare("alexnet", "alexnet", depth=odd),
+    "compare(sort)": lambda odd: cnncalc.compare("alexnet", "alexnet", sort=odd),
+    "compare(top)": lambda odd: cnncalc.compare("alexnet", "alexnet", top=odd),
+    "compare(batch)": lambda odd: cnncalc.compare("alexnet", "alexnet", batch=odd),
+    "diff(before)": lambda odd: cnncalc.diff(odd, "alexnet"),
+    "diff(after)": lambda odd: cnncalc.diff("alexnet", odd),
+    "diff(vars)": lambda odd: cnncalc.diff("alexnet", "alexnet", vars=odd),
+    "diff(input)": lambda odd: cnncalc.diff("alexnet", "alexnet", input=odd),
+    "diff(dtype)": lambda odd: cnncalc.diff("alexnet", "alexnet", dtype=odd),
     "derive(batch)": lambda odd: cnncalc.load("alexnet").derive("conv1", batch=odd),
 }
 
@@ -257,6 +268,52 @@ def test_derive(capsys):
     assert page.to_markdown() == capsys.readouterr().out
     assert run(["explain", "vgg16", "stage1.conv_1", "--batch=2", "-f", "json"]) == 0
     assert page.to_dict() == json.loads(capsys.readouterr().out)
+
+
+#: a call, and the command that prints the same
+PRINTED = {
+    "compare": (lambda: cnncalc.compare("resnet18", cnncalc.load("resnet34"), batch=2, top=1), "compare resnet18 resnet34 --batch 2 --top 1"),
+    "diff": (lambda: cnncalc.diff("resnet18", "resnet34", vars={"classes": 10}), "diff resnet18 resnet34 --set classes=10"),
+    "diff of equals": (lambda: cnncalc.diff("vgg11", "vgg11", input=64), "diff vgg11 vgg11 --input 64"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("printed", PRINTED)
+def test_results_print_and_hold_what_the_command_does(printed, capsys):
+    call, line = PRINTED[printed]
+    result = call()
+    run([*line.split(), "-f", "plain"])
+    assert str(result) == capsys.readouterr().out.removesuffix("\n")
+    run([*line.split(), "-f", "json"])
+    assert result.to_dict() == json.loads(capsys.readouterr().out)
+
+
+def test_compare_and_diff():
+    compared = cnncalc.compare("resnet18", "resnet34", quantities=["params"])
+    assert repr(compared).startswith("<Comparison of resnet18, resnet34: ")
+    # torchvision ResNet18_Weights.num_params, ResNet34_Weights.num_params
+    assert compared.totals["params"] == (11_689_512, 21_797_672)
+    assert compared.lines[0].ratios == [1.0, 21_797_672 / 11_689_512]
+    changed = cnncalc.diff("resnet18", "resnet34")
+    assert repr(changed) == "<Differences resnet18 -> resnet34: 1 changed>"
+    assert (changed.differ, cnncalc.diff("resnet18", "resnet18").differ) == (True, False)
+    assert changed.changes[0].totals["params"] == (11_689_512, 21_797_672)
+    with pytest.raises(cnncalc.UsageError, match="compare takes at least two networks"):
+        cnncalc.compare("resnet18")
+
+
+def test_diff_of_folders_and_data(tmp_path):
+    (tmp_path / "one").mkdir()
+    (tmp_path / "two").mkdir()
+    spec = {"cnncalc": 1, "name": "net", "input": [3, 8, 8], "layers": [{"conv": 4, "kernel": 3}]}
+    for folder, out in (("one", 4), ("two", 5)):
+        text = f"cnncalc: 1\nname: net\ninput: [3, 8, 8]\nlayers: [{{conv: {out}, kernel: 3}}]\n"
+        (tmp_path / folder / "net.yaml").write_text(text)
+    for changed in (cnncalc.diff(tmp_path / "one", tmp_path / "two"), cnncalc.diff(spec, text)):
+        [change] = changed.changes
+        assert change.totals["params"] == (3 * 3 * 3 * 4 + 4, 3 * 3 * 3 * 5 + 5)
+    [broken] = cnncalc.diff(spec, {**spec, "layers": ["convv"]}).changes
+    assert (broken.status, str(broken.findings[0].location)) == ("broken", "<dict>: layers[0]")
 
 
 def test_expand():

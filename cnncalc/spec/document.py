@@ -477,6 +477,8 @@ def assigned(values: Mapping[str, object], variables: Mapping[str, YamlNode]) ->
         UsageError: no such variable.
         SpecError: a value can't be read.
     """
+    if not isinstance(values, Mapping):
+        raise UsageError(f"vars is a mapping of variables to values, not {quote(values)}")
     nodes = {}
     for name, value in values.items():
         if name not in variables:
