@@ -6,7 +6,7 @@ their errors.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from cnncalc.errors import LimitError, ShapeError, SpecError
@@ -50,36 +50,17 @@ def _check_elements(tensor: Shape) -> None:
         raise ShapeError(f"more than 2^63 - 1 elements: {format_shape(tensor)}")
 
 
-class GraphBuilder:
-    """Builds a Graph node by node; equal operators are one object, a rule runs once for each signature.
-
-    ``positions`` has the index of every node by its path; ``paths`` the value of every path that stands for more than
-    a node (blocks, stages, branches, operators with ``norm`` or ``act``).
-    """
+class Rules:
+    """Operators, and what their rules say, for graphs that are built of the same ones: each is made once."""
 
     def __init__(self) -> None:
-        self.nodes: list[Node] = []
-        self.paths: dict[str, int] = {}
-        self.sides: list[Side] = []
-        self.side: str | None = None
-        self.positions: dict[str, int] = {}
-        self.blocks: dict[str, str] = {}
         self._ops: dict[tuple[type[Op], str], Op] = {}
-        self._known: dict[tuple[object, ...], int] = {}
-        self._signatures: list[Signature] = []
+        #: signatures by operator and shapes, and by operator and the signatures that make these
+        self._signatures: dict[tuple[object, ...], Signature] = {}
+        self._after: dict[tuple[int, ...], Signature] = {}
 
-    def input(self, path: str, shape: ValueShape, place: Place) -> int:
-        """Adds an input of the network; its index. Inputs come before operators.
-
-        Raises:
-            SpecError: more than 2**63 - 1 values.
-        """
-        try:
-            _check_elements(shape)
-        except ShapeError as error:
-            raise SpecError(f"{path}: {error.message}", place.location) from None
-        self._signatures.append(Signature(Input(), (), shape, {}))
-        return self._append(path, (), 1, place, None, None, len(self._signatures) - 1)
+    def __len__(self) -> int:
+        return len(self._signatures)
 
     def op(self, cls: type[Op], arguments: dict[str, Any]) -> Op:
         """The operator with these arguments; the same object for the same arguments.
@@ -93,6 +74,85 @@ class GraphBuilder:
             known = self._ops[key] = cls(**arguments)
         return known
 
+    def input(self, shape: ValueShape) -> Signature:
+        """The signature of an input.
+
+        Raises:
+            ShapeError: more than 2**63 - 1 values.
+        """
+        key = (Input, shape, shape.identity)
+        if key not in self._signatures:
+            _check_elements(shape)
+            self._signatures[key] = Signature(Input(), (), shape, {})
+        return self._signatures[key]
+
+    def after(self, op: Op, before: Sequence[Signature]) -> Signature:
+        """The signature of an operator on what these make; the same object for the same operator and shapes.
+
+        Raises:
+            ShapeError: the operator refuses the shapes, or a tensor has more than 2**63 - 1 values.
+        """
+        after = (id(op), *map(id, before))
+        known = self._after.get(after)
+        if known is None:
+            shapes = tuple([signature.output for signature in before])
+            key = (id(op), shapes, *[shape.identity for shape in shapes])
+            known = self._signatures.get(key)
+            if known is None:
+                known = self._signatures[key] = _typed(op, shapes)
+            self._after[after] = known
+        return known
+
+
+def _typed(op: Op, shapes: tuple[ValueShape, ...]) -> Signature:
+    least, most = op.arity
+    if len(shapes) < least or (most is not None and len(shapes) > most):
+        wanted = f"{least} input" if most == 1 else f"at least {least} inputs"
+        raise ShapeError(f"takes {wanted}, but got {len(shapes)}")
+    for given in shapes:
+        if given.layout not in op.layouts:
+            raise ShapeError(f"takes {_layouts(op)}, but the input is {given.describe()}", hint=_way(op, given))
+    shape = op.shape(*shapes)
+    if not isinstance(shape, ValueShape):
+        raise TypeError(f"{op.name} does not say the layout of its output")
+    weights = op.weights(*shapes)
+    for tensor in (shape, *weights.values()):
+        _check_elements(tensor)
+    return Signature(op, shapes, shape, weights)
+
+
+class GraphBuilder:
+    """Builds a Graph node by node; equal operators are one object, a rule runs once for each signature.
+
+    ``positions`` has the index of every node by its path; ``paths`` the value of every path that stands for more than
+    a node (blocks, stages, branches, operators with ``norm`` or ``act``). ``rules`` may know operators from graphs that
+    were built before.
+    """
+
+    def __init__(self, rules: Rules | None = None) -> None:
+        self.nodes: list[Node] = []
+        self.paths: dict[str, int] = {}
+        self.sides: list[Side] = []
+        self.side: str | None = None
+        self.positions: dict[str, int] = {}
+        self.blocks: dict[str, str] = {}
+        self.rules = Rules() if rules is None else rules
+        self._signatures: list[Signature] = []
+        #: their positions, by the object
+        self._listed: dict[int, int] = {}
+
+    def input(self, path: str, shape: ValueShape, place: Place) -> int:
+        """Adds an input of the network; its index. Inputs come before operators.
+
+        Raises:
+            SpecError: more than 2**63 - 1 values.
+        """
+        try:
+            signature = self.rules.input(shape)
+        except ShapeError as error:
+            raise SpecError(f"{path}: {error.message}", place.location) from None
+        return self._append(path, (), 1, place, None, None, signature)
+
     def add(
         self, op: Op, inputs: tuple[int, ...], path: str, place: Place,
         shared: int | None = None, inplace: bool | None = None,
@@ -105,15 +165,12 @@ class GraphBuilder:
             LimitError: past 100,000 layers.
         """
         nodes = self.nodes
-        shapes = tuple([nodes[index].shape for index in inputs])
-        key = (id(op), shapes, *[shape.identity for shape in shapes])
-        signature = self._known.get(key)
+        signatures = self._signatures
         try:
-            if signature is None:
-                typed = self._typed(op, shapes)
-                signature = self._known[key] = len(self._signatures)
-                self._signatures.append(typed)
-            count = self._count(op, inputs, self._signatures[signature].output)
+            signature = self.rules.after(op, [signatures[nodes[index].signature] for index in inputs])
+            count = 1
+            if len(inputs) > 1 or nodes[inputs[0]].count > 1 or op.count() > 1:
+                count = self._count(op, inputs, signature.output)
         except ShapeError as error:
             raise SpecError(f"{op.name} '{path}': {error.message}", place.location, error.hint) from None
         if len(nodes) > LAYER_LIMIT:
@@ -133,37 +190,46 @@ class GraphBuilder:
             _check_elements((count, *output))
         return count
 
-    def _typed(self, op: Op, shapes: tuple[ValueShape, ...]) -> Signature:
-        least, most = op.arity
-        if len(shapes) < least or (most is not None and len(shapes) > most):
-            wanted = f"{least} input" if most == 1 else f"at least {least} inputs"
-            raise ShapeError(f"takes {wanted}, but got {len(shapes)}")
-        for given in shapes:
-            if given.layout not in op.layouts:
-                raise ShapeError(f"takes {_layouts(op)}, but the input is {given.describe()}", hint=_way(op, given))
-        shape = op.shape(*shapes)
-        if not isinstance(shape, ValueShape):
-            raise TypeError(f"{op.name} does not say the layout of its output")
-        weights = op.weights(*shapes)
-        for tensor in (shape, *weights.values()):
-            _check_elements(tensor)
-        return Signature(op, shapes, shape, weights)
-
-    def _check_shared(self, signature: int, other: Node, path: str, place: Place) -> None:
-        ours, theirs = self._signatures[signature], self._signatures[other.signature]
+    def _check_shared(self, ours: Signature, other: Node, path: str, place: Place) -> None:
+        theirs = self._signatures[other.signature]
         if type(ours.op) is not type(theirs.op) or ours.weights != theirs.weights:
             law = f"its weights ({_named(ours)}) are not those of '{other.path}' ({_named(theirs)})"
             raise SpecError(f"{ours.op.name} '{path}': {law}", place.location)
 
     def _append(
         self, path: str, inputs: tuple[int, ...], count: int, place: Place,
-        shared: int | None, inplace: bool | None, signature: int,
+        shared: int | None, inplace: bool | None, signature: Signature,
     ) -> int:  # fmt: skip
+        position = self._listed.get(id(signature))
+        if position is None:
+            position = self._listed[id(signature)] = len(self._signatures)
+            self._signatures.append(signature)
         index = len(self.nodes)
-        op, _, shape, _ = self._signatures[signature]
-        self.nodes.append(Node(index, path, op, inputs, shape, count, place, shared, self.side, inplace, signature))
+        op, _, shape, _ = signature
+        self.nodes.append(Node(index, path, op, inputs, shape, count, place, shared, self.side, inplace, position))
         self.positions[path] = index
         return index
+
+    def copy(self, span: range, old: str, new: str, inputs: Mapping[int, int]) -> None:
+        """Adds the nodes of ``span`` again, under the path ``new`` instead of ``old``.
+
+        Args:
+            span: indices of nodes that read each other and ``inputs``, and share no weights with others.
+            old: what their paths begin with.
+            new: what the copies' paths begin with.
+            inputs: for each value before the span that they read, the value of the same shape that the copies read.
+        """
+        start, cut = span.start, len(old)
+        shift = len(self.nodes) - start
+        for node in self.nodes[start : span.stop]:
+            moved = tuple([index + shift if index >= start else inputs[index] for index in node.inputs])
+            shared = None if node.shared is None else node.shared + shift
+            copy = Node(
+                node.index + shift, new + node.path[cut:], node.op, moved, node.shape, node.count, node.place, shared,
+                self.side, node.inplace, node.signature,
+            )  # fmt: skip
+            self.nodes.append(copy)
+            self.positions[copy.path] = copy.index
 
     def finish(self, outputs: Iterable[int], name: str = "", program: Program | None = None) -> Graph:
         """The Graph of everything added so far."""

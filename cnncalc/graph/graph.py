@@ -90,12 +90,11 @@ class Program(NamedTuple):
 
     def of(self, nodes: Sequence[Node]) -> dict[str, list[int]]:
         """The nodes that are written in each way, by index."""
-        return {
-            writing: [
-                node.index for node in nodes if node.op.name == writing.split()[0] and fnmatchcase(node.path, path)
-            ]
-            for writing, path in self.written.items()
-        }
+        found = {}
+        for writing, path in self.written.items():
+            keyword = writing.split()[0]
+            found[writing] = [node.index for node in nodes if node.op.name == keyword and fnmatchcase(node.path, path)]
+        return found
 
 
 class Side(NamedTuple):
@@ -135,7 +134,7 @@ class Graph:
     ) -> None:
         self.nodes = tuple(nodes)
         self.signatures = tuple(signatures)
-        self.inputs = tuple([node.index for node in self.nodes if isinstance(node.op, Input)])
+        self.inputs = tuple([node.index for node in self.nodes if type(node.op) is Input])
         self.outputs = tuple(outputs)
         self.sides = tuple(sides)
         self.paths = paths
@@ -145,7 +144,7 @@ class Graph:
 
     def operators(self, with_side: bool = True) -> list[Node]:
         """Every node but the inputs, in call order; without ``with_side`` those of side outputs are left out."""
-        return [node for node in self.nodes if not isinstance(node.op, Input) and (with_side or node.side is None)]
+        return [node for node in self.nodes if type(node.op) is not Input and (with_side or node.side is None)]
 
     def counted(self, with_side: bool) -> list[Node]:
         """The nodes that are run and counted: those of side outputs only where they are wanted too."""

@@ -9,6 +9,7 @@ from functools import partial
 from typing import Any, NamedTuple
 
 from cnncalc.errors import CnncalcError, LimitError, SpecError, SpecErrors, UsageError, quote, suggest
+from cnncalc.graph.builder import Rules
 from cnncalc.ops import OPS
 from cnncalc.spec import claims, reader, zoo
 from cnncalc.spec.compile.blocks import compile_library
@@ -52,13 +53,13 @@ class SpecDocument:
 
     ``vars`` are nodes, so that the command line can replace them; ``blocks`` and the variables of libraries are
     evaluated when the document is expanded. ``parts`` are the file's own text and those of its bases, nearest first;
-    ``files`` the paths of all that was read.
+    ``files`` the paths of all that was read; ``rules`` what expansions of it have in common.
     """
 
     __slots__ = (
         "blocks", "budget", "claims", "compiler", "facts", "family", "file", "files", "inputs", "is_library", "layers",
-        "libraries", "lint_ignored", "name", "notes", "outputs", "parts", "path", "sides", "source", "title", "vars",
-        "written",
+        "libraries", "lint_ignored", "name", "notes", "outputs", "parts", "path", "rules", "sides", "source", "title",
+        "vars", "written",
     )  # fmt: skip
 
     def __init__(self) -> None:
@@ -76,6 +77,7 @@ class SpecDocument:
         self.blocks: dict[str, Block] = {}
         self.libraries: list[SpecDocument] = []
         self.compiler: Compiler
+        self.rules = Rules()
         self.claims: tuple[claims.Claim, ...] = ()
         self.facts: tuple[dict[str, str], ...] = ()
         self.budget: tuple[claims.Budget, ...] = ()

@@ -4,18 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
+from typing import NamedTuple
 
 from cnncalc.errors import CnncalcError, ExpressionError, LimitError, SpecError, listing, quote, suggest
-from cnncalc.graph.builder import GraphBuilder
+from cnncalc.graph.builder import LAYER_LIMIT, GraphBuilder, Rules
 from cnncalc.graph.graph import Graph, Side
 from cnncalc.ops.base import ArgumentError, Op
 from cnncalc.spec import zoo
 from cnncalc.spec.compile.forms import (
-    Block,
     BlockLayer,
     GroupLayer,
     JoinLayer,
     Layer,
+    OperatorLayer,
     OpLayer,
     SideLayers,
     StagesLayer,
@@ -33,6 +34,8 @@ STEP_LIMIT = 200_000
 SCOPE_LIMIT = 160
 CHAIN_LIMIT = 64
 PATH_LIMIT = 20_000_000
+#: signatures that a document keeps from one expansion to the next
+RULES_LIMIT = 20_000
 
 
 class _FileScope:
@@ -127,6 +130,8 @@ def expand(
         UsageError: sizes that can't stand in for an input.
         LimitError: past 48 nested calls, 100,000 layers or 200,000 steps.
     """
+    if len(document.rules) > RULES_LIMIT:
+        document.rules = Rules()
     try:
         expander = _Expander(document, {**document.vars, **(variables or {})})
         graph = expander.graph(input)
@@ -134,7 +139,7 @@ def expand(
             document.written.check(graph.nodes)
         return graph, expander.variables[document.parts[0].source]
     except RecursionError:
-        place = (document.layers or [Layer(document.parts[0])])[0].location
+        place = (document.layers or document.parts)[0].location
         raise LimitError("blocks and joins are nested too deep", place) from None
 
 
@@ -161,6 +166,13 @@ class _Expander:
         self.steps = 0
         self.characters = 0
         self.calls: list[str] = []
+        self.layers = 0
+        #: paths that stand for a value, and those of blocks, in the order of the text
+        self.named: list[str] = []
+        self.called: list[str] = []
+        #: calls that equal ones repeat; the depth of the outermost scope in which a name was found
+        self.known: dict[tuple[object, ...], _Call] = {}
+        self.outermost = 0
         self.made: dict[Layer, Op] = {}
         self.variables: dict[Source, dict[str, Value]] = {}
         self._add_variables(document, nodes)
@@ -181,7 +193,7 @@ class _Expander:
         shapes = {stated.name: stated.typed(bare) for stated in document.inputs}
         if input is not None:
             shapes = replaced(shapes, input)
-        self.builder = builder = GraphBuilder()
+        self.builder = builder = GraphBuilder(document.rules)
         scope = _Scope(builder, dict(values), "", [0], None)
         for stated in document.inputs:
             index = builder.input(stated.name, shapes[stated.name], stated.node)
@@ -214,7 +226,7 @@ class _Expander:
         self.builder.side = None
         self.builder.sides.append(Side(side.name, source, inner.history[-1]))
         scope.names[side.name] = (side.name, inner.history[-1], side.source.node)
-        self.builder.paths[side.name] = inner.history[-1]
+        self.stand_for(side.name, inner.history[-1])
 
     def run(self, layers: Sequence[Layer], scope: _Scope) -> None:
         """Expands layers one after the other."""
@@ -222,11 +234,17 @@ class _Expander:
             raise LimitError(f"blocks and joins are nested more than {SCOPE_LIMIT} levels deep", layers[0].location)
         scope.layers = layers
         for layer in layers:
-            self.layer(layer, scope)
+            self.step(layer)
+            scope.reads = None
+            if layer.plain:
+                self.once(layer, scope, self.name(layer, scope))
+            else:
+                self.layer(layer, scope)
 
     def layer(self, layer: Layer, scope: _Scope) -> None:
-        self.step(layer)
-        scope.reads = partial(self.read_by, layer, scope) if layer.sources else None
+        """Expands a layer as often as it says, if it does."""
+        if layer.sources:
+            scope.reads = partial(self.read_by, layer, scope)
         if layer.when is not None and not self.condition(layer.when, scope):
             return
         if isinstance(layer, StagesLayer):
@@ -271,32 +289,26 @@ class _Expander:
             if not layer.name.constant:
                 check_name(name, layer.name.node)
             return name
-        if isinstance(layer, (OpLayer, JoinLayer)):
-            word = layer.op.name
-        else:
-            word = layer.block.name if isinstance(layer, BlockLayer) else "layers"
-        number = scope.counts.get(word, 0) + 1
-        while f"{word}{number}" in scope.names:
+        number = scope.counts.get(layer.word, 0) + 1
+        name = f"{layer.word}{number}"
+        while name in scope.names:
             number += 1
-        scope.counts[word] = number
-        return f"{word}{number}"
+            name = f"{layer.word}{number}"
+        scope.counts[layer.word] = number
+        return name
 
     def once(self, layer: Layer, scope: _Scope, name: str) -> None:
         """Expands one layer under its name and makes its value the current one."""
         if name in scope.names:
             raise self.named_twice(name, layer, scope, "give one of them another name")
         path = scope.child(name)
+        self.layers += 1
         self.characters += len(path)
         if self.characters > PATH_LIMIT:
             raise LimitError(f"the paths of all layers have more than {PATH_LIMIT:,} characters", layer.location)
-        shared = scope.shared
-        if layer.shared is not None:
-            theirs, _ = self.resolve(layer.shared, scope)
-            if not theirs:
-                raise layer.shared.node.error("shared takes the name of a layer", "give that layer a name")
-            shared = (path, theirs)
+        shared = scope.shared if layer.shared is None else (path, self.weights_of(layer.shared, scope))
         if isinstance(layer, OpLayer):
-            inputs = self.inputs(layer, scope)
+            inputs = self.inputs(layer, scope) if layer.sources else (scope.history[-1],)
             value = self.operator(layer, scope, path, inputs, shared)
         elif isinstance(layer, JoinLayer):
             value = self.join(layer, scope, path)
@@ -309,8 +321,21 @@ class _Expander:
             self.run(group.layers, inner)
             value = inner.history[-1]
         scope.names[name] = (path, value, layer.node)
-        self.builder.paths[path] = value
+        self.stand_for(path, value)
         scope.history.append(value)
+
+    def weights_of(self, slot: Slot, scope: _Scope) -> str:
+        """The path of the layer whose weights are shared."""
+        path, _ = self.resolve(slot, scope)
+        if not path:
+            raise slot.node.error("shared takes the name of a layer", "give that layer a name")
+        self.outermost = 0
+        return path
+
+    def stand_for(self, path: str, value: int) -> None:
+        """Notes the value that a path stands for."""
+        self.builder.paths[path] = value
+        self.named.append(path)
 
     def named_twice(self, name: str, layer: Layer, scope: _Scope, hint: str) -> SpecError:
         first = scope.names[name][2]
@@ -353,8 +378,11 @@ class _Expander:
         while around is not None:
             if head in around.names:
                 path, value, _ = around.names[head]
+                self.outermost = min(self.outermost, around.depth)
                 if not rest:
                     return path, value
+                if path != around.child(head):  # an input of the block: what is inside of it lies outside
+                    self.outermost = 0
                 path = f"{path}.{rest}"
                 for known in (self.builder.paths, self.builder.positions):
                     if path in known:
@@ -383,17 +411,17 @@ class _Expander:
 
     # -- what a layer is -----------------------------------------------------------------------------------------
 
-    def make(self, layer: OpLayer | JoinLayer, scope: _Scope, place: YamlNode) -> Op:
+    def make(self, layer: OperatorLayer, scope: _Scope, place: YamlNode) -> Op:
         """The operator with its arguments in this scope."""
         known = self.made.get(layer)
         if known is not None:
             return known
-        arguments = layer.ready
-        if arguments is None:
-            arguments = {name: slot.value(scope) for name, slot in layer.arguments.items()}
+        arguments = layer.fixed
+        if layer.varying:
+            arguments = {**arguments, **{name: slot.value(scope) for name, slot in layer.varying}}
         try:
-            op = self.builder.op(layer.op, arguments)
-            if layer.ready is not None:
+            op = self.builder.rules.op(layer.op, arguments)
+            if not layer.varying:
                 self.made[layer] = op
             return op
         except ArgumentError as error:
@@ -450,7 +478,7 @@ class _Expander:
                     inner = _Scope(self.builder, scope.values, f"{path}.{branch.name}", history[:], scope)
                     self.run(branch.layers, inner)
                     inputs.append(inner.history[-1])
-                    self.builder.paths[inner.path] = inner.history[-1]
+                    self.stand_for(inner.path, inner.history[-1])
             if not inputs:
                 hint = "an empty branch, [], is the identity"
                 raise layer.node.error(f"{layer.op.name} '{path}' has no branch left", hint)
@@ -473,29 +501,82 @@ class _Expander:
             message = f"block {block.name} takes {wanted} input{'s' * (wanted > 1)}, but got {len(inputs)}"
             own = f"its inputs: {', '.join(block.inputs)}"
             raise layer.node.error(message, own if block.inputs else "name them in the block: 'inputs: [a, b]'")
-        self.builder.blocks[path] = block.name
         values = self.frame(layer, scope, inputs)
-        inner = _Scope(self.builder, values, path, [inputs[0]], scope, shared)
-        inner.input = inputs[0]
-        for name, index in zip(block.inputs, inputs, strict=False):
-            inner.names[name] = (self.builder.nodes[index].path, index, block.node)
-        self.run(block.layers, inner)
+        nodes = self.builder.nodes
+        given = [(nodes[index].shape, nodes[index].shape.identity, nodes[index].count) for index in inputs]
+        key = (block, *given, *map(inputs.index, inputs), repr([values[name] for name in block.arguments]))
+        known = self.known.get(key)
+        if known is not None and shared is None and self.has_room(known, path, scope):
+            value = self.repeat(known, path, inputs)
+        else:
+            before = self.counters()
+            self.builder.blocks[path] = block.name
+            self.called.append(path)
+            inner = _Scope(self.builder, values, path, [inputs[0]], scope, shared)
+            inner.input = inputs[0]
+            for name, index in zip(block.inputs, inputs, strict=False):
+                inner.names[name] = (nodes[index].path, index, block.node)
+            outside, self.outermost = self.outermost, inner.depth
+            self.run(block.layers, inner)
+            value = inner.history[-1]
+            if self.outermost == inner.depth and inner.shared is None:
+                self.known[key] = _Call(path, inner.depth, len(self.calls), inputs, before, self.counters(), value)
+            self.outermost = min(self.outermost, outside)
         self.calls.pop()
-        return inner.history[-1]
+        return value
+
+    # -- calls that were expanded before --------------------------------------------------------------------------
+
+    def counters(self) -> _Counters:
+        return _Counters(
+            len(self.builder.nodes), len(self.named), len(self.called), self.steps, self.layers, self.characters
+        )
+
+    def has_room(self, call: _Call, path: str, scope: _Scope) -> bool:
+        """Whether an equal call of this path is within every limit."""
+        longer = (call.after.layers - call.before.layers) * (len(path) - len(call.path))
+        return (
+            scope.depth < call.depth
+            and len(self.calls) <= call.calls
+            and self.steps + call.after.steps - call.before.steps <= STEP_LIMIT
+            and self.characters + call.after.characters - call.before.characters + longer <= PATH_LIMIT
+            and len(self.builder.nodes) + call.after.nodes - call.before.nodes <= LAYER_LIMIT
+        )
+
+    def repeat(self, call: _Call, path: str, inputs: tuple[int, ...]) -> int:
+        """Adds what an equal call added."""
+        builder = self.builder
+        before, after = call.before, call.after
+        moved = dict(zip(call.inputs, inputs, strict=True))
+        shift = len(builder.nodes) - before.nodes
+        cut = len(call.path)
+        builder.copy(range(before.nodes, after.nodes), call.path, path, moved)
+        for old in self.named[before.named : after.named]:
+            value = builder.paths[old]
+            self.stand_for(path + old[cut:], moved.get(value, value + shift))
+        for old in self.called[before.called : after.called]:
+            builder.blocks[path + old[cut:]] = builder.blocks[old]
+            self.called.append(path + old[cut:])
+        layers = after.layers - before.layers
+        self.steps += after.steps - before.steps
+        self.layers += layers
+        self.characters += after.characters - before.characters + layers * (len(path) - cut)
+        return moved.get(call.value, call.value + shift)
 
     def frame(self, layer: BlockLayer, scope: _Scope, inputs: tuple[int, ...]) -> dict[str, Value]:
         """The variables of a call: the block's file, its inputs, its arguments (a default may use earlier ones)."""
-        block: Block = layer.block
-        shapes = [self.builder.nodes[index].shape for index in inputs]
-        values = dict(self.variables[block.node.source])
-        for name, shape in zip(("in", *block.inputs), (shapes[0], *shapes), strict=False):
-            values.update(variables_of(name, shape))
-        inner = _Scope(self.builder, values, "", [inputs[0]], None)
+        block = layer.block
+        nodes = self.builder.nodes
+        values = {**self.variables[block.node.source], **variables_of("in", nodes[inputs[0]].shape)}
+        for name, index in zip(block.inputs, inputs, strict=False):
+            values.update(variables_of(name, nodes[index].shape))
+        inner: _Scope | None = None
         for name, default in block.arguments.items():
             given = layer.arguments.get(name)
             if given is not None:
                 values[name] = given.value(scope)
             elif default is not None:  # the compiler has refused missing arguments
+                inner = inner or _Scope(self.builder, values, "", [inputs[0]], None)
                 values[name] = default.value(inner)
         return values
 
@@ -529,7 +610,32 @@ class _Expander:
             inner = _Scope(self.builder, inner_values, scope.child(name), scope.history, scope)
             self.run(layer.body, inner)
             scope.names[name] = (inner.path, scope.history[-1], layer.node)
-            self.builder.paths[inner.path] = scope.history[-1]
+            self.stand_for(inner.path, scope.history[-1])
+
+
+class _Counters(NamedTuple):
+    """How far an expansion has come: nodes, paths that stand for values, blocks, steps, layers, characters."""
+
+    nodes: int
+    named: int
+    called: int
+    steps: int
+    layers: int
+    characters: int
+
+
+class _Call(NamedTuple):
+    """A call of a block that its inputs and arguments alone decide, ``calls`` deep: what it added lies between two
+    states of the counters.
+    """
+
+    path: str
+    depth: int
+    calls: int
+    inputs: tuple[int, ...]
+    before: _Counters
+    after: _Counters
+    value: int
 
 
 def _tail(calls: list[str]) -> list[str]:

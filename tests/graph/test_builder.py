@@ -35,7 +35,7 @@ def add(to: GraphBuilder, name: str, inputs: tuple[int, ...] = (-1,), path: str 
     """Adds an operator after the last node; its index."""
     last = len(to.nodes) - 1
     positive = tuple(last if index == -1 else index for index in inputs)
-    return to.add(to.op(OPS[name], arguments), positive, path or f"{name}{last + 1}", HERE)
+    return to.add(to.rules.op(OPS[name], arguments), positive, path or f"{name}{last + 1}", HERE)
 
 
 def test_nodes_are_typed_when_they_are_added() -> None:
@@ -179,7 +179,7 @@ def test_the_hint_of_a_rule_stays() -> None:
 
 def test_arguments_are_checked_when_the_operator_is_made() -> None:
     with pytest.raises(ArgumentError) as caught:
-        builder().op(OPS["conv"], {"out": 0, "kernel": 1})
+        builder().rules.op(OPS["conv"], {"out": 0, "kernel": 1})
     assert caught.value.message == "out must be from 1 to 2147483647, not 0"
 
 
@@ -195,9 +195,9 @@ def test_arguments_are_checked_when_the_operator_is_made() -> None:
 )
 def test_a_known_operator_does_not_hide_a_wrong_argument(good: dict[str, Any], wrong: dict[str, Any]) -> None:
     build = builder()
-    build.op(OPS["conv"], good)
+    build.rules.op(OPS["conv"], good)
     with pytest.raises(ArgumentError):
-        build.op(OPS["conv"], wrong)
+        build.rules.op(OPS["conv"], wrong)
 
 
 def test_as_many_elements_as_63_bits_count() -> None:
@@ -234,7 +234,7 @@ def share(first: dict[str, Any], second: dict[str, Any], between: dict[str, Any]
     add(build, **first, path="one")
     if between:
         add(build, **between)
-    op = build.op(OPS[second.pop("name")], second)
+    op = build.rules.op(OPS[second.pop("name")], second)
     build.add(op, (len(build.nodes) - 1,), "two", HERE, shared=1)
     return build
 

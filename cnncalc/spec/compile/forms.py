@@ -9,17 +9,21 @@ from cnncalc.errors import Location
 from cnncalc.ops.base import Op
 from cnncalc.spec.compile.slots import Slot
 from cnncalc.spec.compile.words import unknown_follower
-from cnncalc.spec.expressions import ExprValue, Scope
+from cnncalc.spec.expressions import Scope
 from cnncalc.spec.reader import SequenceNode, YamlNode
 
 
 class Layer:
-    """A compiled layer: its place, modifiers, and (in the subclasses) what it does."""
+    """A compiled layer: its place, modifiers, and (in the subclasses) what it does. ``word`` numbers it where it has no
+    name; one that is ``plain`` is run as it stands: always, once, after the layer before it.
+    """
 
-    __slots__ = ("first", "inplace", "name", "node", "repeat", "shared", "sources", "when")
+    __slots__ = ("first", "inplace", "name", "node", "plain", "repeat", "shared", "sources", "when", "word")
 
-    def __init__(self, node: YamlNode) -> None:
+    def __init__(self, node: YamlNode, word: str) -> None:
         self.node = node
+        self.word = word
+        self.plain = True
         self.name: Slot | None = None
         self.sources: tuple[Slot, ...] = ()
         self.when: Slot | None = None
@@ -33,28 +37,30 @@ class Layer:
         return self.node.location
 
 
-class OpLayer(Layer):
-    """An operator with its arguments; ``norm`` and ``act`` hold the words for the rows that follow it.
-
-    ``ready`` are the arguments when all are constant.
+class OperatorLayer(Layer):
+    """An operator with its arguments: the values of those that are ``fixed`` (None in place of the others), and the
+    slots of those that are not.
     """
 
-    __slots__ = ("act", "arguments", "norm", "op", "ready")
+    __slots__ = ("arguments", "fixed", "op", "varying")
 
     def __init__(self, node: YamlNode, op: type[Op], arguments: dict[str, Slot]) -> None:
-        super().__init__(node)
+        super().__init__(node, op.name)
         self.op = op
         self.arguments = arguments
+        self.fixed = {name: slot.fixed() if slot.constant else None for name, slot in arguments.items()}
+        self.varying = [(name, slot) for name, slot in arguments.items() if not slot.constant]
+
+
+class OpLayer(OperatorLayer):
+    """An operator of one input; ``norm`` and ``act`` hold the words for the rows that follow it."""
+
+    __slots__ = ("act", "norm")
+
+    def __init__(self, node: YamlNode, op: type[Op], arguments: dict[str, Slot]) -> None:
+        super().__init__(node, op, arguments)
         self.norm: Follower | None = None
         self.act: Follower | None = None
-        self.ready = _constants(arguments)
-
-
-def _constants(arguments: Mapping[str, Slot]) -> dict[str, ExprValue] | None:
-    """The arguments when all are constant."""
-    if all(slot.constant for slot in arguments.values()):
-        return {name: slot.fixed() for name, slot in arguments.items()}
-    return None
 
 
 class Follower:
@@ -91,7 +97,7 @@ class BlockLayer(Layer):
     __slots__ = ("arguments", "block", "cost")
 
     def __init__(self, node: YamlNode, block: Block, arguments: dict[str, Slot]) -> None:
-        super().__init__(node)
+        super().__init__(node, block.name)
         self.block = block
         self.arguments = arguments
         #: expansion steps that its lists take
@@ -104,7 +110,7 @@ class GroupLayer(Layer):
     __slots__ = ("layers",)
 
     def __init__(self, node: YamlNode, layers: list[Layer]) -> None:
-        super().__init__(node)
+        super().__init__(node, "layers")
         self.layers = layers
 
 
@@ -116,18 +122,15 @@ class Branch(NamedTuple):
     when: Slot | None
 
 
-class JoinLayer(Layer):
+class JoinLayer(OperatorLayer):
     """Branches that start from one value, or names, joined by an operator with its arguments."""
 
-    __slots__ = ("arguments", "branches", "names", "op", "ready")
+    __slots__ = ("branches", "names")
 
     def __init__(
         self, node: YamlNode, op: type[Op], branches: list[Branch], names: tuple[Slot, ...], arguments: dict[str, Slot]
     ) -> None:
-        super().__init__(node)
-        self.op = op
-        self.arguments = arguments
-        self.ready = _constants(arguments)
+        super().__init__(node, op, arguments)
         self.branches = branches
         self.names = names
 
@@ -146,7 +149,8 @@ class StagesLayer(Layer):
     __slots__ = ("body", "columns")
 
     def __init__(self, node: YamlNode, columns: dict[str, Slot | list[Slot]], body: list[Layer]) -> None:
-        super().__init__(node)
+        super().__init__(node, "stage")
+        self.plain = False
         self.columns = columns
         self.body = body
 

@@ -17,6 +17,7 @@ from cnncalc.spec.compile.forms import (
     GroupLayer,
     JoinLayer,
     Layer,
+    OperatorLayer,
     OpLayer,
     StagesLayer,
 )
@@ -276,7 +277,7 @@ class Entry(NamedTuple):
         layer.act = followers.get("act")
         return layer
 
-    def check_constants(self, layer: OpLayer | JoinLayer) -> None:
+    def check_constants(self, layer: OperatorLayer) -> None:
         """Refuses constant arguments outside their range, before anything is expanded."""
         for name, slot in layer.arguments.items():
             try:
@@ -416,9 +417,10 @@ class Entry(NamedTuple):
             layer.inplace = self.in_place(layer, *self.modifiers["inplace"])
         if "first" in values:
             layer.first = self.first(layer, *self.modifiers["first"])
+        layer.plain = layer.plain and not (layer.sources or layer.when or layer.repeat)
 
     def in_place(self, layer: Layer, key: Scalar, value: YamlNode) -> bool:
-        if not isinstance(layer, (OpLayer, JoinLayer)):
+        if not isinstance(layer, OperatorLayer):
             raise key.error("inplace is for an operator or a join")
         text = value.text if isinstance(value, Scalar) else ""
         if text not in ("true", "false"):
