@@ -7,9 +7,10 @@ from collections.abc import Sequence
 
 import cnncalc
 from cnncalc.analysis.report import About, Report
+from cnncalc.errors import listing
 from cnncalc.graph.graph import Graph
 from cnncalc.source import embedded, layout
-from cnncalc.source.layout import quoted
+from cnncalc.source.layout import Doc, Group, quoted
 from cnncalc.values import Assumptions
 
 _STANDARD = (("collections", "OrderedDict"), ("functools", "reduce"), ("math", "log"), ("typing", "Any"))
@@ -65,21 +66,17 @@ def text(graph: Graph, with_side: bool, about: About, name: str, classes: Sequen
     return f"{head}\n\n{_imports(names)}\n\n\n{body}\n\n\n{_trial(graph, name, len(graph.ends(with_side)) > 1)}"
 
 
-def input_sizes(graph: Graph, between: str) -> list[str]:
-    """The sizes of each input as text."""
-    return [between.join(map(str, graph.nodes[index].shape)) for index in graph.inputs]
-
-
 def _docstring(graph: Graph, with_side: bool, about: About) -> list[str]:
     totals = Report(graph, Assumptions(with_side=with_side)).totals
     side = ", with the side outputs" if with_side and graph.sides else ""
-    sizes = input_sizes(graph, " x ")
-    inputs = f"an input of {sizes[0]}" if len(sizes) == 1 else f"inputs of {' and '.join(sizes)}"
+    shapes = [graph.nodes[index].shape for index in graph.inputs]
+    sizes = [shape.describe() if shape.layout == "ids" else " x ".join(map(str, shape)) for shape in shapes]
+    given = f"an input of {sizes[0]}" if len(sizes) == 1 else f"inputs of {listing(sizes)}"
     return layout.docstring(
         [
             quoted(about.title or graph.name),
             quoted(f"Source: {about.source}") if about.source else "",
-            f"{totals['params']:,} parameters; {totals['macs']:,} MACs for {inputs}{side}.",
+            f"{totals['params']:,} parameters; {totals['macs']:,} MACs for {given}{side}.",
             f"Written by cnncalc {cnncalc.__version__} from the spec {quoted(graph.name)}. "
             "Modules have the names of the spec's layers.",
         ],
@@ -89,14 +86,17 @@ def _docstring(graph: Graph, with_side: bool, about: About) -> list[str]:
 
 def _trial(graph: Graph, name: str, many: bool) -> str:
     """What the file does when it is run."""
-    zeros = ", ".join([f"torch.zeros(1, {sizes})" for sizes in input_sizes(graph, ", ")])
+    zeros: list[Doc] = []
+    for shape in [graph.nodes[index].shape for index in graph.inputs]:
+        kind = ["dtype=torch.int64"] * (shape.layout == "ids")
+        zeros.append(f"torch.zeros({', '.join(map(str, (1, *shape, *kind)))})")
     show = ["    for y in outputs:", "        print(tuple(y.shape))"] if many else ["    print(tuple(output.shape))"]
     lines = [
         'if __name__ == "__main__":',
         f"    model = {name}().eval()",
         '    print(f"{sum(p.numel() for p in model.parameters()):,} parameters")',
         "    with torch.no_grad():",
-        f"        {'outputs' if many else 'output'} = model({zeros})",
+        *layout.statement(f"{'outputs' if many else 'output'} = ", Group("model(", tuple(zeros))),
         *show,
         "",
     ]

@@ -7,6 +7,7 @@ from collections.abc import Collection, Mapping, Sequence
 from types import MappingProxyType
 
 from cnncalc.analysis.report import About
+from cnncalc.errors import listing
 from cnncalc.graph.graph import Graph, Node
 from cnncalc.source import embedded, file
 from cnncalc.source.classes import Class, Instance, grouped, unified
@@ -64,7 +65,8 @@ class Writer:
                 self._family_classes(family, scopes, shares)
         whole = self._instance(root, (), shares)
         forward = whole.forward or tuple(Forward(self.tree, root, {}, (), {}).write())
-        shapes = " and ".join([f"[batch, {sizes}]" for sizes in file.input_sizes(self.tree.graph, ", ")])
+        inputs = [self.tree.graph.nodes[index].shape for index in self.tree.graph.inputs]
+        shapes = listing([f"[{', '.join(map(str, ('batch', *shape)))}]" for shape in inputs])
         about = f"The whole network, for inputs {shapes}."
         self.classes.append(Class(self.name, (), whole.body, forward, whole.shares, (about,)))
         parts = [made.lines() for made in self.classes]
@@ -194,11 +196,10 @@ class Writer:
         return Instance(scope, tuple(body), forward, own, *self._channels(scope))
 
     def _channels(self, scope: Scope) -> tuple[int, int]:
-        """Channels (of a sequence: features) that go in and come out."""
+        """Channels (features) that go in and come out."""
         nodes = self.tree.graph.nodes
-        ends = (self.tree.inputs(scope) or [0])[0], self.tree.outputs_of(scope)[-1]
-        first, last = (nodes[index].shape for index in ends)
-        return first[len(first) == 2], last[len(last) == 2]
+        read, made = self.tree.inputs(scope) or [0], self.tree.outputs_of(scope)
+        return nodes[read[0]].shape.channels, nodes[made[-1]].shape.channels
 
     def _branches(self, join: Scope, empty: Collection[tuple[str, str]]) -> Branches:
         branches = []

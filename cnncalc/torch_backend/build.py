@@ -15,7 +15,7 @@ from cnncalc.graph.graph import Graph, Node
 from cnncalc.graph.walk import overwritten
 from cnncalc.ops.base import Lowering
 from cnncalc.source.names import input_names, module_names
-from cnncalc.values import Assumptions
+from cnncalc.values import Assumptions, IdsShape
 
 DTYPES = {
     "float64": torch.float64,
@@ -37,9 +37,10 @@ def build(
 ) -> fx.GraphModule:
     """The network as a ``torch.fx.GraphModule`` with random weights, in training mode.
 
-    Its forward takes a tensor ``[batch, *shape]`` for each input and returns the output, or a tuple of the outputs,
-    then of the side outputs. Every operator is a module of its own, called once, with no other operator inside; its
-    name is the layer's path (:func:`cnncalc.source.names.module_names`). What shares weights has the same parameters.
+    Its forward takes a tensor ``[batch, *shape]`` for each input (int64 for ids) and returns the output, or a tuple of
+    the outputs, then of the side outputs. Every operator is a module of its own, called once, with no other operator
+    inside; its name is the layer's path (:func:`cnncalc.source.names.module_names`). What shares weights has the same
+    parameters.
 
     Args:
         graph: the network.
@@ -196,8 +197,14 @@ def _class_name(name: str) -> str:
 
 
 def inputs(graph: Graph, batch: int, fill: Callable[..., torch.Tensor] = torch.randn, **given: Any) -> Inputs:
-    """A tensor ``[batch, *shape]`` for each input, made by ``fill(*sizes, **given)``."""
-    return tuple(fill(batch, *graph.nodes[index].shape, **given) for index in graph.inputs)
+    """A tensor ``[batch, *shape]`` for each input, made by ``fill(*sizes, **given)``; ids are random ones, int64."""
+    shapes = [graph.nodes[index].shape for index in graph.inputs]
+    return tuple(
+        torch.randint(shape.below, (batch, *shape), device=given.get("device"))
+        if isinstance(shape, IdsShape)
+        else fill(batch, *shape, **given)
+        for shape in shapes
+    )
 
 
 def outputs(result: Any) -> tuple[torch.Tensor, ...]:

@@ -77,10 +77,10 @@ class Subject:
             parameter.grad = None
         results = outputs(self._called(*self.inputs))
         if not self._targets:
-            self._targets = [
-                torch.randint(result.shape[1], result.shape[:1] + result.shape[2:], device=result.device)
-                for result in results
-            ]
+            for result in results:
+                classes = (*result.shape[1:], 1)[0]  # cross entropy itself refuses what has no axis of classes
+                size = result.shape[:1] + result.shape[2:]
+                self._targets.append(torch.randint(classes, size, device=result.device))
         loss(results, self._targets).backward()  # type: ignore[no-untyped-call]
 
     def mode(self) -> AbstractContextManager[Any]:
