@@ -44,7 +44,7 @@ class Column(NamedTuple):
     expected: bool = False
 
 
-_PARAMS, _WORK = "analysis.params", "counting.price"
+_PARAMS, _WORK = "analysis.params", "analysis.work"
 _ACTIVATIONS, _FIELD = "analysis.activations", "analysis.receptive_field"
 _LISTED = {
     column.name: column
@@ -82,7 +82,7 @@ _LISTED = {
         ),
         Column(
             "expected_macs", "expected", "MACs", "sum", "MACs times the probability that training runs the layer",
-            "analysis.stochastic_depth", expected=True,
+            _WORK, expected=True,
         ),
         Column(
             "activations", "activations", "values", "sum", "values of the output, 0 for a view or an in-place result",

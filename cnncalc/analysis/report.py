@@ -150,10 +150,10 @@ class Report:
         if not isinstance(with_side, bool):
             raise UsageError(f"with_side must be True or False, not {quote(with_side)}")
         check_word("data type", dtype, DTYPES)
-        reason = not_reproducible(graph, convention, pass_)
+        reason = not_known(graph, convention, pass_)
         if reason is not None:
-            message = f"the figure of {convention} is not reproducible for {about.name}: {reason}"
-            raise UsageError(message, hint=f"cnncalc explain {about.name} has the conventions that are")
+            message = f"the figure of {convention} is not known for {about.name}: {reason}"
+            raise UsageError(message, hint=f"cnncalc explain {about.name} shows the conventions that have one")
         self.__dict__.update(graph=graph, assumed=assumptions, about=about)
 
     def __setattr__(self, name: str, value: Any) -> None:
@@ -285,16 +285,16 @@ class Report:
         }
 
 
-def not_reproducible(graph: Graph, convention: str, pass_: str) -> str | None:
-    """Why the convention's figure of a pass is not what its tool prints for the graph; None where it is.
+def not_known(graph: Graph, convention: str, pass_: str) -> str | None:
+    """Why the convention has no figure of the graph's pass; None where it has one.
 
     Raises:
         UsageError: an unknown convention or pass, or a convention that counts no backward pass.
     """
     check_counted(convention, pass_)
-    reason = price.not_reproducible(graph, CONVENTIONS[convention])
+    reason = price.not_known(graph, CONVENTIONS[convention])
     if reason is None and pass_ != "forward":
-        reason = backward.refusal(graph, convention)
+        reason = backward.not_known(graph, convention)
     return reason
 
 

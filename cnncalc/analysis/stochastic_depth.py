@@ -9,16 +9,14 @@ from __future__ import annotations
 
 from typing import Any
 
-from cnncalc.counting import price
 from cnncalc.graph.graph import Graph
-from cnncalc.values import Assumptions, whole
+from cnncalc.values import whole
 
 
-def measure(graph: Graph, assumptions: Assumptions) -> dict[str, list[Any]]:
-    """The column, a value for every node: a whole number, or a Fraction."""
-    macs: list[Any] = price.measure(graph, assumptions)["macs"]
-    if all(kind.op.survival() == 1 for kind in graph.signatures):
-        return {"expected_macs": macs}
+def expected(graph: Graph, macs: list[int]) -> list[Any]:
+    """MACs of every node times the probability that training runs it: whole numbers, or Fractions."""
+    if all(signature.op.survival() == 1 for signature in graph.signatures):
+        return macs
     needed: list[Any] = [0] * len(graph.nodes)
     for index in (*graph.outputs, *(side.output for side in graph.sides)):
         needed[index] = 1
@@ -26,4 +24,4 @@ def measure(graph: Graph, assumptions: Assumptions) -> dict[str, list[Any]]:
         arriving = needed[node.index] * node.op.survival()
         for index in node.inputs:
             needed[index] = max(needed[index], arriving)
-    return {"expected_macs": [whole(work * share) for work, share in zip(macs, needed, strict=True)]}
+    return [whole(work * share) for work, share in zip(macs, needed, strict=True)]

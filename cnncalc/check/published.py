@@ -14,7 +14,7 @@ from cnncalc.analysis import params
 from cnncalc.analysis.report import Report
 from cnncalc.counting.conventions import CONVENTIONS
 from cnncalc.counting.differences import parameters
-from cnncalc.counting.price import groups, not_reproducible, terms
+from cnncalc.counting.price import groups, not_known, terms
 from cnncalc.errors import CnncalcError, UsageError, quote
 from cnncalc.graph.graph import Graph
 from cnncalc.spec import document, zoo
@@ -116,7 +116,7 @@ def _counts(graph: Graph) -> Iterator[tuple[str, int]]:
     """What is counted in figures without a unit."""
     layers = groups(graph)
     for convention in CONVENTIONS.values():
-        if not_reproducible(graph, convention) is None:
+        if not_known(graph, convention) is None:
             yield convention.name, sum(term.work for term in terms(layers, convention))
     yield from _parameters(graph)
 

@@ -19,7 +19,7 @@ from cnncalc.errors import UsageError
 @click.option(
     "--strict",
     is_flag=True,
-    help="Exit with 1 where a convention's figure is not reproducible; of the one that --convention names, where it "
+    help="Exit with 1 where a convention's figure is not known; of the one that --convention names, where it "
     "leaves arithmetic uncounted too.",
 )
 @click.option(

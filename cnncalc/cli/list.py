@@ -73,7 +73,7 @@ def _entries(counted: Assumptions) -> tuple[list[dict[str, Any]], dict[str, str]
 
     Libraries of blocks are no networks.
     """
-    from cnncalc.analysis.report import not_reproducible
+    from cnncalc.analysis.report import not_known
     from cnncalc.network import Network
     from cnncalc.render import catalog
     from cnncalc.spec import zoo
@@ -83,7 +83,7 @@ def _entries(counted: Assumptions) -> tuple[list[dict[str, Any]], dict[str, str]
     broken: list[CnncalcError] = []
     for found in networks(zoo.names().values(), broken):
         network = Network(*found)
-        reason = not_reproducible(network.graph, counted.convention, counted.pass_)
+        reason = not_known(network.graph, counted.convention, counted.pass_)
         if reason is None:
             entries.append(catalog.entry(network.analyze(**counted._asdict())))
         else:

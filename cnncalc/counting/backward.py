@@ -7,13 +7,12 @@ that weights lie before and that lead to an output. The network's input, buffers
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import Final, NamedTuple
 
 from cnncalc.graph.graph import Graph, Signature
 from cnncalc.ops.base import Product
-from cnncalc.values import Assumptions
 
 #: what is counted: the forward pass, the gradients, or both
 PASSES: Final = ("forward", "backward", "step")
@@ -118,24 +117,17 @@ def _products(signature: Signature) -> tuple[Product, ...] | None:
     return signature.op.products(*shapes) if signature.op.work(*shapes)["mac"] else ()
 
 
-def measure(graph: Graph, assumptions: Assumptions) -> dict[str, list[int]]:
-    """The columns ``macs``, ``flops`` and ``work`` of the backward pass, a value for every node, for the whole batch.
-
-    Raises:
-        KeyError: the convention counts no backward pass.
-    """
-    rules = {"macs": BACKWARD["macs"], "flops": BACKWARD["flops"], "work": BACKWARD[assumptions.convention]}
-    needed = needs(graph, assumptions.with_side)
-    known: dict[tuple[int, Needs], list[int]] = {}
-    columns: dict[str, list[int]] = {name: [] for name in rules}
-    for node in graph.nodes:
-        key = (node.signature, needed[node.index])
+def of_nodes(graph: Graph, needed: Sequence[Needs], convention: Backward) -> list[int]:
+    """The work of every node's backward pass on one sample, all values that it makes."""
+    known: dict[tuple[int, Needs], int] = {}
+    found = []
+    for node, needs_of_it in zip(graph.nodes, needed, strict=True):
+        key = (node.signature, needs_of_it)
         if key not in known:
-            signature = graph.signatures[node.signature]
-            known[key] = [one.weight * sum(gradients(signature, key[1], one)) for one in rules.values()]
-        for column, value in zip(columns.values(), known[key], strict=True):
-            column.append(value * node.count * assumptions.batch)
-    return columns
+            counts = gradients(graph.signatures[node.signature], needs_of_it, convention)
+            known[key] = convention.weight * sum(counts)
+        found.append(known[key] * node.count)
+    return found
 
 
 def rule(convention: str, pass_: str, forward: str) -> str:
@@ -146,7 +138,7 @@ def rule(convention: str, pass_: str, forward: str) -> str:
     return backward if pass_ == "backward" else f"forward {forward}; backward {backward}"
 
 
-def refusal(graph: Graph, convention: str) -> str | None:
+def not_known(graph: Graph, convention: str) -> str | None:
     """Why the convention has no figure of the network's backward pass; None where it has."""
     for signature in graph.signatures:
         name = signature.op.name
@@ -155,13 +147,3 @@ def refusal(graph: Graph, convention: str) -> str | None:
         if _products(signature) is None:
             return f"{name}: the operator does not state the products that its gradients are made of"
     return None
-
-
-def through(graph: Graph, assumptions: Assumptions, forward: dict[str, list[int]]) -> dict[str, list[int]]:
-    """The columns of the pass that the assumptions name, from those of the forward pass."""
-    if assumptions.pass_ == "forward":
-        return forward
-    backward = measure(graph, assumptions)
-    if assumptions.pass_ == "backward":
-        return backward
-    return {name: list(map(sum, zip(forward[name], backward[name], strict=True))) for name in forward}

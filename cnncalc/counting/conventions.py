@@ -3,9 +3,9 @@
 A row that stands for a tool gives the tool's figure for the network written with PyTorch's own modules: activations,
 norms, pools and linear layers as ``torch.nn`` has them, joins as ``+`` and ``*``, Swin's attention on functions. The
 figures of a network whose spec says how its program is ``written`` are those of that program, which writes some
-operators otherwise (``x.mean`` for the global pool). ``NOT_REPRODUCIBLE`` has the networks of which a
-tool prints another figure or none, ``Convention.unsettled`` the operators for which a tool's figure depends on more
-than a row can say. A figure is that of one sample, times the batch.
+operators otherwise (``x.mean`` for the global pool). A tool has a figure of the operators that it was ``measured`` on
+and of no other; ``unsettled`` are those for which its figure depends on more than a row can say. A figure is that of
+one sample, times the batch.
 """
 
 from __future__ import annotations
@@ -52,6 +52,7 @@ VARIANTS: Final[Mapping[str, str]] = MappingProxyType(
         "window_attention cosine": "window attention that compares directions",
         "window_attention with einsum": "window attention on linear modules, its two products written with einsum",
         "upsample bilinear": "bilinear enlargement",
+        "upsample by two factors": "enlargement by a factor of its own for each axis",
         "attention without bias": "attention whose projections have no biases",
         "conv with connections": "a convolution that reads some of its input maps for each output map",
         "conv_transpose with groups": "a transposed convolution in groups",
@@ -68,16 +69,17 @@ VARIANTS: Final[Mapping[str, str]] = MappingProxyType(
 )
 
 
-#: by keyword, the variant that an operator's own arguments make it, and when they do
-BY_ARGUMENTS: Final[Mapping[str, tuple[str, Callable[[Mapping[str, Any]], bool]]]] = MappingProxyType(
+#: the variants that an operator's own arguments make it, and when they do
+BY_ARGUMENTS: Final[Mapping[str, Callable[[Mapping[str, Any]], bool]]] = MappingProxyType(
     {
-        "attention": ("attention without bias", lambda given: not given["bias"]),
-        "avgpool": ("avgpool with same_tf", lambda given: given["pad"] == "same_tf"),
-        "conv": ("conv with connections", lambda given: given["connections"] is not None),
-        "conv_transpose": ("conv_transpose with groups", lambda given: given["groups"] > 1),
-        "maxpool": ("maxpool with same_tf", lambda given: given["pad"] == "same_tf"),
-        "upsample": ("upsample bilinear", lambda given: given["mode"] == "bilinear"),
-        "window_attention": ("window_attention cosine", lambda given: given["cosine"]),
+        "attention without bias": lambda given: not given["bias"],
+        "avgpool with same_tf": lambda given: given["pad"] == "same_tf",
+        "conv with connections": lambda given: given["connections"] is not None,
+        "conv_transpose with groups": lambda given: given["groups"] > 1,
+        "maxpool with same_tf": lambda given: given["pad"] == "same_tf",
+        "upsample bilinear": lambda given: given["mode"] == "bilinear",
+        "upsample by two factors": lambda given: isinstance(given["factor"], tuple) and len(set(given["factor"])) > 1,
+        "window_attention cosine": lambda given: given["cosine"],
     }
 )
 
@@ -87,8 +89,9 @@ class Convention(NamedTuple):
 
     ``every`` weighs the raw work of each operator, except those that ``by_operator`` names, by keyword or by variant
     (:data:`VARIANTS`), with weights of their own for any quantity (:data:`QUANTITIES`). ``unit`` is macs or flops,
-    ``note`` says what is left out or odd, ``source`` the tool's version. ``unsettled`` has operators and variants for
-    which the row does not give the tool's figure, and why.
+    ``note`` says what is left out or odd, ``source`` the tool's version. ``measured`` are the operators whose figure
+    is the tool's, None for a rule that is its own definition; ``unsettled`` has operators and variants for which the
+    row does not give the tool's figure, and why.
     """
 
     name: str
@@ -98,18 +101,20 @@ class Convention(NamedTuple):
     note: str
     every: Weights
     by_operator: Mapping[str, Weights] = MappingProxyType({})
+    measured: frozenset[str] | None = None
     unsettled: Mapping[str, str] = MappingProxyType({})
 
 
 def _row(
     name: str, rule: str, source: str, unit: str, note: str,
-    every: dict[str, int],
-    by_operator: dict[str, dict[str, int]] | None = None, unsettled: dict[str, str] | None = None,
+    every: dict[str, int], by_operator: dict[str, dict[str, int]] | None = None,
+    measured: str | None = None, unsettled: dict[str, str] | None = None,
 ) -> Convention:  # fmt: skip
     frozen = {keyword: MappingProxyType(weights) for keyword, weights in (by_operator or {}).items()}
+    operators = frozenset(measured.split()) if measured else None
     return Convention(
         name, rule, source, unit, note,
-        MappingProxyType(every), MappingProxyType(frozen), MappingProxyType(unsettled or {}),
+        MappingProxyType(every), MappingProxyType(frozen), operators, MappingProxyType(unsettled or {}),
     )  # fmt: skip
 
 
@@ -121,6 +126,15 @@ def _as_functions(keywords: str, **weights: int) -> dict[str, dict[str, int]]:
     return {f"{keyword} as function": weights for keyword in keywords.split()}
 
 
+#: what every tool was measured on, in torchvision's networks and in networks of one operator
+_MEASURED = (
+    "adaptive_avgpool adaptive_maxpool add affine attention avgpool bn channel_conv channel_max channel_mean "
+    "class_token concat conv conv_transpose crop dropout dwconv elu feature_map flatten gelu global_avgpool "
+    "global_maxpool groupnorm hardsigmoid hardswish instancenorm layernorm leaky_relu linear lppool lrn max maxout "
+    "maxpool mean mish mul noise pad parameter pixel_shuffle pixelnorm position_embedding prelu rbf relu relu6 "
+    "roi_align scale select selu shuffle sigmoid silu slice softmax softplus space_to_depth stochastic_depth tanh "
+    "tokens upsample window_attention"
+)
 _POOLS = "maxpool avgpool adaptive_avgpool adaptive_maxpool global_avgpool global_maxpool"
 _BY_HAND = "PyTorch has no module for it, and the figure depends on the functions that it is written with"
 _HAND_WRITTEN = dict.fromkeys(("lppool", "noise", "pixelnorm", "rbf", "roi_align"), _BY_HAND)
@@ -169,6 +183,7 @@ _ROWS = (
         f"leaves out biases and all else; {_FUSED}",
         {"mac": 2},
         {"attention": {}},
+        _MEASURED,
     ),
     _row(
         "fvcore",
@@ -190,6 +205,7 @@ _ROWS = (
             "upsample": {"output_2d": 1},
             "upsample bilinear": {"output_2d": 4},
         },
+        _MEASURED,
         {"roi_align": _BY_HAND},
     ),
     _row(
@@ -218,6 +234,7 @@ _ROWS = (
             "flatten behind an adaptive pool": {"input": 2},
             "upsample": {"output": 2},
         },
+        _MEASURED,
         {
             **_HAND_WRITTEN,
             **_PADDED_POOLS,
@@ -235,6 +252,7 @@ _ROWS = (
         f"leaves out norms, activations, pools and joins; {_FUSED}",
         {"mac": 1, "bias": 1},
         {"attention": {}},
+        _MEASURED,
     ),
     _row(
         "thop",
@@ -263,6 +281,7 @@ _ROWS = (
             "upsample": {"output": 1},
             "upsample bilinear": {"output": 11},
         },
+        _MEASURED,
         {**_PADDED_AVERAGE, **_SPARSE},
     ),
     _row(
@@ -282,6 +301,8 @@ _ROWS = (
             "window_attention": {"position_parameters": 1},
             "window_attention with einsum": {"projection_parameters": 1},
         },
+        _MEASURED,
+        dict.fromkeys(("noise", "parameter"), "it counts the learned values of a module, and not those beside modules"),
     ),
     _row(
         "torchprofile",
@@ -304,6 +325,7 @@ _ROWS = (
             **_each("mul affine scale lrn", mul=1),
             "upsample bilinear": {"output": 4},
         },
+        _MEASURED,
         {
             **_HAND_WRITTEN,
             **_PADDED_AVERAGE,
@@ -337,29 +359,17 @@ _ROWS = (
             "flatten behind an adaptive pool": {"input": 1},
             "upsample": {"input": 1},
         },
+        _MEASURED,
         {
             **_HAND_WRITTEN,
             **_PADDED_POOLS,
             **_SPARSE,
             "lrn": "it counts the padded values that PyTorch's function makes on the way",
             "conv_transpose": "it takes the size of a convolution for the size that the bias is added to",
+            "upsample by two factors": "calflops 0.3.2 fails on it",
         },
     ),
 )  # fmt: skip
 
 #: every convention by its name
 CONVENTIONS: Mapping[str, Convention] = MappingProxyType({row.name: row for row in _ROWS})
-
-
-def _reasons(*entries: tuple[str, str]) -> Mapping[str, str]:
-    return MappingProxyType({network: reason for networks, reason in entries for network in networks.split()})
-
-
-#: by convention, the networks of the zoo of which the tool prints another figure of that program, or none
-NOT_REPRODUCIBLE: Mapping[str, Mapping[str, str]] = MappingProxyType(
-    {
-        "torchprofile": _reasons(
-            ("vit_b_16 vit_b_32 vit_l_16 vit_l_32 vit_h_14", "torchprofile 0.1.0 fails on PyTorch's fused attention"),
-        ),
-    }
-)

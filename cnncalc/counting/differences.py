@@ -7,7 +7,7 @@ from typing import Final, NamedTuple, TypeVar
 
 from cnncalc.counting import backward
 from cnncalc.counting.conventions import CONVENTIONS, EVALUATED, Convention
-from cnncalc.counting.price import Group, Term, groups, not_reproducible, terms, uncounted
+from cnncalc.counting.price import Group, Term, groups, not_known, terms, uncounted
 from cnncalc.graph.graph import Graph
 
 GRADIENTS: Final = ("gradients of weights", "gradients of values")
@@ -35,13 +35,13 @@ class Difference(NamedTuple):
 class Counted(NamedTuple):
     """A network's work under one convention.
 
-    ``total`` is the sum of the ``terms``, and that of macs plus the ``differences``; it is not what the convention's
-    tool prints where ``reason`` says why not. ``uncounted`` are operators, or ways of writing them, that do arithmetic
-    of which nothing is counted.
+    ``total`` is the sum of the ``terms``, and that of macs plus the ``differences``. Where the convention has no figure
+    of the network, ``reason`` says why, and there is no total, term or difference. ``uncounted`` are operators, or
+    variants of them, that do arithmetic of which nothing is counted.
     """
 
     convention: Convention
-    total: int
+    total: int | None
     reason: str | None
     terms: list[Term]
     differences: list[Difference]
@@ -49,7 +49,7 @@ class Counted(NamedTuple):
 
 
 class _Trained(NamedTuple):
-    """How many layers of one kind, and values that they make, need the same gradients."""
+    """How many layers of one signature, and values that they make, need the same gradients."""
 
     layers: int
     values: int
@@ -60,7 +60,7 @@ _Trainings = Mapping[tuple[int, backward.Needs], _Trained]
 
 
 def by_convention(graph: Graph, batch: int = 1, with_side: bool = False, pass_: str = "forward") -> list[Counted]:
-    """The network under every convention, the smallest figure first; those that no tool would print come last.
+    """The network under every convention, the smallest figure first; those that have none come last.
 
     Of a backward pass, under the conventions that count one.
 
@@ -78,23 +78,27 @@ def by_convention(graph: Graph, batch: int = 1, with_side: bool = False, pass_: 
     for name in CONVENTIONS if pass_ == "forward" else backward.BACKWARD:
         convention = CONVENTIONS[name]
         source = convention.source if pass_ == "forward" else convention.source.removesuffix(EVALUATED)
+        stated = convention._replace(rule=backward.rule(name, pass_, convention.rule), source=source)
+        reason = not_known(graph, convention)
+        if pass_ != "forward":
+            reason = reason or backward.not_known(graph, name)
+        if reason:
+            found.append(Counted(stated, None, reason, [], [], []))
+            continue
         pieces = _pieces(graph, convention, batch, forward, trained)
         base = base or pieces
         counted = _summed(term for piece in pieces for term in piece)
-        reason = not_reproducible(graph, convention)
-        if pass_ != "forward":
-            reason = reason or backward.refusal(graph, name)
         found.append(
             Counted(
-                convention._replace(rule=backward.rule(name, pass_, convention.rule), source=source),
+                stated,
                 sum(term.work for term in counted),
-                reason,
+                None,
                 sorted(counted, key=lambda term: -term.work),
                 _differences(zip(pieces, base, strict=True), convention.every.get("mac", 1)),
                 _without(layers, counted) if pass_ == "backward" else uncounted(layers, convention),
             )
         )
-    return sorted(found, key=lambda one: (one.reason is not None, one.total))
+    return sorted(found, key=lambda one: (one.total is None, one.total or 0))
 
 
 def _pieces(
@@ -103,11 +107,11 @@ def _pieces(
     """What a convention counts of each group of equal layers; the same groups, in the same order, whatever it is."""
     pieces = [terms([group], convention, batch) for group in forward]
     for (index, needed), (layers, values) in trained.items():
-        rule, kind = backward.BACKWARD[convention.name], graph.signatures[index]
-        macs = [count * values * batch for count in backward.gradients(kind, needed, rule)]
+        rule, signature = backward.BACKWARD[convention.name], graph.signatures[index]
+        macs = [count * values * batch for count in backward.gradients(signature, needed, rule)]
         pieces.append(
             [
-                Term(kind.op.name, None, quantity, layers, count, rule.weight, count * rule.weight)
+                Term(signature.op.name, None, quantity, layers, count, rule.weight, count * rule.weight)
                 for quantity, count in zip(GRADIENTS, macs, strict=True)
                 if count
             ]
@@ -116,7 +120,7 @@ def _pieces(
 
 
 def _trained(graph: Graph, with_side: bool) -> _Trainings:
-    """The layers that a total covers, by kind and by the gradients that they need."""
+    """The layers that a total covers, by signature and by the gradients that they need."""
     found: dict[tuple[int, backward.Needs], _Trained] = {}
     for node, needed in zip(graph.nodes, backward.needs(graph, with_side), strict=True):
         if with_side or node.side is None:
@@ -139,7 +143,7 @@ def _summed(ones: Iterable[_Counts]) -> list[_Counts]:
 def _without(layers: list[Group], counted: list[Term]) -> list[str]:
     """Operators that do arithmetic and have none of the terms."""
     named = {term.op for term in counted}
-    return [op for op in dict.fromkeys(one.kind.op.name for one in layers if one.work.counts) if op not in named]
+    return [op for op in dict.fromkeys(one.signature.op.name for one in layers if one.work.counts) if op not in named]
 
 
 def _differences(pairs: Iterable[tuple[list[Term], list[Term]]], weight_of_a_mac: int) -> list[Difference]:

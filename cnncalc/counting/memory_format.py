@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from cnncalc.counting.conventions import VARIANTS
 from cnncalc.graph.graph import Graph, Signature
+from cnncalc.values import ValueShape
 
 
 def variants(graph: Graph) -> dict[int, str]:
@@ -13,7 +14,7 @@ def variants(graph: Graph) -> dict[int, str]:
     of such values; a 1x1 convolution there is a linear layer. What feeds a larger convolution or a flattening has
     channels first, and so has its layer norm.
     """
-    if not any(one.op.memory_format == "last" and len(one.output) == 3 for one in graph.signatures):
+    if not any(one.op.memory_format == "last" and is_plane(one.output) for one in graph.signatures):
         return {}
     pointwise = graph.per_node(_is_pointwise)
     first = [False] * len(graph.nodes)
@@ -26,7 +27,7 @@ def variants(graph: Graph) -> dict[int, str]:
     found: dict[int, str] = {}
     for node in graph.nodes:
         before = bool(node.inputs) and all(last[index] for index in node.inputs)
-        if len(node.shape) != 3:
+        if not is_plane(node.shape):
             continue
         if node.op.memory_format == "last":
             writing = f"{node.op.name} channels first"
@@ -42,9 +43,14 @@ def variants(graph: Graph) -> dict[int, str]:
     return found
 
 
+def is_plane(shape: ValueShape) -> bool:
+    """Whether it is a map of two spatial axes."""
+    return shape.layout == "map" and len(shape) == 3
+
+
 def _is_pointwise(signature: Signature) -> bool:
     """Whether a convolution of a map joins the channels of each pixel alone, all of them, as a linear layer does."""
-    if f"{signature.op.name} as linear" not in VARIANTS or len(signature.output) != 3:
+    if f"{signature.op.name} as linear" not in VARIANTS or not is_plane(signature.output):
         return False
     (x,) = signature.inputs
     return signature.weights["weight"] == (signature.output[0], x[0], 1, 1) and signature.output[1:] == x[1:]

@@ -1,4 +1,4 @@
-"""Work per node and in total: the raw vector and a few more quantities, priced by a convention."""
+"""Work under a convention, of nodes and of equal layers together: raw work and a few more quantities, weighed."""
 
 from __future__ import annotations
 
@@ -7,18 +7,20 @@ from math import prod
 from types import MappingProxyType
 from typing import NamedTuple
 
-from cnncalc.counting import backward, memory_format
-from cnncalc.counting.conventions import BY_ARGUMENTS, CONVENTIONS, NOT_REPRODUCIBLE, Convention, Weights
-from cnncalc.graph.graph import Graph, Signature
-from cnncalc.values import Assumptions, Shape, Work, elements
+from cnncalc.counting import memory_format
+from cnncalc.counting.conventions import BY_ARGUMENTS, Convention, Weights
+from cnncalc.graph.graph import Graph, Input, Signature
+from cnncalc.values import ValueShape, Work, elements
 
 
 class Group(NamedTuple):
-    """Layers of one kind that are written alike: the raw ``work`` of a sample, the ``names`` by which a convention may
-    weigh them (the most telling first, the keyword last), how many ``layers``, and the ``values`` that they make.
+    """Layers with the same operator, shapes and PyTorch spelling.
+
+    ``work`` is the raw work of one sample, ``names`` the keys that a convention may weigh them by, the most specific
+    first, ``layers`` how many there are, ``values`` how many outputs they make in total.
     """
 
-    kind: Signature
+    signature: Signature
     work: Work
     names: tuple[str, ...]
     layers: int
@@ -26,9 +28,9 @@ class Group(NamedTuple):
 
 
 class Term(NamedTuple):
-    """What a convention counts of one operator: ``elements`` of a quantity over some ``layers``, times a ``weight``.
+    """What a convention counts of one operator: ``elements`` of a quantity in ``layers`` layers, times a ``weight``.
 
-    ``variant`` is the way of writing it (``conventions.VARIANTS``) that the weight is for, None if it is for any.
+    ``variant`` is the variant of the operator (``conventions.VARIANTS``) that the weight is for, None if it is for any.
     """
 
     op: str
@@ -40,61 +42,47 @@ class Term(NamedTuple):
     work: int
 
 
-def raw(kind: Signature) -> Work:
+def raw(signature: Signature) -> Work:
     """The raw work of one sample."""
-    return kind.op.work(*kind.inputs, kind.output)
+    return signature.op.work(*signature.inputs, signature.output)
 
 
-def price(kind: Signature, work: Work, convention: Convention, variant: str | None = None) -> int:
+def price(signature: Signature, work: Work, convention: Convention, variant: str | None = None) -> int:
     """The work of one sample under a convention; ``work`` is its raw work, ``variant`` how the operator is written."""
-    weights = _rule(_names(kind, variant), convention)[1] if convention.by_operator else convention.every
+    weights = _rule(_names(signature, variant), convention)[1] if convention.by_operator else convention.every
     if weights is convention.every:  # raw work alone, and most rows have more kinds of it than a layer does
         return sum([weights[name] * count for name, count in work.counts.items() if name in weights])
-    return sum([weight * _quantity(kind, work, name) for name, weight in weights.items()])
+    return sum([weight * _quantity(signature, work, name) for name, weight in weights.items()])
 
 
-def measure(graph: Graph, assumptions: Assumptions) -> dict[str, list[int]]:
-    """The columns, a value for every node, for the whole batch and the pass of the assumptions."""
-    macs, flops, chosen = CONVENTIONS["macs"], CONVENTIONS["flops"], CONVENTIONS[assumptions.convention]
-    same = {"macs": 0, "flops": 1}.get(chosen.name)
-
-    def prices(kind: Signature) -> tuple[int, ...]:
-        work = raw(kind)
-        priced = [price(kind, work, macs), price(kind, work, flops)]
-        priced.append(price(kind, work, chosen) if same is None else priced[same])
-        return tuple([value * assumptions.batch for value in priced])
-
-    rows = [
-        priced if node.count == 1 else tuple([value * node.count for value in priced])
-        for node, priced in zip(graph.nodes, graph.per_node(prices), strict=True)
-    ]
-    columns = dict(zip(("macs", "flops", "work"), map(list, zip(*rows, strict=True)), strict=True))
+def of_nodes(graph: Graph, works: Sequence[Work], convention: Convention) -> list[int]:
+    """The work of every node on one sample, all values that it makes; ``works`` is the raw work of each signature."""
+    prices = [price(signature, work, convention) for signature, work in zip(graph.signatures, works, strict=True)]
+    found = [prices[node.signature] * node.count for node in graph.nodes]
     known: dict[tuple[int, str], int] = {}
-    for index, variant in _variants(graph).items() if chosen.by_operator else ():
+    for index, variant in _variants(graph).items() if convention.by_operator else ():
         node = graph.nodes[index]
         key = (node.signature, variant)
-        if variant in chosen.by_operator:
+        if variant in convention.by_operator:
             if key not in known:
-                kind = graph.signatures[node.signature]
-                known[key] = price(kind, raw(kind), chosen, variant)
-            columns["work"][index] = known[key] * node.count * assumptions.batch
-    return backward.through(graph, assumptions, columns)
+                known[key] = price(graph.signatures[node.signature], works[node.signature], convention, variant)
+            found[index] = known[key] * node.count
+    return found
 
 
 def groups(graph: Graph, with_side: bool = False) -> list[Group]:
     """The layers that a total covers, in the order of the network; the same under every convention."""
     variants = _variants(graph)
     found: dict[tuple[int, str | None], list[int]] = {}
-    for node in graph.nodes:
-        if with_side or node.side is None:
-            sums = found.setdefault((node.signature, variants.get(node.index)), [0, 0])
-            sums[0] += 1
-            sums[1] += node.count
-    kinds = graph.signatures
-    return [
-        Group(kinds[kind], raw(kinds[kind]), _names(kinds[kind], variant), layers, values)
-        for (kind, variant), (layers, values) in found.items()
-    ]
+    for node in graph.counted(with_side):
+        sums = found.setdefault((node.signature, variants.get(node.index)), [0, 0])
+        sums[0] += 1
+        sums[1] += node.count
+    counted = []
+    for (index, variant), (layers, values) in found.items():
+        signature = graph.signatures[index]
+        counted.append(Group(signature, raw(signature), _names(signature, variant), layers, values))
+    return counted
 
 
 def terms(counted: Sequence[Group], convention: Convention, batch: int = 1) -> list[Term]:
@@ -103,12 +91,12 @@ def terms(counted: Sequence[Group], convention: Convention, batch: int = 1) -> l
     The sum of the terms' work is the convention's total, exactly.
     """
     found: dict[tuple[str, str, str, int], list[int]] = {}
-    for kind, work, names, layers, values in counted:
+    for signature, work, names, layers, values in counted:
         name, weights = _rule(names, convention)
         for quantity, weight in weights.items():
-            value = _quantity(kind, work, quantity) * values * batch
+            value = _quantity(signature, work, quantity) * values * batch
             if value:
-                sums = found.setdefault((kind.op.name, name, quantity, weight), [0, 0])
+                sums = found.setdefault((signature.op.name, name, quantity, weight), [0, 0])
                 sums[0] += layers
                 sums[1] += value
     return [
@@ -123,22 +111,26 @@ def uncounted(counted: Sequence[Group], convention: Convention) -> list[str]:
     By keyword; by variant where the convention counts another way of writing the operator.
     """
     worked: dict[str, bool] = {}
-    for kind, work, names, _, _ in counted:
+    for signature, work, names, _, _ in counted:
         if work.counts:
             name, weights = _rule(names, convention)
-            worked[name] = worked.get(name, False) or any(_quantity(kind, work, quantity) for quantity in weights)
+            worked[name] = worked.get(name, False) or any(_quantity(signature, work, quantity) for quantity in weights)
     return [name for name, is_counted in worked.items() if not is_counted]
 
 
-def not_reproducible(graph: Graph, convention: Convention) -> str | None:
-    """Why the convention's total is not what its tool prints for the network; None where it is."""
-    listed = NOT_REPRODUCIBLE.get(convention.name, {}).get(graph.name)
-    if listed is not None:
-        return listed
-    for kind in graph.signatures if convention.unsettled else ():
-        for name in reversed(_names(kind)):
+def not_known(graph: Graph, convention: Convention) -> str | None:
+    """Why the convention has no figure of the network; None where it has one."""
+    for signature in graph.signatures:
+        keyword = signature.op.name
+        for name in reversed(_names(signature)):
             if name in convention.unsettled:
                 return f"{name}: {convention.unsettled[name]}"
+        if convention.measured is None:
+            known = "mac" in convention.every or keyword in convention.by_operator or not raw(signature)["mac"]
+        else:
+            known = keyword in convention.measured or isinstance(signature.op, Input)
+        if not known:
+            return f"{keyword}: no figure of {convention.name} is known for this operator"
     return None
 
 
@@ -153,85 +145,84 @@ def _rule(names: tuple[str, ...], convention: Convention) -> tuple[str, Weights]
 def _names(signature: Signature, variant: str | None = None) -> tuple[str, ...]:
     """What an operator goes by: how it is written, what its arguments make it, its keyword."""
     keyword = signature.op.name
-    own, holds = BY_ARGUMENTS.get(keyword, (keyword, None))
-    if holds is None or not holds(dict(signature.op.arguments())):
-        return (keyword,) if variant is None else (variant, keyword)
-    return (own, keyword) if variant is None else (variant, own, keyword)
+    ways = [(name, holds) for name, holds in BY_ARGUMENTS.items() if name.startswith(f"{keyword} ")]
+    own = [name for name, holds in ways if holds(dict(signature.op.arguments()))]
+    return (*own, keyword) if variant is None else (variant, *own, keyword)
 
 
-def _quantity(kind: Signature, work: Work, name: str) -> int:
+def _quantity(signature: Signature, work: Work, name: str) -> int:
     rule = _QUANTITIES.get(name)
-    return work.counts.get(name, 0) if rule is None else rule(kind)
+    return work.counts.get(name, 0) if rule is None else rule(signature)
 
 
-def _in_plane(shape: Shape) -> int:
-    return elements(shape) if len(shape) == 3 else 0
+def _in_plane(shape: ValueShape) -> int:
+    return elements(shape) if memory_format.is_plane(shape) else 0
 
 
-def _parameters(kind: Signature, prefix: str | tuple[str, ...] = "", suffix: str = "") -> int:
-    named = kind.weights.items()
+def _parameters(signature: Signature, prefix: str | tuple[str, ...] = "", suffix: str = "") -> int:
+    named = signature.weights.items()
     return sum([elements(tensor) for name, tensor in named if name.startswith(prefix) and name.endswith(suffix)])
 
 
-def _windows(kind: Signature) -> tuple[int, int, int, int]:
+def _windows(signature: Signature) -> tuple[int, int, int, int]:
     """Windows, tokens in each, features and heads of an attention."""
-    arguments = dict(kind.op.arguments())
-    (x,) = kind.inputs
-    if len(x) == 2:
+    arguments = dict(signature.op.arguments())
+    (x,) = signature.inputs
+    if x.layout == "sequence":
         return 1, x[0], x[1], arguments["heads"]
     side = arguments["window"]
     return -(-x[1] // side) * -(-x[2] // side), side**2, x[0], arguments["heads"]
 
 
-def _scores(kind: Signature) -> int:
-    windows, tokens, _, heads = _windows(kind)
+def _scores(signature: Signature) -> int:
+    windows, tokens, _, heads = _windows(signature)
     return windows * heads * tokens**2
 
 
-def _mixing(kind: Signature) -> int:
-    windows, tokens, features, _ = _windows(kind)
+def _mixing(signature: Signature) -> int:
+    windows, tokens, features, _ = _windows(signature)
     return windows * tokens**2 * features
 
 
-def _projection(kind: Signature) -> int:
-    windows, tokens, features, _ = _windows(kind)
+def _projection(signature: Signature) -> int:
+    windows, tokens, features, _ = _windows(signature)
     return windows * tokens * 4 * features**2
 
 
-def _product_printed(kind: Signature) -> int:
+def _product_printed(signature: Signature) -> int:
     """As fvcore and calflops read einsum's work: numpy prints twice the multiply-accumulates in four digits."""
-    return int(float(f"{2 * _mixing(kind):.3e}")) // 2
+    return int(float(f"{2 * _mixing(signature):.3e}")) // 2
 
 
-def _offsets(kind: Signature) -> int:
+def _offsets(signature: Signature) -> int:
     """The offsets that a network makes position biases from, 0 without one."""
-    return prod(kind.op.buffers(*kind.inputs).get("relative_coords_table", (0,))[:3])
+    return prod(signature.op.buffers(*signature.inputs).get("relative_coords_table", (0,))[:3])
 
 
-def _position_scores(kind: Signature) -> int:
-    _, tokens, _, heads = _windows(kind)
-    return heads * tokens**2 if _offsets(kind) else 0
+def _position_scores(signature: Signature) -> int:
+    _, tokens, _, heads = _windows(signature)
+    return heads * tokens**2 if _offsets(signature) else 0
 
 
 #: the quantities besides raw work, of one sample
 _QUANTITIES: Mapping[str, Callable[[Signature], int]] = MappingProxyType(
     {
-        "input": lambda kind: elements(kind.inputs[0]),
-        "output": lambda kind: elements(kind.output),
-        "input_2d": lambda kind: _in_plane(kind.inputs[0]),
-        "output_2d": lambda kind: _in_plane(kind.output),
-        "affine": lambda kind: elements(kind.output) if kind.weights else 0,
+        "input": lambda one: elements(one.inputs[0]),
+        "output": lambda one: elements(one.output),
+        "input_2d": lambda one: _in_plane(one.inputs[0]),
+        "output_2d": lambda one: _in_plane(one.output),
+        "affine": lambda one: elements(one.output) if one.weights else 0,
         "parameters": _parameters,
-        "swept": lambda kind: elements(kind.weights["weight"]) * prod(kind.output[1:]),
-        "layers": lambda kind: 1,
+        "swept": lambda one: elements(one.weights["weight"]) * prod(one.output[1:]),
+        "layers": lambda one: 1,
         "scores": _scores,
         "mixing": _mixing,
         "product_printed": _product_printed,
         "projection": _projection,
-        "projection_parameters": lambda kind: _parameters(kind, ("qkv.", "proj.")),
-        "position": lambda kind: _offsets(kind) * _parameters(kind, "cpb_mlp.", ".weight"),
-        "position_hidden": lambda kind: _offsets(kind) * _parameters(kind, "cpb_mlp.0.bias"),
-        "position_parameters": lambda kind: _parameters(kind, "cpb_mlp."),
+        "projection_parameters": lambda one: _parameters(one, ("qkv.", "proj.")),
+        "position": lambda one: _offsets(one) * _parameters(one, "cpb_mlp.", ".weight"),
+        "position_hidden": lambda one: _offsets(one) * _parameters(one, "cpb_mlp.0.bias"),
+        "position_parameters": lambda one: _parameters(one, "cpb_mlp."),
         "position_scores": _position_scores,
     }
 )

@@ -17,6 +17,7 @@ from cnncalc.derivation.expression import Expression, Number, Symbol, total
 from cnncalc.derivation.field import Fields
 from cnncalc.derivation.layer import RULES, Formula, Layer, Parts
 from cnncalc.derivation.saved_for_backward import saved
+from cnncalc.errors import UsageError
 from cnncalc.graph.graph import Graph, Node
 from cnncalc.graph.walk import overwritten
 from cnncalc.memory import peaks
@@ -28,9 +29,9 @@ __all__ = [
     "windows",
 ]  # fmt: skip
 
-#: the kinds of parameters, in order
+#: the columns of parameters, in order
 PARAMS = ("weights", "biases", "norm_params", "other_params")
-#: the quantity of each kind of raw work
+#: the quantity of each unit of raw work
 WORK: Mapping[str, str] = MappingProxyType(
     {
         "mac": "macs",
@@ -109,9 +110,15 @@ class Formulas:
         return self._derived(node)[1]
 
     def _derived(self, node: Node) -> tuple[Layer, Parts]:
-        """The layer in symbols, and its arithmetic: once for equal operators on equal shapes."""
+        """The layer in symbols, and its arithmetic: once for equal operators on equal shapes.
+
+        Raises:
+            UsageError: nobody has derived the operator.
+        """
         op, inputs, output, _ = self._graph.signatures[node.signature]
         if node.signature not in self._known:
+            if op.name not in RULES:
+                raise UsageError(f"no formulas are known for {op.name} '{node.path}'", hint="tables have its figures")
             layer = Layer(op, inputs, output)
             self._known[node.signature] = layer, RULES[op.name](layer)
         return self._known[node.signature]
@@ -129,9 +136,9 @@ class Formulas:
     def _work(self, node: Node) -> list[Formula]:
         given = self._parts(node).work
         lines = []
-        for kind in WORK_UNITS:
-            if kind in given:
-                lines.append(Formula(WORK[kind], self._times(node, given[kind]), self._batch_note()))
+        for unit in WORK_UNITS:
+            if unit in given:
+                lines.append(Formula(WORK[unit], self._times(node, given[unit]), self._batch_note()))
         if "mac" not in given:
             lines.insert(0, Formula("macs", Number(0)))
         # 2 for a multiply-accumulate, 1 for every other operation

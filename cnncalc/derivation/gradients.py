@@ -11,6 +11,10 @@ from collections.abc import Callable
 from cnncalc.counting.backward import Needs
 from cnncalc.derivation.expression import Expression, Number, Symbol, ceil
 from cnncalc.derivation.layer import Formula, Layer
+from cnncalc.errors import UsageError
+
+#: operators that are one product of the input with their weights
+_ONE_PRODUCT = frozenset(("conv", "dwconv", "conv_transpose", "channel_conv", "linear"))
 
 
 def backward(layer: Layer, macs: Expression, needed: Needs, times: Callable[[Expression], Expression]) -> Formula:
@@ -19,7 +23,7 @@ def backward(layer: Layer, macs: Expression, needed: Needs, times: Callable[[Exp
         return Formula("backward_macs", Number(0))
     if not needed.output:
         return Formula("backward_macs", Number(0), "no gradient is needed")
-    if layer.op.name not in ("attention", "window_attention"):
+    if layer.op.name in _ONE_PRODUCT:
         if needed.input:
             return Formula("backward_macs", 2 * macs, "input and weights")
         return Formula("backward_macs", macs, "weights alone: nothing before them is trained")
@@ -32,11 +36,17 @@ def backward(layer: Layer, macs: Expression, needed: Needs, times: Callable[[Exp
 
 
 def _not_needed(layer: Layer, needed: Needs) -> list[Expression]:
-    """Inside an attention, the gradients of an input that nothing trained lies before, and of the table of offsets."""
+    """Inside an attention, the gradients of an input that nothing trained lies before, and of the table of offsets.
+
+    Raises:
+        UsageError: nobody has derived the operator's gradients.
+    """
     op = layer.op
     if op.name == "attention":
         t, f = layer.x.sizes
         return [] if needed.input else [t * f * 3 * f]
+    if op.name != "window_attention":
+        raise UsageError(f"no formula is known for the gradients of {op.name}")
     c, h, w = layer.x.sizes
     m = Symbol("m", op.window)
     counts = [] if needed.input else [ceil(h / m) * ceil(w / m) * m * m * c * 3 * c]

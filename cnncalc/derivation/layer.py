@@ -44,7 +44,7 @@ class Parts(NamedTuple):
     """The arithmetic of one operator on one sample.
 
     ``output`` are the sizes in the order of the shape, ``params`` the parameters by the columns they count in,
-    ``work`` the raw work by its kinds. ``reach`` has a step per spatial axis; () is each pixel its own, None that no
+    ``work`` the raw work by its units. ``reach`` has a step per spatial axis; () is each pixel its own, None that no
     field is stated.
     """
 

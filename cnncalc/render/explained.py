@@ -13,7 +13,7 @@ from cnncalc.counting.price import Term
 from cnncalc.render import markdown, narrow, plain, waterfall
 from cnncalc.render.table import Heading, Table, captions
 
-UNKNOWN = "not reproducible"
+UNKNOWN = "not known"
 #: fields of a term or difference that the schema names otherwise
 _KEYS = {"op": "op_kind", "layers": "count"}
 
@@ -28,7 +28,7 @@ def table(report: Report, counted: Sequence[Counted]) -> Table:
     ]
     rows = [
         [one.convention.name, UNKNOWN, ""]
-        if one.reason is not None
+        if one.total is None
         else [one.convention.name, units.grouped(one.total), units.ratio(one.total, macs)]
         for one in counted
     ]
@@ -72,7 +72,7 @@ def to_markdown(first: Table, blocks: Sequence[Table], last: Sequence[str]) -> s
 
 def macs_of(counted: Sequence[Counted]) -> int:
     """The total of macs, which every waterfall starts from."""
-    return next(one.total for one in counted if one.convention.name == "macs")
+    return next(one.total or 0 for one in counted if one.convention.name == "macs")
 
 
 def _parameters(report: Report, side: Mapping[str, int] | None) -> dict[str, int]:
@@ -139,16 +139,15 @@ def payload(
 
 
 def _convention(one: Counted) -> dict[str, Any]:
-    known = one.reason is None
     return {
         "name": one.convention.name,
-        "total": one.total if known else None,
+        "total": one.total,
         "unit": one.convention.unit,
-        "reproducible": known,
+        "reproducible": one.reason is None,
         "tool_version": one.convention.source,
         "rule": one.convention.rule,
-        "terms": [_row(term) for term in one.terms if known],
-        "difference_from_macs": [_row(difference) for difference in one.differences if known],
+        "terms": [_row(term) for term in one.terms],
+        "difference_from_macs": [_row(difference) for difference in one.differences],
         "uncounted": one.uncounted,
         "note": one.reason or one.convention.note,
     }

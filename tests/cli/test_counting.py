@@ -84,7 +84,7 @@ def test_a_list_names_what_a_convention_has_no_figure_of(cnncalc):
     assert left_out["vit_b_16"].startswith("attention: training runs a kernel that device and program decide")
     assert not set(left_out) & {item["name"] for item in data["networks"]}
     shown = cnncalc("list", "--convention", "torch", "--pass", "step").out
-    assert "\nnot listed, since the figure of torch is not reproducible: " in shown
+    assert "\nnot listed, since the figure of torch is not known: " in shown
 
 
 def test_a_network_under_every_convention_that_counts_the_pass(cnncalc):

@@ -375,11 +375,11 @@ def test_nothing_but_products_is_counted_of_a_backward_pass(cnncalc):
         assert row["uncounted"] == ["bn", "relu", "maxpool", "add", "global_avgpool"], row["name"]
 
 
-def test_what_is_not_reproducible_is_said(cnncalc):
+def test_what_is_not_known_is_said(cnncalc):
     code, out, _ = cnncalc("explain", "vit_b_16")
     assert code == 0
-    assert re.search(r"^torchprofile +not reproducible", out, re.MULTILINE)
-    assert "torchprofile: not reproducible: torchprofile 0.1.0 fails on PyTorch's fused attention" in out
+    assert re.search(r"^torchprofile +not known", out, re.MULTILINE)
+    assert "torchprofile: not known: attention: torchprofile 0.1.0 fails on PyTorch's fused attention" in out
     rows = {row["name"]: row for row in json.loads(cnncalc("explain", "vit_b_16", "-f", "json").out)["conventions"]}
     assert (rows["torchprofile"]["total"], rows["torchprofile"]["terms"]) == (None, [])
 

@@ -7,8 +7,8 @@ from collections.abc import Callable
 import pytest
 
 from cnncalc import UsageError, load
+from cnncalc.analysis import work
 from cnncalc.analysis.report import Report
-from cnncalc.counting import price
 from cnncalc.counting.backward import BACKWARD, PASSES, TITLES, needs
 from cnncalc.counting.conventions import CONVENTIONS
 from cnncalc.counting.differences import by_convention
@@ -111,7 +111,7 @@ def test_the_formulas_come_to_the_same(name: str, pass_: str) -> None:
     graph = load(name).graph
     for batch, with_side in ((1, False), (2, True)):
         assumptions = Assumptions(batch=batch, with_side=with_side, pass_=pass_)
-        macs = price.measure(graph, assumptions)["macs"]
+        macs = work.measure(graph, assumptions)["macs"]
         formulas = Formulas(graph, assumptions)
         for node in graph.nodes:
             lines = {line.quantity: line.value for line in formulas.counts(node.index)}

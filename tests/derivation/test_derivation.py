@@ -13,9 +13,11 @@ from typing import Any
 import pytest
 
 from cnncalc import analysis, load
+from cnncalc.analysis import work
 from cnncalc.derivation import RULES, WORK, Formula, Formulas, sums
 from cnncalc.derivation.expression import Expression, Symbol, ceil, floor, product, total
 from cnncalc.derivation.layer import rule
+from cnncalc.errors import UsageError
 from cnncalc.graph.graph import Graph, Input, Node, Signature
 from cnncalc.ops import OPS
 from cnncalc.ops.base import Op
@@ -146,6 +148,14 @@ def test_every_operator(op: Op, inputs: tuple[Shape, ...], assumptions: Assumpti
     formulas = Formulas(graph, assumptions)
     figures = list(engine(graph, assumptions))[-1]
     compared(formulas, graph.nodes[-1], figures)
+
+
+@pytest.mark.parametrize(("op", "inputs"), SAMPLES, ids=lambda value: value.name if isinstance(value, Op) else "")
+def test_the_gradients_of_every_operator(op: Op, inputs: tuple[Shape, ...]) -> None:
+    graph = built(op, inputs)
+    assumptions = Assumptions(pass_="backward")
+    lines = {line.quantity: line.value for line in Formulas(graph, assumptions).counts(len(inputs))}
+    assert lines["backward_macs"] == work.measure(graph, assumptions)["macs"][-1]
 
 
 def test_every_operator_has_a_rule_and_samples() -> None:
@@ -409,7 +419,7 @@ def test_an_operator_without_a_rule_is_an_error(graph) -> None:
         def shape(self) -> VectorShape:
             return VectorShape(1)
 
-    with pytest.raises(KeyError, match="unknown"):
+    with pytest.raises(UsageError, match="no formulas are known for unknown 'y'"):
         Formulas(built(Unknown(), ()), Assumptions()).of(0)
 
 
