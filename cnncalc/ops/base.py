@@ -50,20 +50,16 @@ class ArgumentError(ShapeError):
 
 class Field(NamedTuple):
     """One argument of an operator. ``type`` is count, index, window, margin, pad, table, axis, sizes, flag, number or
-    choice.
+    choice; ``attribute`` is what the operator calls it: words of Python and names of rules have an underscore there.
     """
 
     name: str
+    attribute: str
     type: str
     required: bool
     default: Any
     optional: bool
     choices: tuple[str, ...]
-
-    @property
-    def attribute(self) -> str:
-        """What the operator calls it: words of Python and names of rules have an underscore there."""
-        return f"{self.name}_" if self.name in ("as", "shape") else self.name
 
     def check(self, value: Any) -> None:
         """Refuses a value outside the field's type and range.
@@ -265,17 +261,18 @@ class Op(ABC):
     reads_input: ClassVar[bool] = True
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
-        values = dict(zip(self.fields, args, strict=False))
-        values.update({name.rstrip("_"): value for name, value in kwargs.items()})
-        for field in self.fields.values():
-            value = values.setdefault(field.name, field.default)
-            if value is _MISSING:
-                raise ArgumentError(field.name, f"{self.name} needs {field.name}")
+        given = dict(zip(self.fields, args, strict=False))
+        given.update({name.rstrip("_"): value for name, value in kwargs.items()})
+        values = self.__dict__
+        for name, field in self.fields.items():
+            value = given.pop(name, field.default)
             if value is not field.default:
                 field.check(value)
-        if len(values) > len(self.fields) or len(args) > len(self.fields):
+            elif field.required:
+                raise ArgumentError(name, f"{self.name} needs {name}")
+            values[field.attribute] = value
+        if given or len(args) > len(self.fields):
             raise TypeError(f"{self.name} takes {', '.join(self.fields) or 'no arguments'}")
-        self.__dict__.update({self.fields[name].attribute: value for name, value in values.items()})
 
     def __setattr__(self, name: str, value: object) -> None:
         raise AttributeError(f"{self.name} is immutable")
@@ -408,4 +405,5 @@ def _field(name: str, annotation: str, default: Any) -> Field:
     if bare.startswith("Literal["):
         choices = tuple(word.strip(" \"'") for word in bare[8:-1].split(","))
     known = "choice" if choices else _TYPES[bare]
-    return Field(name, known, default is _MISSING, default, bare != annotation, choices)
+    attribute = f"{name}_" if name in ("as", "shape") else name
+    return Field(name, attribute, known, default is _MISSING, default, bare != annotation, choices)

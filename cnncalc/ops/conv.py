@@ -46,7 +46,7 @@ class _Convolution(Op):
 
     def shape(self, x: ValueShape) -> ValueShape:
         axes = self._axes(x)
-        return MapShape(self._channels(x)[0], *(axis.size for axis in axes))
+        return MapShape(self._channels(x)[0], *[axis.size for axis in axes])
 
     def weights(self, x: ValueShape) -> dict[str, Shape]:
         out, groups = self._channels(x)

@@ -45,6 +45,8 @@ class _Elementwise(Op):
     layouts = FEATURED
 
     def shape(self, *xs: ValueShape) -> ValueShape:
+        if all(x == xs[0] and x.layout == xs[0].layout for x in xs):
+            return xs[0]
         largest = _largest(xs)
         if any(x.layout not in (largest.layout, "vector") for x in xs) or (largest.layout == "tensor" and _mixed(xs)):
             law = f"inputs must have one layout (or a vector joins a map or a sequence), but they are {_described(xs)}"

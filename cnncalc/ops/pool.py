@@ -40,7 +40,7 @@ class _WindowPool(Op):
 
     def shape(self, x: ValueShape) -> ValueShape:
         axes = self._axes(x)
-        return MapShape(x[0], *(axis.size for axis in axes))
+        return MapShape(x[0], *[axis.size for axis in axes])
 
     def reach(self, x: ValueShape) -> tuple[Tap, ...]:
         return tuple(axis.tap for axis in self._axes(x))

@@ -75,11 +75,11 @@ def axes(
     kernels = per_axis(kernel, count, "kernel")
     strides = kernels if stride is None else per_axis(stride, count, "stride")
     dilations = per_axis(dilation, count, "dilation")
-    pads = (0,) * count if isinstance(pad, str) else per_axis(pad, count, "pad")
-    return [
-        _axis(n, k, s, pad if isinstance(pad, str) else p, d, ceil)
-        for n, k, s, p, d in zip(sizes, kernels, strides, pads, dilations, strict=True)
-    ]
+    pads: tuple[int | str, ...] = (pad,) * count if isinstance(pad, str) else per_axis(pad, count, "pad")
+    given = list(zip(sizes, kernels, strides, pads, dilations, strict=True))
+    if len(set(given)) == 1:
+        return [_axis(*given[0], ceil)] * count
+    return [_axis(*axis, ceil) for axis in given]
 
 
 def _axis(n: int, k: int, s: int, pad: int | str, d: int, ceil: bool) -> Axis:
