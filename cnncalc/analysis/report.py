@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import cached_property, partial
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
@@ -48,6 +48,10 @@ class Claim(Protocol):
     """A published figure, as the spec cites it."""
 
     def to_dict(self) -> dict[str, Any]: ...
+
+
+#: the figures that have a total
+TOTALED = tuple(column.name for column in COLUMNS.values() if column.total != "none")
 
 
 class About(NamedTuple):
@@ -128,6 +132,30 @@ class Row:
         return {name: plain(self[name], str) for name in (*IDENTITY, *figures, *ORIGIN)}
 
 
+class Totals(Mapping[str, Any]):
+    """The total of every figure that has one, over some of the rows; each is added up when it is first asked for."""
+
+    def __init__(self, columns: Mapping[str, Sequence[Any]], members: Sequence[int]) -> None:
+        self._columns = columns
+        self._members = members
+        self._known: dict[str, Any] = {}
+
+    def __getitem__(self, name: str) -> Any:
+        if name not in self._known:
+            if name not in TOTALED:
+                raise KeyError(name)
+            values = self._columns[name]
+            picked = [values[index] for index in self._members]
+            self._known[name] = whole(sum(picked)) if COLUMNS[name].total == "sum" else max(picked, default=0)
+        return self._known[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(TOTALED)
+
+    def __len__(self) -> int:
+        return len(TOTALED)
+
+
 class Report:
     """What is known of a graph under stated assumptions. It does not change; every figure is computed when it is first
     asked for. ``print(report)`` prints the table of ``cnncalc summary``.
@@ -206,7 +234,7 @@ class Report:
     @cached_property
     def totals(self) -> Mapping[str, Any]:
         """The total of every figure that has one: an int, or a Fraction where a count is expected."""
-        return self._over(self.counted)
+        return Totals(self.columns, self.counted)
 
     @cached_property
     def layers(self) -> Sequence[Row]:
@@ -223,7 +251,7 @@ class Report:
                 "name": side.name,
                 "from": nodes[side.source].path,
                 "out": nodes[side.output].shape,
-                "totals": self._over(indices),
+                "totals": Totals(self.columns, indices),
                 "layers": indices,
             }
             for side, indices in members.items()
@@ -249,16 +277,6 @@ class Report:
                 keyword = self.graph.nodes[index].op.name
                 worked[keyword] = worked.get(keyword, 0) + work[index]
         return [keyword for keyword, total in worked.items() if not total]
-
-    def _over(self, members: Sequence[int]) -> dict[str, Any]:
-        """The total of every figure that has one, over some of the rows."""
-        result: dict[str, Any] = {}
-        for column in COLUMNS.values():
-            if column.total != "none":
-                values = self.columns[column.name]
-                picked = [values[index] for index in members]
-                result[column.name] = whole(sum(picked)) if column.total == "sum" else max(picked, default=0)
-        return result
 
     def beside(self, columns: Mapping[str, Sequence[Any]], totals: Mapping[str, int]) -> Report:
         """The report with more columns for its tables, and their totals."""

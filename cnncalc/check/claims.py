@@ -29,20 +29,21 @@ def judge(subject: Subject, claim: Claim) -> tuple[JudgedClaim, Finding | None]:
         return judged, _finding(subject, claim, message, None, "note")
     agrees = agree(claim, computed)
     difference = relative = None
-    if claim.figure is not None:
-        exact = Fraction(computed) - claim.figure.value
+    figure = claim.figure
+    if figure is not None:
+        exact = computed - figure.value
         difference = plain(whole(exact))
-        relative = float(exact / claim.figure.value) if claim.figure.value else None
+        relative = float(exact / figure.value) if figure.value else None
     verdict = ("holds" if agrees else "fails") if claim.holds else ("became true" if agrees else "misprint")
     judged = JudgedClaim(claim.to_dict(), label(claim), plain(computed), difference, relative, verdict, claim.location)
+    if verdict in ("holds", "misprint"):
+        return judged, None
     shown = figure_text(claim.quantity, judged.computed)
     if verdict == "fails":
-        message = f"{label(claim)}: {claim.printed} is published, but it is {shown}{difference_text(judged)}"
+        message = f"{judged.label}: {claim.printed} is published, but it is {shown}{difference_text(judged)}"
         return judged, _finding(subject, claim, message, _allowed(claim))
-    if verdict == "became true":
-        message = f"{label(claim)}: {claim.printed} is said not to hold, but it does: {shown}"
-        return judged, _finding(subject, claim, message, "remove holds: false, or correct the network")
-    return judged, None
+    message = f"{judged.label}: {claim.printed} is said not to hold, but it does: {shown}"
+    return judged, _finding(subject, claim, message, "remove holds: false, or correct the network")
 
 
 def measure(subject: Subject, claim: Claim) -> Any:
@@ -101,14 +102,18 @@ def agree(claim: Claim, computed: Any) -> bool:
 
     One size stands for all axes.
     """
-    if claim.figure is None:
+    figure = claim.figure
+    if figure is None:
         sizes = claim.sizes or ()
         return tuple(computed) == sizes or (len(sizes) == 1 and set(computed) == set(sizes))
-    return bool(abs(computed - claim.figure.value) <= _slack(claim, claim.figure))
+    return bool(abs(computed - figure.value) <= _slack(claim, figure))
 
 
 def _slack(claim: Claim, figure: Figure) -> Fraction:
-    return max(figure.half_digit, figure.value * Fraction(claim.options.get("tol", "0%").rstrip("%")) / 100)
+    tolerance = claim.options.get("tol")
+    if tolerance is None:
+        return figure.half_digit
+    return max(figure.half_digit, figure.value * Fraction(tolerance.rstrip("%")) / 100)
 
 
 def label(claim: Claim) -> str:
@@ -152,10 +157,11 @@ def difference_text(judged: JudgedClaim) -> str:
 
 def _allowed(claim: Claim) -> str | None:
     """What the printed digits, or the tolerance, allow."""
-    slack = _slack(claim, claim.figure) if claim.figure else Fraction(0)
-    if not claim.figure or not slack:
+    figure = claim.figure
+    slack = _slack(claim, figure) if figure else 0
+    if not figure or not slack:
         return None
-    low, high = claim.figure.value - slack, claim.figure.value + slack
+    low, high = figure.value - slack, figure.value + slack
     if "of" in claim.options:
         return f"it holds from {float(low):.4g} to {float(high):.4g}"
     first, last = -(-low // 1), high // 1
