@@ -91,7 +91,7 @@ class Network:
         self.title = spec.title
         self.input = graph.nodes[graph.inputs[0]].shape
 
-    def on(self, input: tuple[int, ...]) -> Network:
+    def on(self, input: Given) -> Network:
         """The same network on another input.
 
         Raises:

@@ -103,6 +103,13 @@ def measure(graph: Graph, assumptions: Assumptions) -> dict[str, list[Any]]:
     return dict(zip(_NAMES, map(list, zip(*rows, strict=True)), strict=True))
 
 
+def total_stride(graph: Graph) -> int:
+    """Pixels of the input from one value of the coarsest map to the next; a single value is no map."""
+    strides = measure(graph, Assumptions())["effective_stride"]
+    maps = [axes for axes, node in zip(strides, graph.nodes, strict=True) if axes and max(node.shape[1:]) > 1]
+    return max([int(stride) for axes in maps for stride in axes], default=1) or 1
+
+
 def _reach(kind: Signature) -> tuple[Tap, ...] | None:
     """The taps of a kind; ``_UNCHANGED`` where each value sees what the same value of the only input sees."""
     taps = kind.op.reach(*kind.inputs)

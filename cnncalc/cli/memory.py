@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from cnncalc.cli.allocating import allocator_options, check_table, take_allocator
+from cnncalc.cli.allocating import allocator_options, take_gpu
 from cnncalc.cli.options import (
     SpecName,
     load,
@@ -17,7 +17,7 @@ from cnncalc.cli.options import (
     take_network,
     take_output,
 )
-from cnncalc.cli.running import running_options, take_settings
+from cnncalc.cli.running import running_options, take_options
 from cnncalc.errors import UsageError
 
 COLUMNS = ("out", "activations", "activation_bytes")
@@ -42,40 +42,37 @@ def command(network: str, **given: Any) -> None:
     """
     from cnncalc.cli.output import emit
     from cnncalc.cli.tables import table_of
-    from cnncalc.columns import SAVED
+    from cnncalc.columns import ALIVE, SAVED
     from cnncalc.memory import peaks
-    from cnncalc.render import memory as written
-    from cnncalc.render.cuda_memory import Allocated
+    from cnncalc.render import cuda_memory
+    from cnncalc.render import memory as shown
 
     options, output = take_network(given), take_output(given)
     loaded = load(network, options.vars, options.input)
-    gpu = given.pop("gpu")
-    if gpu is not None and given["allocator"] is None:
+    name = given.pop("gpu")
+    if name is not None and given["allocator"] is None:
         raise UsageError("--gpu is about the allocator of a GPU", hint="add --allocator cuda")
-    allocator = take_allocator(given, gpu)
-    settings = take_settings(given, options, loaded.graph)
+    gpu = take_gpu(given, name)
+    settings = take_options(given, options.dtype, options.with_side).settings(loaded.graph)
     timeline, best_order = given.pop("timeline"), given.pop("best_order")
     report = report_of(loaded, options)
-    found = peaks.measure(loaded.graph, options.batch, settings, best_order)
-    columns = found.columns
+    found = peaks.measure(loaded.graph, options.batch, settings, best_order, gpu)
+    columns, paths = found.columns, report.columns["path"]
     if SAVED.name not in columns and SAVED.name in (*(given["columns"] or ()), given["sort"]):
         raise UsageError(f"{SAVED.name} is about training", hint="add --train")
+    described = [column for column in (SAVED, ALIVE) if column.name in columns]
+    totals = {one.name: (sum if one.total == "sum" else max)(columns[one.name]) for one in described}
     wanted = given["columns"] or (*COLUMNS, *columns)
-    totals = {name: sum(values) if name == SAVED.name else max(values) for name, values in columns.items()}
-    allocated = None
-    if allocator is not None:
-        check_table(allocator.table, settings)
-        allocated = Allocated.of(loaded.graph, options.batch, settings, found, allocator)
     make = table_of(report.beside(columns, totals), wanted, "activation_bytes", given)
 
     def table(data: bool) -> Any:
         plain = make(data)
-        notes = [*plain.notes, *written.notes(found, settings, report.columns["path"])]
-        notes += allocated.notes(report.columns["path"]) if allocated is not None else []
-        return plain._replace(notes=notes, drawing=written.drawing(found) if timeline else None)
+        notes = [*plain.notes, *shown.notes(found, paths)]
+        notes += cuda_memory.notes(found.allocated, paths) if found.allocated is not None else []
+        return plain._replace(notes=notes, drawing=shown.drawing(found) if timeline else None)
 
     def payload() -> dict[str, Any]:
-        data = written.payload(report, found, settings)
-        return {**data, "allocator": None if allocated is None else allocated.payload(report.columns["path"])}
+        allocated = cuda_memory.payload(found.allocated, paths) if found.allocated is not None else None
+        return {**shown.payload(report, found), "allocator": allocated}
 
     emit(output, table, payload, [report.about.file])

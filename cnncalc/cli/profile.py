@@ -12,7 +12,7 @@ from cnncalc.cli.options import EXPORTS, SpecName, load, output_options, spec_op
 from cnncalc.errors import UsageError, escape, quote
 
 if TYPE_CHECKING:
-    from cnncalc.render.workspaces import Table
+    from cnncalc.memory.cuda.workspaces import WorkspaceTable
 
     _ParamType = click.ParamType[Any]
 else:
@@ -142,7 +142,7 @@ def _measure(network: Any, given: dict[str, Any]) -> dict[str, Any]:
     return data
 
 
-def _known(path: str, inputs: Sequence[str | None]) -> Table | None:
+def _known(path: str, inputs: Sequence[str | None]) -> WorkspaceTable | None:
     """The table that rows are added to; None where the file is to be made."""
     import os
 
@@ -155,7 +155,7 @@ def _known(path: str, inputs: Sequence[str | None]) -> Table | None:
     return workspaces.parse(read_text(path, "table of workspaces"), path) if os.path.exists(path) else None
 
 
-def _table(data: dict[str, Any], known: Table | None, path: str) -> dict[str, Any]:
+def _table(data: dict[str, Any], known: WorkspaceTable | None, path: str) -> dict[str, Any]:
     """The table of a measurement with the rows that were known.
 
     Raises:

@@ -47,7 +47,7 @@ def saved(
         made.append(times(Symbol("heads", layer.op.heads) * positions * positions) * size)
     found: dict[str, list[Expression]] = {}
     for one in held:
-        if one.kind in ("parameters", "buffers"):
+        if one.category in ("parameters", "buffers"):
             continue
         if one.layer == index:
             same = "a copy of its input, which is overwritten" if overwritten is not None else "its output"

@@ -13,8 +13,8 @@ from heapq import heappop, heappush
 from typing import NamedTuple
 
 from cnncalc.memory.checkpointing import Segment, candidates, inputs, recomputed_macs
-from cnncalc.memory.fit import Runs
 from cnncalc.memory.peaks import Peak, Run
+from cnncalc.memory.runs import Runs
 
 #: the work of a search, in events of the steps that are run, each some 10 microseconds; at least that of so many steps
 EVENTS = 25_000

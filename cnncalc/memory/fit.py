@@ -1,170 +1,36 @@
-"""What fits into a memory: the largest batch, which is solved, and the largest input, which is searched for.
-
-The storages of a run are fixed bytes and bytes for each sample, and what happens to them is the same at every batch
-from 2 on (:func:`cnncalc.memory.simulate.trace`). So the bytes alive after event i are F_i + S_i*n at batch n, and all
-are within M exactly if n <= (M - F_i)/S_i for every event: nothing is tried.
-"""
+"""What fits into a memory: the largest batch, which is solved, and the largest input, which is searched for."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from itertools import accumulate
-from math import isqrt
+from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
 from typing import NamedTuple
 
-from cnncalc.analysis import receptive_field
-from cnncalc.errors import UsageError
-from cnncalc.graph.graph import Graph
-from cnncalc.memory.peaks import Peak, Run, refused
-from cnncalc.memory.simulate import Settings, Trace, trace
-from cnncalc.values import DTYPES, Assumptions, Shape, format_shape
+from cnncalc import devices, units
+from cnncalc.devices import Device
+from cnncalc.errors import UsageError, quote
+from cnncalc.graph.graph import Graph, Node
+from cnncalc.memory.checkpoint_search import Checkpoints, fewest
+from cnncalc.memory.cuda.cuda_fit import ReservedRuns
+from cnncalc.memory.cuda.gpu import Gpu
+from cnncalc.memory.input_search import InputSearch, largest_input
+from cnncalc.memory.options import Options
+from cnncalc.memory.peaks import Peak
+from cnncalc.memory.runs import Runs
+from cnncalc.memory.simulate import Settings
+from cnncalc.values import DTYPES, Shape, format_shape
 
 #: data types of which gradients are computed
 FLOATS = tuple(name for name in DTYPES if name != "int8")
+#: inference in float32
+USUAL = Options()
 
 
-class Runs:
-    """The traces of a network under settings: that of one sample, and that of every larger batch."""
-
-    def __init__(self, graph: Graph, settings: Settings) -> None:
-        self.graph = graph
-        self.settings = settings
-        self._known: dict[int, Trace] = {}
-
-    def of(self, batch: int) -> Trace:
-        """The trace that holds at a batch.
-
-        Raises:
-            UsageError: training in a data type without gradients.
-        """
-        key = min(batch, 2)
-        if key not in self._known:
-            self._known[key] = trace(self.graph, key, self.settings)
-        return self._known[key]
-
-    def peak(self, batch: int) -> Peak:
-        """The most bytes alive at once at a batch, and the moment."""
-        return Run(self.of(batch), batch).peak
-
-    def refused(self, batch: int) -> int | None:
-        """The layer at which PyTorch refuses a batch, see :func:`~cnncalc.memory.peaks.refused`."""
-        return refused(self.graph, batch, self.settings)
-
-    def largest_batch(self, memory: int) -> int:
-        """The largest batch whose peak is within so many bytes; 0 where one sample's is not."""
-        samples = most_samples(self.of(2), memory)
-        if samples >= 2:
-            return samples
-        return 1 if self.peak(1).bytes <= memory else 0
-
-
-def most_samples(run: Trace, memory: int) -> int:
-    """The largest number of samples at which a trace stays within so many bytes, 0 where none does."""
-    fixed = accumulate(run.sizes[e].fixed if e >= 0 else -run.sizes[~e].fixed for e in run.events)
-    scaled = accumulate(run.sizes[e].per_sample if e >= 0 else -run.sizes[~e].per_sample for e in run.events)
-    alive = set(zip(fixed, scaled, strict=True))
-    if any(start > memory for start, _ in alive):
-        return 0
-    return min((memory - start) // each for start, each in alive if each)  # the input alone grows with the batch
-
-
-class Search(NamedTuple):
-    """What the search for the largest input found: sides of square inputs.
-
-    ``largest`` is None where none was found that fits, ``next`` is the first that is too large. ``step`` is that of the
-    sides that were considered, 0 where the network takes none but its own. ``tried`` has the bytes of every side that
-    was tried, None where the network refuses it; they are ``monotone`` if none of a larger input are fewer.
-    ``parameters`` has the bytes of the parameters at the same sides, where they are known: a layer may have weights for
-    every value that it is given.
-    """
-
-    largest: int | None
-    next: int | None
-    step: int
-    tried: dict[int, int | None]
-    parameters: Mapping[int, int] = MappingProxyType({})
-
-    @property
-    def monotone(self) -> bool:
-        """Whether bytes never fall as the side grows, among those that were tried."""
-        sizes = [size for _, size in sorted(self.tried.items()) if size is not None]
-        return sizes == sorted(sizes)
-
-
-def total_stride(graph: Graph) -> int:
-    """Pixels of the input from one value of the coarsest map to the next; a single value is no map."""
-    strides = receptive_field.measure(graph, Assumptions())["effective_stride"]
-    maps = [axes for axes, node in zip(strides, graph.nodes, strict=True) if axes and max(node.shape[1:]) > 1]
-    return max([int(stride) for axes in maps for stride in axes], default=1) or 1
-
-
-def largest_input(own: int, stride: int, size_of: Callable[[int], int | None], memory: int) -> Search:
-    """The largest side whose bytes are within the memory, in the finest steps that the network accepts.
-
-    Args:
-        own: a side that the network accepts.
-        stride: the steps that are tried where the network refuses steps of 1; after those come steps of its own side.
-        size_of: the bytes at a side; None where the network refuses it.
-        memory: bytes.
-    """
-    tried: dict[int, int | None] = {}
-
-    def measured(side: int) -> int | None:
-        if side not in tried:
-            tried[side] = size_of(side)
-        return tried[side]
-
-    for step in dict.fromkeys((1, stride, own)):
-        found = _within_steps(own, step, measured, memory)
-        if found is not None:
-            return Search(found[0], found[1], step, tried)
-    fits = (measured(own) or 0) <= memory
-    return Search(own if fits else None, None if fits else own, 0, tried)
-
-
-def _within_steps(
-    own: int, step: int, measured: Callable[[int], int | None], memory: int
-) -> tuple[int | None, int] | None:
-    """The largest side own + k*step that fits, and the next; None where the network refuses one larger than its own.
-
-    Bisection between a side that fits and one that does not. Bytes are about a + b*side**2 at a pair of them, which
-    says where to cut; every second cut is in the middle, so that there are few whatever the bytes are.
-    """
-    if measured(own + step) is None:
-        return None
-    low, high = own, own + step
-    if (measured(own) or 0) > memory:
-        low, high = own - step * (1 + (own - 1) // step), own  # not above 0: nothing is known to fit
-    else:
-        while (size := measured(high)) is not None and size <= memory:
-            low, high = high, own + 2 * (high - own)
-        if size is None:
-            return None
-    middle = False
-    while high - low > step:
-        cut = (high - low) // (2 * step)
-        below, above = measured(low) if low > 0 else None, measured(high)
-        if not middle and below is not None and above is not None and above > below:
-            side = isqrt(low * low + (memory - below) * (high * high - low * low) // (above - below))
-            cut = min(max((side - low) // step, 1), (high - low) // step - 1)
-        middle = not middle
-        at = low + cut * step
-        size = measured(at)
-        if size is None and at > own:
-            return None
-        if size is not None and size > memory:
-            high = at
-        else:
-            low = at  # what is refused below its own is too small for the network
-    fits = low > 0 and measured(low) is not None
-    return (low if fits else None), high
-
-
-class Row(NamedTuple):
+class Candidate(NamedTuple):
     """A batch and an input with their peak: ``what`` is largest, next (the first too large) or asked.
 
-    ``refused`` is the layer at which PyTorch refuses it, if it does.
+    ``input`` is the shape of the first image among the inputs, or of the first input. ``refused`` is the layer at which
+    PyTorch refuses it, if it does.
     """
 
     what: str
@@ -174,62 +40,206 @@ class Row(NamedTuple):
     refused: int | None = None
 
 
-def by_batch(graph: Graph, runs: Runs, room: int, asked: int | None) -> tuple[list[Row], bool]:
+class Fit(NamedTuple):
+    """What fits into ``memory_bytes``, of which ``reserve_bytes`` are left alone; ``device`` is whose memory it is.
+
+    ``fits`` is whether what was asked for does: the batch ``asked``, or, without one, anything at all. ``search`` is
+    that of the largest input, None where the largest batch was asked for.
+
+    What would help is there where it does not fit: ``smaller_options``, by the words of the command, with the bytes of
+    the peak then; ``larger_devices``, the smallest first; and of training ``checkpoints``, if some were found.
+
+    With ``gpu``, bytes are those that PyTorch's allocator reserves there, otherwise those of tensors;
+    ``unknown_convolutions`` are the layers that its table of workspaces does not have, and ``tried_batches`` says of
+    every batch that was replayed whether it fits.
+    """
+
+    settings: Settings
+    memory_bytes: int
+    reserve_bytes: int
+    device: Device | None
+    asked: int | None
+    fits: bool = False
+    candidates: Sequence[Candidate] = ()
+    search: InputSearch | None = None
+    smaller_options: Mapping[str, int] = MappingProxyType({})
+    larger_devices: Sequence[Device] = ()
+    checkpoints: Checkpoints | None = None
+    gpu: Gpu | None = None
+    unknown_convolutions: Sequence[int] = ()
+    tried_batches: Mapping[int, bool] = MappingProxyType({})
+
+    @property
+    def room_bytes(self) -> int:
+        """Bytes that are not left alone."""
+        return self.memory_bytes - self.reserve_bytes
+
+    @property
+    def largest(self) -> Candidate | None:
+        """The largest that fits; None where nothing does."""
+        return next((one for one in self.candidates if one.what == "largest"), None)
+
+    @property
+    def batches_monotone(self) -> bool:
+        """Whether no batch fits of those tried that is larger than one which does not."""
+        fits = [fit for _, fit in sorted(self.tried_batches.items())]
+        return fits == sorted(fits, reverse=True)
+
+    def __repr__(self) -> str:
+        room, found = units.decimal_bytes(self.room_bytes), self.largest
+        if found is None:
+            return f"<Fit: nothing in {room}>"
+        said = f"batch {found.batch:,}" if self.search is None else f"input {format_shape(found.input)}"
+        return f"<Fit: largest {said}, {units.decimal_bytes(found.peak.bytes)} of {room}>"
+
+
+def fit(
+    graph: Graph,
+    memory: int | Device,
+    options: Options = USUAL,
+    *,
+    largest: str = "batch",
+    batch: int | None = None,
+    reserve_bytes: int = 0,
+    gpu: Gpu | None = None,
+    graph_of: Callable[[str, Shape], Graph | None] | None = None,
+    stride: int = 1,
+) -> Fit:
+    """The largest batch, or the largest square input, that a memory holds; and what would help where it does not.
+
+    Args:
+        graph: the network.
+        memory: bytes, or the device that has them.
+        options: how the network is run.
+        largest: batch, or input: the first image among the inputs, whose channels and the other inputs stay.
+        batch: does this one fit? For the largest input, the batch at which it is sought, by default 1.
+        reserve_bytes: bytes of the memory that are left for what is no tensor.
+        gpu: whose allocator is replayed, to count what it reserves; None counts tensors.
+        graph_of: the network with another shape (without batch) for the input of a path; None where it refuses that.
+        stride: pixels of the input from one value of the coarsest map to the next: the steps of sides that are tried
+            where the network refuses steps of 1 (:func:`cnncalc.analysis.receptive_field.total_stride`).
+
+    Raises:
+        UsageError: no room; options that :meth:`Options.settings` or :meth:`Gpu.check` refuse; for the largest input,
+            no image among the inputs, or a network that takes no square one.
+    """
+    if largest not in ("batch", "input"):
+        raise UsageError(f"largest is batch or input, not {quote(largest)}")
+    device = memory if isinstance(memory, Device) else None
+    memory_bytes = memory.memory if isinstance(memory, Device) else memory
+    if memory_bytes < 1:
+        raise UsageError("--memory must be more than 0 bytes")
+    room = memory_bytes - reserve_bytes
+    if room < 1:
+        raise UsageError(f"--reserve leaves nothing: {reserve_bytes:,} of {memory_bytes:,} bytes")
+    settings = options.settings(graph)
+    if gpu is not None:
+        gpu.check(settings)
+
+    def runs_of(graph: Graph, settings: Settings) -> Runs:
+        return Runs(graph, settings) if gpu is None else ReservedRuns(graph, settings, gpu.libraries, room)
+
+    def on(name: str, shape: Shape, options: Options) -> Runs | None:
+        other = graph_of(name, shape) if graph_of is not None else None
+        return runs_of(other, options.settings(other)) if other is not None else None
+
+    runs = runs_of(graph, settings)
+    found = Fit(settings, memory_bytes, reserve_bytes, device, batch, gpu=gpu)
+    image = _image(graph)
+    if largest == "batch":
+        candidates, fits = _by_batch(runs, image.shape, room, batch)
+        found = found._replace(candidates=candidates, fits=fits)
+    else:
+        candidates, search = _by_input(image, room, batch or 1, lambda shape: on(image.path, shape, options), stride)
+        found = found._replace(candidates=candidates, fits=search.largest_side is not None, search=search)
+    if gpu is not None:
+        measured = gpu.libraries if largest == "batch" else gpu.libraries._replace(cudnn=None)  # not of other inputs
+        layers = {layer for one in candidates for layer in measured.unknown(graph, one.batch, settings.with_side)}
+        tried = runs.tried if isinstance(runs, ReservedRuns) else {}
+        found = found._replace(unknown_convolutions=sorted(layers), tried_batches=tried)
+    if found.fits:
+        return found
+    over = candidates[-1]
+    if gpu is None or gpu.table is None:  # a table is of one GPU in one data type
+        there: Runs | None = runs
+        if settings.device != "cuda":  # where other tensors are taken
+            moved = options._replace(device="cuda")
+            there = runs_of(graph, moved.settings(graph)) if largest == "batch" else on(image.path, over.input, moved)
+        peak = over.peak if settings.device == "cuda" or there is None else there.peak(over.batch)
+        found = found._replace(larger_devices=devices.large_enough(peak.bytes + reserve_bytes))
+        if largest == "batch":
+            found = found._replace(smaller_options=_smaller(runs, runs_of, over.batch, room))
+    if largest == "batch" and gpu is None and settings.training and not settings.checkpoint:
+        found = found._replace(checkpoints=fewest(runs, over.batch, room))
+    return found
+
+
+def _image(graph: Graph) -> Node:
+    """The first input with height and width, or the first at all."""
+    inputs = [graph.nodes[index] for index in graph.inputs]
+    return next(filter(_has_sides, inputs), inputs[0])
+
+
+def _has_sides(node: Node) -> bool:
+    return node.shape.layout == "map" and len(node.shape) > 2
+
+
+def _by_batch(runs: Runs, shape: Shape, room: int, asked: int | None) -> tuple[list[Candidate], bool]:
     """The largest batch, the next one and the one that was asked for, each once; and whether that one fits."""
     largest = runs.largest_batch(room)
     batches = {**({largest: "largest"} if largest else {}), largest + 1: "next"}
     if asked is not None:
         batches.setdefault(asked, "asked")
-    shape = graph.nodes[graph.inputs[0]].shape
-    rows = [Row(what, batch, shape, runs.peak(batch), runs.refused(batch)) for batch, what in batches.items()]
-    return rows, largest > 0 if asked is None else runs.peak(asked).bytes <= room
+    found = [Candidate(what, batch, shape, runs.peak(batch), runs.refused(batch)) for batch, what in batches.items()]
+    return found, largest > 0 if asked is None else runs.peak(asked).bytes <= room
 
 
-def by_input(graph: Graph, room: int, batch: int, runs_of: Callable[[Shape], Runs | None]) -> tuple[list[Row], Search]:
+def _by_input(
+    image: Node, room: int, batch: int, runs_on: Callable[[Shape], Runs | None], stride: int
+) -> tuple[list[Candidate], InputSearch]:
     """The largest square input at a batch, and the next one; and how they were found.
 
-    ``runs_of`` makes the runs of another input, None where the network refuses it.
+    ``runs_on`` makes the runs of another input, None where the network refuses it.
 
     Raises:
         UsageError: the input is no image, so that there is no square; or the network refuses the one of its own side.
     """
-    shape = graph.nodes[graph.inputs[0]].shape
-    if len(shape) < 3:
+    shape = image.shape
+    if not _has_sides(image):
         raise UsageError(f"the input {format_shape(shape)} has no height and width", hint="--largest batch")
-    peaks: dict[int, Peak] = {}
-    refusals: dict[int, int | None] = {}
+    peaks: dict[int, tuple[Peak, int | None]] = {}
 
     def squared(side: int) -> Shape:
         return (*shape[:-2], side, side)
 
     def size_of(side: int) -> int | None:
-        runs = runs_of(squared(side))
+        runs = runs_on(squared(side))
         if runs is None:
             return None
-        peaks[side], refusals[side] = runs.peak(batch), runs.refused(batch)
-        return peaks[side].bytes
+        peaks[side] = runs.peak(batch), runs.refused(batch)
+        return peaks[side][0].bytes
 
     own = max(shape[-2:])
-    if runs_of(squared(own)) is None:
+    if runs_on(squared(own)) is None:
         raise UsageError(f"the network refuses the square input {format_shape(squared(own))}", hint="--input CxHxW")
-    search = largest_input(own, total_stride(graph), size_of, room)
-    known = {side: peak.parts["parameters"] for side, peak in peaks.items() if "parameters" in peak.parts}
-    search = search._replace(parameters=dict(sorted(known.items())))
-    sides = (("largest", search.largest), ("next", search.next))
-    found = [(what, side) for what, side in sides if side in peaks]
-    return [Row(what, batch, squared(side), peaks[side], refusals[side]) for what, side in found], search
+    search = largest_input(own, stride, size_of, room)
+    known = {side: peak.parts["parameters"] for side, (peak, _) in sorted(peaks.items()) if "parameters" in peak.parts}
+    sides = (("largest", search.largest_side), ("next", search.next_side))
+    found = [Candidate(what, batch, squared(side), *peaks[side]) for what, side in sides if side in peaks]
+    return found, search._replace(parameter_bytes=known)
 
 
-def smaller(runs_of: Callable[[Settings], Runs], settings: Settings, batch: int, room: int) -> dict[str, int]:
+def _smaller(runs: Runs, runs_of: Callable[[Graph, Settings], Runs], batch: int, room: int) -> dict[str, int]:
     """The peaks under other options of the command that fit: data types of fewer bytes, or mixed precision.
 
     Data types are those of floating point, which all operators and gradients take.
     """
+    settings = runs.settings
     fewer = [] if settings.amp else [name for name in FLOATS if DTYPES[name] < DTYPES[settings.dtype]]
     others = {f"--dtype {name}": settings._replace(dtype=name) for name in fewer}
     if settings.training and settings.dtype == "float32":
         others.update({f"--amp {name}": settings._replace(amp=name) for name in fewer})
     alike = {words: (DTYPES[other.dtype], bool(other.amp)) for words, other in others.items()}  # as many bytes, one run
-    runs = {alike[words]: runs_of(other) for words, other in others.items()}
-    peaks = {sizes: run.peak(batch).bytes for sizes, run in runs.items()}
+    different = {alike[words]: other for words, other in others.items()}
+    peaks = {sizes: runs_of(runs.graph, other).peak(batch).bytes for sizes, other in different.items()}
     return {words: peaks[sizes] for words, sizes in alike.items() if peaks[sizes] <= room}

@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 from cnncalc.graph.graph import Graph, Node
 from cnncalc.graph.walk import cuts, last_uses, overwritten
-from cnncalc.memory.simulate import Settings, Trace, trace
+from cnncalc.memory.simulate import Settings, Trace, simulate
 
 #: sets of layers that are carried on at a time
 BEAM = 8
@@ -40,7 +40,7 @@ def lowest(graph: Graph, batch: int, settings: Settings, beam: int = BEAM) -> La
     Every layer comes after those that it reads from. The network's own order is kept where none lower is found.
     """
     settings = settings._replace(training=False)
-    order, run = [node.index for node in graph.operators(settings.with_side)], trace(graph, batch, settings)
+    order, run = [node.index for node in graph.operators(settings.with_side)], simulate(graph, batch, settings)
     own_peak = peak_bytes = run.peak(batch)
     pieces = _pieces(graph, batch, settings, run)
     peak = bound = pieces[0].first.level
@@ -52,7 +52,7 @@ def lowest(graph: Graph, batch: int, settings: Settings, beam: int = BEAM) -> La
         peak = max(peak, end.peak)
     if peak < own_peak:
         other = [index for piece in found for index in piece]
-        confirmed = trace(graph, batch, settings, other)
+        confirmed = simulate(graph, batch, settings, other)
         if confirmed.peak(batch) < own_peak:
             order, run, peak_bytes = other, confirmed, confirmed.peak(batch)
     last = last_uses(graph, settings.with_side)

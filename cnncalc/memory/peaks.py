@@ -2,24 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import cached_property
 from typing import NamedTuple
 
+from cnncalc import units
 from cnncalc.columns import ALIVE, SAVED
 from cnncalc.graph.graph import Graph
 from cnncalc.memory import layer_order
-from cnncalc.memory.simulate import Settings, Trace, trace
+from cnncalc.memory.cuda.gpu import Gpu, Reserved, reserve
+from cnncalc.memory.simulate import Settings, Trace, simulate
 from cnncalc.values import elements
 
-#: storages that are named at a peak, and the kinds that are there throughout and are not
+#: how many storages are named at a peak, and the categories that are there throughout and are not named
 LARGEST = 5
 LASTING = ("parameters", "buffers", "optimizer")
 
 
 class Held(NamedTuple):
-    """A storage: its kind (:data:`~cnncalc.memory.simulate.KINDS`), where it was taken, and its bytes."""
+    """A storage: its category (:data:`~cnncalc.memory.simulate.STORAGE_CATEGORIES`), where it was taken, its bytes."""
 
-    kind: str
+    category: str
     phase: str
     layer: int
     bytes: int
@@ -34,8 +37,8 @@ class Moment(NamedTuple):
 
 
 class Peak(NamedTuple):
-    """The most bytes alive at once: the phase and layer in which they first are, their kinds, the largest of
-    them that are not :data:`LASTING`.
+    """The most bytes alive at once: the phase and layer in which they first are, the bytes of each category, and the
+    largest storages that are not :data:`LASTING`.
     """
 
     bytes: int
@@ -79,20 +82,20 @@ class Run:
         event = run.highest(self.batch)
         storages = run.alive(event)
         phase, layer = run.origins[run.events[event]]
-        transient = [self.held(number) for number in storages if run.kinds[number] not in LASTING]
+        transient = [self.held(number) for number in storages if run.categories[number] not in LASTING]
         largest = sorted(transient, key=lambda held: -held.bytes)[:LARGEST]
-        parts = run.by_kind(self.batch, storages)
+        parts = run.by_category(self.batch, storages)
         return Peak(sum(parts.values()), phase, layer, parts, largest)
 
     def held(self, number: int) -> Held:
         run = self.trace
-        return Held(run.kinds[number], *run.origins[number], run.sizes[number].at(self.batch))
+        return Held(run.categories[number], *run.origins[number], run.sizes[number].at(self.batch))
 
-    def kind(self, name: str) -> int:
-        """Bytes of all storages of a kind that lives as long as the run does: parameters, buffers, gradients, ..."""
+    def category(self, name: str) -> int:
+        """Bytes of all storages of a category that live as long as the run: parameters, buffers, gradients, ..."""
         run = self.trace
-        sizes = zip(run.sizes, run.kinds, strict=True)
-        return sum(size.at(self.batch) for size, kind in sizes if kind == name)
+        sizes = zip(run.sizes, run.categories, strict=True)
+        return sum(size.at(self.batch) for size, category in sizes if category == name)
 
     @cached_property
     def saved(self) -> list[Held]:
@@ -103,52 +106,75 @@ class Run:
             self.held(number)
             for number in there
             if any(phase == "forward" for phase, _ in run.saved.get(number, ()))
-            and run.kinds[number] not in ("parameters", "buffers")
+            and run.categories[number] not in ("parameters", "buffers")
         ]
 
 
-class Footprint:
-    """A network's memory at a batch; ``training`` is None unless it was asked for. ``order`` is that of
-    inference, None where it runs in the network's own. ``refused`` is the layer at which PyTorch refuses that, see
-    :func:`refused`.
+class Allocated(NamedTuple):
+    """Inference, and training where it is asked for, through the allocator of a GPU.
+
+    ``unknown`` are the convolutions that its table of workspaces does not have.
+    """
+
+    gpu: Gpu
+    unknown: Sequence[int]
+    inference: Reserved
+    training: Reserved | None
+
+
+class Memory:
+    """A network's memory at a batch under ``settings``.
+
+    ``training`` is None unless it was asked for, ``order`` where inference runs in the network's own. ``refused`` is
+    the layer at which PyTorch refuses the network, see :func:`refused`. ``allocated`` is None unless a GPU was given.
     """
 
     def __init__(
         self,
         graph: Graph,
+        settings: Settings,
         inference: Run,
         training: Run | None = None,
         order: layer_order.LayerOrder | None = None,
-        refused: int | None = None,
+        allocated: Allocated | None = None,
     ) -> None:
-        self._graph = graph
+        self.graph = graph
+        self.settings = settings
+        self.batch = inference.batch
         self.inference = inference
         self.training = training
         self.order = order
-        self.refused = refused
+        self.refused = refused(graph, self.batch, settings)
+        self.allocated = allocated
+
+    def __repr__(self) -> str:
+        runs = {"inference": self.inference, "training": self.training}
+        shown = [f"{name} {units.decimal_bytes(run.peak.bytes)}" for name, run in runs.items() if run is not None]
+        return f"<Memory {self.graph.name} at batch {self.batch:,}: {', '.join(shown)}>"
 
     @property
     def totals(self) -> dict[str, int | None]:
-        """By the names of the JSON; what training alone has is None where there is none."""
+        """Bytes by the names of the JSON; what training alone has is None where there is none."""
         training = self.training
         return {
             "inference_memory_bytes": self.inference.peak.bytes,
             "training_memory_bytes": training.peak.bytes if training else None,
             "saved_bytes": sum(held.bytes for held in training.saved) if training else None,
-            "parameter_bytes": self.inference.kind("parameters"),
-            "buffer_bytes": self.inference.kind("buffers"),
-            "gradient_bytes": training.kind("gradients") if training else None,
-            "optimizer_bytes": training.kind("optimizer") if training else None,
+            "parameter_bytes": self.inference.category("parameters"),
+            "buffer_bytes": self.inference.category("buffers"),
+            "gradient_bytes": training.category("gradients") if training else None,
+            "optimizer_bytes": training.category("optimizer") if training else None,
         }
 
     @property
     def columns(self) -> dict[str, list[int]]:
-        """A value for every node: :data:`~cnncalc.columns.ALIVE`, of the forward pass, and in training ``SAVED``."""
+        """Bytes for every node: :data:`~cnncalc.columns.ALIVE`, of the forward pass, and in training ``SAVED``."""
         run = self.training or self.inference
-        alive = [0] * len(self._graph.nodes)
+        alive = [0] * len(self.graph.nodes)
         for moment in run.timeline:
             if moment.phase in ("start", "forward"):
-                alive[moment.layer] = max(alive[moment.layer], moment.bytes)
+                for layer in self.graph.inputs if moment.phase == "start" else (moment.layer,):
+                    alive[layer] = max(alive[layer], moment.bytes)
         if self.training is None:
             return {ALIVE.name: alive}
         saved = [0] * len(alive)
@@ -157,18 +183,31 @@ class Footprint:
         return {SAVED.name: saved, ALIVE.name: alive}
 
 
-def measure(graph: Graph, batch: int, settings: Settings, best_order: bool = False) -> Footprint:
+def measure(graph: Graph, batch: int, settings: Settings, best_order: bool = False, gpu: Gpu | None = None) -> Memory:
     """The memory of inference and, where ``settings`` ask for it, of a step of training.
 
-    With ``best_order`` inference runs the layers in the order with the lowest peak that is found.
+    Args:
+        graph: the network.
+        batch: samples at once.
+        settings: how it is run, as :meth:`cnncalc.memory.options.Options.settings` makes them.
+        best_order: whether inference runs the layers in the order with the lowest peak that is found.
+        gpu: where its allocator is to be replayed.
 
     Raises:
-        UsageError: training in a data type without gradients.
+        UsageError: training in a data type without gradients; a GPU whose workspaces were measured otherwise.
     """
+    if gpu is not None:
+        gpu.check(settings)
     trained = training(graph, batch, settings) if settings.training else None
     order = layer_order.lowest(graph, batch, settings) if best_order else None
     run = Run(order.run, batch) if order else inference(graph, batch, settings)
-    return Footprint(graph, run, trained, order, refused(graph, batch, settings))
+    allocated = None
+    if gpu is not None:
+        unknown = gpu.libraries.unknown(graph, batch, settings.with_side)
+        there = reserve(run.trace, graph, batch, settings, gpu.libraries)
+        trained_there = reserve(trained.trace, graph, batch, settings, gpu.libraries) if trained else None
+        allocated = Allocated(gpu, unknown, there, trained_there)
+    return Memory(graph, settings, run, trained, order, allocated)
 
 
 def refused(graph: Graph, batch: int, settings: Settings) -> int | None:
@@ -188,7 +227,7 @@ def refused(graph: Graph, batch: int, settings: Settings) -> int | None:
 
 def inference(graph: Graph, batch: int, settings: Settings) -> Run:
     """A pass of inference."""
-    return Run(trace(graph, batch, settings._replace(training=False)), batch)
+    return Run(simulate(graph, batch, settings._replace(training=False)), batch)
 
 
 def training(graph: Graph, batch: int, settings: Settings) -> Run:
@@ -197,7 +236,7 @@ def training(graph: Graph, batch: int, settings: Settings) -> Run:
     Raises:
         UsageError: a data type without gradients.
     """
-    return Run(trace(graph, batch, settings._replace(training=True)), batch)
+    return Run(simulate(graph, batch, settings._replace(training=True)), batch)
 
 
 def kept_by(run: Run, layer: int) -> list[Held]:

@@ -22,17 +22,25 @@ from cnncalc.values import ID_BYTES, dtype_bytes
 
 #: buffers that hold whole numbers, whatever the data type of the network
 WHOLE_BUFFERS = ("num_batches_tracked", "relative_position_index")
-#: the kinds of storages, and what each is
-KINDS: Mapping[str, str] = {
+#: what storages are, in the words of the JSON
+STORAGE_CATEGORIES: Mapping[str, str] = {
     "parameters": "learned tensors",
     "buffers": "tensors that are kept but not learned",
-    "input": "the network's input, and in training the target classes",
-    "saved": "values that the backward pass needs",
+    "input": "the network's inputs",
+    "targets": "the classes that the loss compares outputs with",
+    "saved_for_backward": "values that the backward pass needs",
     "activations": "other values of the forward pass and the loss",
     "gradients": "gradients of parameters",
-    "passing": "gradients of activations, and what else lives in the backward pass alone",
+    "temporary_gradients": "gradients of activations, and what else lives in the backward pass alone",
     "optimizer": "the optimizer's state",
     "update": "what the optimizer's step takes and gives back",
+}
+#: and by the phase in which they are taken, where nothing else says it
+_OTHERWISE = {
+    "forward": "activations",
+    "loss": "activations",
+    "backward": "temporary_gradients",
+    "optimizer": "update",
 }
 
 
@@ -68,15 +76,15 @@ class Settings(NamedTuple):
 class Trace(NamedTuple):
     """What a run did to memory.
 
-    ``sizes``, ``kinds`` (see :data:`KINDS`) and ``origins`` (phase, index of the layer) are of each storage; an event
-    is the number of one that is taken, or ``~number`` of one that is given back. Phases are start, forward, loss,
-    backward and optimizer. ``forward_end`` is how many events there are up to the end of the forward pass. ``marks``
-    and ``saved`` are as in ``engine.Recorder``. ``recomputed`` are the indices of the layers that
-    the backward pass runs again, ``places`` by layer the storage of its result. ``calls`` are those of libraries.
+    ``sizes`` (bytes), ``categories`` (see :data:`STORAGE_CATEGORIES`) and ``origins`` (phase, index of the layer) are
+    of each storage; an event is the number of one that is taken, or ``~number`` of one that is given back. Phases are
+    start, forward, loss, backward and optimizer. ``forward_end`` is how many events there are up to the end of the
+    forward pass. ``marks`` and ``saved`` are as in ``engine.Recorder``. ``recomputed`` are the indices of the layers
+    that the backward pass runs again, ``places`` by layer the storage of its result. ``calls`` are those of libraries.
     """
 
     sizes: Sequence[Size]
-    kinds: Sequence[str]
+    categories: Sequence[str]
     origins: Sequence[tuple[str, int]]
     events: Sequence[int]
     forward_end: int
@@ -119,15 +127,15 @@ class Trace(NamedTuple):
                 del there[~number]
         return list(there)
 
-    def by_kind(self, batch: int, storages: Sequence[int]) -> dict[str, int]:
-        """Bytes of some storages by kind, none of them 0."""
-        found = dict.fromkeys(KINDS, 0)
+    def by_category(self, batch: int, storages: Sequence[int]) -> dict[str, int]:
+        """Bytes of some storages by category, none of them 0."""
+        found = dict.fromkeys(STORAGE_CATEGORIES, 0)
         for number in storages:
-            found[self.kinds[number]] += self.sizes[number].at(batch)
-        return {kind: size for kind, size in found.items() if size}
+            found[self.categories[number]] += self.sizes[number].at(batch)
+        return {category: size for category, size in found.items() if size}
 
 
-def trace(graph: Graph, batch: int, settings: Settings, order: Sequence[int] | None = None) -> Trace:
+def simulate(graph: Graph, batch: int, settings: Settings, order: Sequence[int] | None = None) -> Trace:
     """Runs the network over sizes.
 
     What it does is the same at every batch above 1, where sizes are ``tensors.Size``; with one sample
@@ -142,7 +150,7 @@ def trace(graph: Graph, batch: int, settings: Settings, order: Sequence[int] | N
     if settings.amp and settings.dtype != "float32":
         raise UsageError(f"mixed precision is for float32, not {settings.dtype}", hint="leave out one of the two")
     tape = Tape(min(batch, 2), dtype_bytes(settings.dtype), settings.adds_in_place)
-    return _Run(graph, settings, tape, order).trace()
+    return _Run(graph, settings, tape, order).run()
 
 
 class _Run:
@@ -150,7 +158,7 @@ class _Run:
         self.graph = graph
         self.settings = settings
         self.tape = tape
-        self.kinds: dict[int, str] = {}
+        self.categories: dict[int, str] = {}
         self.weights: dict[int, dict[str, Tensor]] = {}
         self.buffers: dict[int, dict[str, Tensor]] = {}
         self.nodes = graph.counted(settings.with_side)
@@ -163,7 +171,7 @@ class _Run:
         self.recomputed: list[int] = []
         self.places: dict[int, int] = {}
 
-    def trace(self) -> Trace:
+    def run(self) -> Trace:
         tape = self.tape
         tape.training = tape.records = self.settings.training
         tape.device = self.settings.device
@@ -189,7 +197,7 @@ class _Run:
             optimizer.step()
         return Trace(
             tape.storages,
-            self._kinds(),
+            self._categories(),
             tape.origins,
             tape.events,
             forward_end,
@@ -200,20 +208,19 @@ class _Run:
             tape.calls,
         )
 
-    def _kinds(self) -> list[str]:
-        """The kind of every storage."""
-        by_phase = {"forward": "activations", "loss": "activations", "backward": "passing", "optimizer": "update"}
-        kinds = dict(self.kinds)
+    def _categories(self) -> list[str]:
+        """The category of every storage."""
+        found = dict(self.categories)
         for weights in self.weights.values():
             for value in weights.values():
                 if value.grad is not None:
-                    kinds[value.grad.storage.number] = "gradients"
+                    found[value.grad.storage.number] = "gradients"
         for number in self.tape.saved:
-            kinds.setdefault(number, "saved")
-        return [kinds.get(number) or by_phase[phase] for number, (phase, _) in enumerate(self.tape.origins)]
+            found.setdefault(number, "saved_for_backward")
+        return [found.get(number) or _OTHERWISE[phase] for number, (phase, _) in enumerate(self.tape.origins)]
 
-    def _mark(self, value: Tensor, kind: str) -> Tensor:
-        self.kinds[value.storage.number] = kind
+    def _mark(self, value: Tensor, category: str) -> Tensor:
+        self.categories[value.storage.number] = category
         return value
 
     def _place(self, node: Node) -> None:
@@ -224,13 +231,13 @@ class _Run:
             return
         tape = self.tape
         tape.layer = node.index
-        kind = self.graph.signatures[node.signature]
+        signature = self.graph.signatures[node.signature]
         self.weights[node.index] = {
-            name: self._mark(tape.parameter(shape), "parameters") for name, shape in kind.weights.items()
+            name: self._mark(tape.parameter(shape), "parameters") for name, shape in signature.weights.items()
         }
         self.buffers[node.index] = {
             name: self._mark(tape.new(shape, False, WHOLE if name in WHOLE_BUFFERS else None), "buffers")
-            for name, shape in node.op.buffers(*kind.inputs).items()
+            for name, shape in node.op.buffers(*signature.inputs).items()
         }
 
     def _targets(self) -> list[Tensor]:
@@ -240,7 +247,7 @@ class _Run:
             node = self.graph.nodes[end]
             self.tape.layer = end
             shape = (self.tape.batch * node.count, *node.shape[1:])
-            found.append(self._mark(self.tape.new(shape, itemsize=WHOLE), "input"))
+            found.append(self._mark(self.tape.new(shape, itemsize=WHOLE), "targets"))
         return found
 
     def _optimizer(self) -> Optimizer:

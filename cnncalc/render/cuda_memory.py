@@ -4,18 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
-from typing import Any, NamedTuple
+from typing import Any
 
 from cnncalc import units
-from cnncalc.devices import Device
-from cnncalc.graph.graph import Graph
-from cnncalc.memory.cuda.cuda_fit import Reserved, ReservedRuns, reserved
-from cnncalc.memory.cuda.workspaces import Libraries
-from cnncalc.memory.fit import Runs
-from cnncalc.memory.peaks import Footprint, Run
-from cnncalc.memory.simulate import Settings
+from cnncalc.memory.cuda.gpu import Gpu, Reserved
+from cnncalc.memory.peaks import Allocated
 from cnncalc.render.memory import PHASES
-from cnncalc.render.workspaces import Table
 
 #: the parts of allocated bytes in words
 PARTS: Mapping[str, str] = MappingProxyType(
@@ -35,75 +29,27 @@ OUTSIDE = (
 SHOWN = 3
 
 
-class Given(NamedTuple):
-    """What is known of the GPU: the device that was named, the table of cuDNN's workspaces, and what follows."""
-
-    device: Device | None
-    file: str | None
-    table: Table | None
-    libraries: Libraries
-
-    def runs(self, graph: Graph, settings: Settings, room: int) -> ReservedRuns:
-        """The runs of a network on the GPU, of which so many bytes are left."""
-        return ReservedRuns(graph, settings, self.libraries, room)
-
-    def fitted(self, graph: Graph, settings: Settings, batches: Sequence[int], runs: Runs | None) -> Fitted:
-        """What was assumed of some batches, and which were tried to find them; without ``runs``, inputs were tried."""
-        known = self.libraries if runs is not None else self.libraries._replace(cudnn=None)  # of other inputs
-        unknown = sorted({at for batch in batches for at in known.unknown(graph, batch, settings.with_side)})
-        return Fitted(self, unknown, runs if isinstance(runs, ReservedRuns) else None)
-
-
-class Fitted(NamedTuple):
-    """What an answer to what fits on a GPU rests on; ``runs`` is None where no batch was sought."""
-
-    given: Given
-    unknown: Sequence[int]
-    runs: ReservedRuns | None
-
-    @property
-    def how(self) -> str:
-        """How a largest batch was found."""
-        if self.runs is None:
-            return ""
-        count = len(self.runs.tried)
-        words = f"{count} batch{'es were' if count > 1 else ' was'} replayed through PyTorch's allocator"
-        return words if self.runs.monotone else f"{words}, and a larger may fit: what it reserves does not always grow"
-
-    def assumed(self, paths: Sequence[str]) -> list[str]:
-        """What is known of the libraries, in words."""
-        return assumed(self.given, [paths[index] for index in self.unknown])
-
-    def payload(self, paths: Sequence[str]) -> dict[str, Any]:
-        """What is known of the libraries, and the batches that were tried, as data."""
-        tried = self.runs.tried if self.runs is not None else {}
-        return {
-            **libraries(self.given, [paths[index] for index in self.unknown]),
-            "tried": [{"batch": batch, "fits": fits} for batch, fits in tried.items()],
-            "monotone": self.runs is None or self.runs.monotone,
-        }
-
-
-def notes(name: str, found: Reserved, paths: Sequence[str]) -> list[str]:
+def _notes(name: str, found: Reserved, paths: Sequence[str]) -> list[str]:
     """The peaks of a run, and what is allocated at its own."""
     peaks = found.peaks
+    sizes = (peaks.requested_bytes, peaks.allocated_bytes, peaks.reserved_bytes)
+    requested, allocated, reserved = map(units.both_bytes, sizes)
     taken = [f"{units.both_bytes(size)} {PARTS[part]}" for part, size in peaks.parts.items() if size]
     return [
-        f"{name} on a GPU: {units.both_bytes(peaks.requested)} requested, {units.both_bytes(peaks.allocated)} "
-        f"allocated, {units.both_bytes(peaks.reserved)} reserved, after two others",
+        f"{name} on a GPU: {requested} requested, {allocated} allocated, {reserved} reserved, after two others",
         f"allocated = {' + '.join(taken)}, {PHASES[found.phase]} at {paths[found.layer]}",
     ]
 
 
-def assumed(given: Given, unknown: Sequence[str]) -> list[str]:
+def assumed(gpu: Gpu, unknown: Sequence[str]) -> list[str]:
     """What is known of the libraries, and what no part of the allocator is; ``unknown`` are layers without a row."""
-    size = units.both_bytes(given.libraries.cublas)
-    whose = _whose(given)
+    size = units.both_bytes(gpu.libraries.cublas)
+    whose = _whose(gpu)
     said = [f"cuBLAS workspace: {size}, {whose}, once in inference, twice in training where matrices are multiplied"]
-    if given.table is None:
+    if gpu.table is None:
         said.append("cuDNN workspaces: excluded (no table for this GPU)")
     else:
-        table = given.table
+        table = gpu.table
         measured = f"measured on {table.gpu}, cuDNN {table.cudnn}, torch {table.torch}, {table.dtype}, {table.layout}"
         said.append(f"cuDNN workspaces: {measured}")
         if unknown:
@@ -113,54 +59,37 @@ def assumed(given: Given, unknown: Sequence[str]) -> list[str]:
     return [*said, f"outside the allocator, and not counted: {'; '.join(OUTSIDE)}"]
 
 
-def _whose(given: Given) -> str:
-    if given.table is not None:
-        return f"as {given.table.gpu} has it"
-    return "as GPUs before Hopper have it (--gpu NAME)" if given.device is None else f"as {given.device.name} has it"
+def _whose(gpu: Gpu) -> str:
+    if gpu.table is not None:
+        return f"as {gpu.table.gpu} has it"
+    return "as GPUs before Hopper have it (--gpu NAME)" if gpu.device is None else f"as {gpu.device.name} has it"
 
 
-class Allocated(NamedTuple):
-    """Inference, and training where it is asked for, on a GPU; ``unknown`` are convolutions that no table has."""
-
-    given: Given
-    unknown: Sequence[int]
-    inference: Reserved
-    training: Reserved | None
-
-    @classmethod
-    def of(cls, graph: Graph, batch: int, settings: Settings, found: Footprint, given: Given) -> Allocated:
-        """The runs of a footprint through the allocator."""
-
-        def through(run: Run) -> Reserved:
-            return reserved(run.trace, graph, batch, settings, given.libraries)
-
-        unknown = given.libraries.unknown(graph, batch, settings.with_side)
-        training = through(found.training) if found.training is not None else None
-        return cls(given, unknown, through(found.inference), training)
-
-    def notes(self, paths: Sequence[str]) -> list[str]:
-        """The peaks in words."""
-        found = notes("inference_memory", self.inference, paths)
-        if self.training is not None:
-            found += notes("training_memory", self.training, paths)
-        return [*found, *assumed(self.given, [paths[index] for index in self.unknown])]
-
-    def payload(self, paths: Sequence[str]) -> dict[str, Any]:
-        """The peaks as data."""
-        known = libraries(self.given, [paths[index] for index in self.unknown])
-        return {**known, "inference": _peaks(self.inference, paths), "training": _peaks(self.training, paths)}
+def notes(allocated: Allocated, paths: Sequence[str]) -> list[str]:
+    """The peaks of runs through the allocator, in words."""
+    found = _notes("inference_memory", allocated.inference, paths)
+    if allocated.training is not None:
+        found += _notes("training_memory", allocated.training, paths)
+    return [*found, *assumed(allocated.gpu, [paths[index] for index in allocated.unknown])]
 
 
-def libraries(given: Given, unknown: Sequence[str]) -> dict[str, Any]:
+def payload(allocated: Allocated, paths: Sequence[str]) -> dict[str, Any]:
+    """The peaks as data."""
+    known = libraries(allocated.gpu, [paths[index] for index in allocated.unknown])
+    runs = {"inference": allocated.inference, "training": allocated.training}
+    return {**known, **{name: _peaks(run, paths) for name, run in runs.items()}}
+
+
+def libraries(gpu: Gpu, unknown: Sequence[str]) -> dict[str, Any]:
     """What is known of the libraries, as data."""
-    table = given.table
+    table = gpu.table
     return {
-        "gpu": given.device.name if given.device else None,
-        "cublas_workspace_bytes": given.libraries.cublas,
+        "gpu": gpu.device.name if gpu.device else None,
+        "cublas_workspace_bytes": gpu.libraries.cublas,
         "cudnn": None
         if table is None
         else {
-            "file": given.file,
+            "file": gpu.file,
             "gpu": table.gpu,
             "cudnn": table.cudnn,
             "torch": table.torch,
@@ -178,9 +107,9 @@ def _peaks(found: Reserved | None, paths: Sequence[str]) -> dict[str, Any] | Non
         return None
     peaks = found.peaks
     return {
-        "requested_bytes": peaks.requested,
-        "allocated_bytes": peaks.allocated,
-        "reserved_bytes": peaks.reserved,
+        "requested_bytes": peaks.requested_bytes,
+        "allocated_bytes": peaks.allocated_bytes,
+        "reserved_bytes": peaks.reserved_bytes,
         "phase": found.phase,
         "layer": paths[found.layer],
         "parts": dict(peaks.parts),

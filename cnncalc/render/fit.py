@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from collections.abc import Sequence
+from typing import Any
 
 from cnncalc import units
 from cnncalc.analysis.report import Report, plain
 from cnncalc.devices import Device
 from cnncalc.errors import listing
 from cnncalc.memory.checkpoint_search import Checkpoints
-from cnncalc.memory.fit import Row, Search
-from cnncalc.memory.simulate import Settings
-from cnncalc.render import memory
-from cnncalc.render.cuda_memory import OUTSIDE, PARTS, Fitted
+from cnncalc.memory.cuda.gpu import Gpu
+from cnncalc.memory.fit import Candidate, Fit
+from cnncalc.memory.input_search import InputSearch
+from cnncalc.render import cuda_memory, memory
+from cnncalc.render.cuda_memory import PARTS
 from cnncalc.render.table import Heading, Table, title
 
 #: what takes memory of a device and is no tensor
@@ -34,39 +36,12 @@ _HEADINGS = [
 ]
 
 
-class Answer(NamedTuple):
-    """What fits into ``memory`` bytes, of which ``reserve`` are left alone; ``device`` is whose memory it is, if known.
-
-    ``fits`` is whether what was asked for does: the batch ``asked``, or, without one, anything at all. ``search`` is of
-    the largest input, None where the largest batch was asked for. What would help is there where it does not fit: the
-    peaks under other options, the devices that are large enough, and, of training, what to checkpoint. With
-    ``allocator``, bytes are those that PyTorch's allocator reserves, otherwise those of tensors.
-    """
-
-    memory: int
-    reserve: int
-    device: Device | None
-    asked: int | None
-    fits: bool
-    rows: list[Row]
-    search: Search | None
-    options: dict[str, int]
-    larger_devices: list[Device]
-    checkpoint: Checkpoints | None
-    allocator: Fitted | None
-
-    @property
-    def room(self) -> int:
-        """Bytes that are not left alone."""
-        return self.memory - self.reserve
-
-
-def table(report: Report, answer: Answer, settings: Settings) -> Table:
+def table(report: Report, answer: Fit) -> Table:
     """A line for the largest that fits, the next, and what was asked for; what is not counted, and what would help."""
     paths = report.columns["path"]
     rows, values = [], []
-    for row in answer.rows:
-        left = answer.room - row.peak.bytes
+    for row in answer.candidates:
+        left = answer.room_bytes - row.peak.bytes
         place = [row.peak.phase, paths[row.peak.layer]]
         rows.append(
             [
@@ -74,96 +49,109 @@ def table(report: Report, answer: Answer, settings: Settings) -> Table:
                 units.grouped(row.batch),
                 units.cell(row.input),
                 units.both_bytes(row.peak.bytes),
-                units.of_limit(row.peak.bytes, answer.room),
+                units.of_limit(row.peak.bytes, answer.room_bytes),
                 units.both_bytes(left) if left >= 0 else f"-{units.both_bytes(-left).replace('(', '(-')}",
                 *place,
             ]
         )
         values.append([row.what, row.batch, row.input, row.peak.bytes, left, *place])
     notes = [_verdict(answer), *_search(answer.search)]
-    notes += [note for row in answer.rows[:1] for note in memory.refusal(row.refused, row.batch, settings, paths)]
+    notes += [
+        note for row in answer.candidates[:1] for note in memory.refusal(row.refused, row.batch, answer.settings, paths)
+    ]
     notes += _peak(answer)
-    notes += [*_remedies(answer, report.totals["macs"]), memory.assumed(settings, answer.allocator is None)]
-    notes += [_excluded(answer)] if answer.allocator is None else answer.allocator.assumed(paths)
-    return Table(_captions(report, answer, settings), _HEADINGS, rows, [], notes, values, [])
+    notes += [*_remedies(answer, report.totals["macs"]), memory.assumed(answer.settings, answer.gpu is None)]
+    unknown = [paths[index] for index in answer.unknown_convolutions]
+    notes += [_excluded(answer)] if answer.gpu is None else cuda_memory.assumed(answer.gpu, unknown)
+    return Table(_captions(report, answer), _HEADINGS, rows, [], notes, values, [])
 
 
-def _word(row: Row, search: Search | None) -> str:
+def _word(row: Candidate, search: InputSearch | None) -> str:
     if row.what == "next":
         return "next size" if search else "one more" if row.batch > 1 else "one sample"
     return "asked for" if row.what == "asked" else "largest"
 
 
-def _captions(report: Report, answer: Answer, settings: Settings) -> list[str]:
+def _captions(report: Report, answer: Fit) -> list[str]:
     given = report.assumptions
     assumed = [f"input {units.cell(given['input'])}", str(given["dtype"])]
-    assumed.append("training" if settings.training else "inference")
+    assumed.append("training" if answer.settings.training else "inference")
     if given["with_side"]:
         assumed.append("side outputs counted")
     return [title(report.about.name, report.about.title), ", ".join(assumed), _memory(answer)]
 
 
-def _memory(answer: Answer) -> str:
+def _memory(answer: Fit) -> str:
     """``15.66 GB (14.58 GiB) on t4: what PyTorch reports of the 16 GB that its vendor states``."""
-    shown = units.both_bytes(answer.memory)
+    shown = units.both_bytes(answer.memory_bytes)
     if answer.device is not None:
         device = answer.device
         shown += f" on {device.name}: what PyTorch reports of the {device.gigabytes} GB that its vendor states"
-    return f"{shown}; {units.both_bytes(answer.reserve)} reserved" if answer.reserve else shown
+    return f"{shown}; {units.both_bytes(answer.reserve_bytes)} reserved" if answer.reserve_bytes else shown
 
 
-def _verdict(answer: Answer) -> str:
+def _verdict(answer: Fit) -> str:
     """What the answer is, in a sentence."""
-    by_what = {row.what: row for row in answer.rows}
+    by_what = {row.what: row for row in answer.candidates}
     largest, following, asked = (by_what.get(what) for what in ("largest", "next", "asked"))
     if answer.search is not None:
         if largest is None:
-            return f"no input that the network accepts fits at batch {answer.rows[-1].batch}"
+            return f"no input that the network accepts fits at batch {answer.candidates[-1].batch}"
         return f"largest input: {units.cell(largest.input)} at batch {largest.batch}"
     said = f"largest batch: {largest.batch:,}" if largest else "not even one sample fits"
     over = asked if asked is not None and not answer.fits else following
     if over is None:
         return said
-    by = units.both_bytes(over.peak.bytes - answer.room)
-    how = "solved from every moment of the run, nothing was tried"
-    return f"{said}; batch {over.batch:,} is {by} too much; {how if answer.allocator is None else answer.allocator.how}"
+    by = units.both_bytes(over.peak.bytes - answer.room_bytes)
+    return f"{said}; batch {over.batch:,} is {by} too much; {how(answer)}"
 
 
-def _search(search: Search | None) -> list[str]:
+def how(answer: Fit) -> str:
+    """How a largest batch was found."""
+    if answer.gpu is None:
+        return "solved from every moment of the run, nothing was tried"
+    count = len(answer.tried_batches)
+    words = f"{count} batch{'es were' if count > 1 else ' was'} replayed through PyTorch's allocator"
+    grows = "and a larger may fit: what it reserves does not always grow"
+    return words if answer.batches_monotone else f"{words}, {grows}"
+
+
+def _search(search: InputSearch | None) -> list[str]:
     if search is None:
         return []
-    count = f"{len(search.tried)} input{'s were' if len(search.tried) > 1 else ' was'} tried"
+    count = f"{len(search.tried_bytes)} input{'s were' if len(search.tried_bytes) > 1 else ' was'} tried"
     if not search.step:
         steps = "no side but its own is accepted, in steps of 1, of the total stride or of that side"
     else:
         steps = f"sides in steps of {search.step}"
-        refused = sum(size is None for size in search.tried.values())
+        refused = sum(size is None for size in search.tried_bytes.values())
         steps += f", {refused} refused" if refused else ""
     grows = "memory grows with them" if search.monotone else "memory does not always grow with them: a larger may fit"
     return [f"{count}, {steps}; {grows}", *_parameters(search)]
 
 
-def _parameters(search: Search) -> list[str]:
+def _parameters(search: InputSearch) -> list[str]:
     """That another input makes another network, where it does."""
-    sizes = search.parameters
+    sizes = search.parameter_bytes
     if len(set(sizes.values())) < 2:
         return []
     shown = [f"{units.both_bytes(sizes[side])} at side {side}" for side in (min(sizes), max(sizes))]
     return [f"the network's parameters change with its input: {', '.join(shown)}"]
 
 
-def _peak(answer: Answer) -> list[str]:
-    row = answer.rows[0]
-    parts = " + ".join(f"{units.both_bytes(size)} {PARTS.get(kind, kind)}" for kind, size in row.peak.parts.items())
+def _peak(answer: Fit) -> list[str]:
+    row = answer.candidates[0]
+    named = {part: PARTS.get(part, memory.spoken(part)) for part in row.peak.parts}
+    parts = " + ".join(f"{units.both_bytes(size)} {named[part]}" for part, size in row.peak.parts.items())
     return [f"{units.both_bytes(row.peak.bytes)} = {parts}"]
 
 
-def _remedies(answer: Answer, macs: int) -> list[str]:
+def _remedies(answer: Fit, macs: int) -> list[str]:
     notes = []
-    if answer.checkpoint is not None:
-        notes.append(_checkpoint(answer.checkpoint, macs))
-    if answer.options:
-        fitting = [f"{words} ({units.decimal_bytes(size)})" for words, size in answer.options.items()]
+    if answer.checkpoints is not None:
+        notes.append(_checkpoints(answer.checkpoints, macs))
+    if answer.smaller_options:
+        fitting = [f"{words} ({units.decimal_bytes(size)})" for words, size in answer.smaller_options.items()]
         notes.append(f"it fits with {listing(fitting, 'or')}")
     if answer.larger_devices:
         names = [device.name for device in answer.larger_devices]
@@ -172,7 +160,7 @@ def _remedies(answer: Answer, macs: int) -> list[str]:
     return notes
 
 
-def _checkpoint(found: Checkpoints, macs: int) -> str:
+def _checkpoints(found: Checkpoints, macs: int) -> str:
     """Which segments, the peak, and the work that is done again."""
     number = len(found.segments)
     word = f"{number} checkpoint{'s' * (number > 1)}"
@@ -196,13 +184,13 @@ def _folded(paths: list[str]) -> list[str]:
     return [run[0] if len(run) == 1 else f"{run[0]} ... {run[-1].rpartition('.')[2]}" for run in runs]
 
 
-def _excluded(answer: Answer) -> str:
+def _excluded(answer: Fit) -> str:
     """What is counted nowhere, and the room that is kept for it."""
-    kept = f"{units.both_bytes(answer.reserve)} are" if answer.reserve else "nothing is"
+    kept = f"{units.both_bytes(answer.reserve_bytes)} are" if answer.reserve_bytes else "nothing is"
     return f"not counted: {', '.join(EXCLUDED)}; {kept} reserved for them (--reserve)"
 
 
-def payload(report: Report, answer: Answer, settings: Settings) -> dict[str, Any]:
+def payload(report: Report, answer: Fit) -> dict[str, Any]:
     """``cnncalc.fit/1``."""
     from cnncalc import __version__
 
@@ -213,12 +201,12 @@ def payload(report: Report, answer: Answer, settings: Settings) -> dict[str, Any
         "tool": {"name": "cnncalc", "version": __version__},
         "spec": plain(report.spec),
         "assumptions": {name: plain(report.assumptions[name]) for name in ("input", "dtype", "with_side")},
-        "settings": memory.run_as(settings),
+        "settings": memory.run_as(answer.settings),
         "memory": {
-            "bytes": answer.memory,
-            "reserve_bytes": answer.reserve,
+            "bytes": answer.memory_bytes,
+            "reserve_bytes": answer.reserve_bytes,
             "device": None if answer.device is None else _device(answer.device),
-            "excluded": list(EXCLUDED if answer.allocator is None else OUTSIDE),
+            "excluded": list(EXCLUDED if answer.gpu is None else cuda_memory.OUTSIDE),
         },
         "asked": answer.asked,
         "fits": answer.fits,
@@ -228,24 +216,33 @@ def payload(report: Report, answer: Answer, settings: Settings) -> dict[str, Any
                 "batch": row.batch,
                 "input": plain(row.input),
                 "memory_bytes": row.peak.bytes,
-                "left_bytes": answer.room - row.peak.bytes,
+                "left_bytes": answer.room_bytes - row.peak.bytes,
                 "phase": row.peak.phase,
                 "layer": paths[row.peak.layer],
                 "parts": row.peak.parts,
             }
-            for row in answer.rows
+            for row in answer.candidates
         ],
         "search": None
         if search is None
         else {
             "step": search.step,
             "monotone": search.monotone,
-            "tried": [{"side": side, "memory_bytes": size} for side, size in search.tried.items()],
+            "tried": [{"side": side, "memory_bytes": size} for side, size in search.tried_bytes.items()],
         },
-        "options": answer.options,
+        "options": dict(answer.smaller_options),
         "larger_devices": [device.name for device in answer.larger_devices],
-        "checkpoint": None if answer.checkpoint is None else _found(answer.checkpoint),
-        "allocator": None if answer.allocator is None else answer.allocator.payload(paths),
+        "checkpoint": None if answer.checkpoints is None else _found(answer.checkpoints),
+        "allocator": None if answer.gpu is None else _allocator(answer, answer.gpu, paths),
+    }
+
+
+def _allocator(answer: Fit, gpu: Gpu, paths: Sequence[str]) -> dict[str, Any]:
+    """What is known of the libraries, and the batches that were tried."""
+    return {
+        **cuda_memory.libraries(gpu, [paths[index] for index in answer.unknown_convolutions]),
+        "tried": [{"batch": batch, "fits": fits} for batch, fits in answer.tried_batches.items()],
+        "monotone": answer.batches_monotone,
     }
 
 

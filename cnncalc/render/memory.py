@@ -9,7 +9,7 @@ from typing import Any
 from cnncalc import units
 from cnncalc.analysis.report import Report
 from cnncalc.autograd.torch_versions import TESTED
-from cnncalc.memory.peaks import Footprint, Held, Peak, Run
+from cnncalc.memory.peaks import Held, Memory, Peak, Run
 from cnncalc.memory.simulate import Settings
 
 #: a phase within a sentence
@@ -28,16 +28,17 @@ _EIGHTHS = " ▁▂▃▄▅▆▇█"
 _SCALE = 10  # characters of "579.7 MB |"
 
 
-def notes(footprint: Footprint, settings: Settings, paths: Sequence[str]) -> list[str]:
+def notes(memory: Memory, paths: Sequence[str]) -> list[str]:
     """The figures that are no column: each with its parts at the peak, its moment, and the largest values there."""
-    found = _figure("inference_memory", footprint.inference.peak, paths)
-    if footprint.order is not None:
-        lowest = "lowest possible" if footprint.order.lowest_possible else "lowest found"
-        own = units.both_bytes(footprint.order.own_peak_bytes)
+    settings = memory.settings
+    found = _figure("inference_memory", memory.inference.peak, paths)
+    if memory.order is not None:
+        lowest = "lowest possible" if memory.order.lowest_possible else "lowest found"
+        own = units.both_bytes(memory.order.own_peak_bytes)
         found.append(f"order of the layers: {lowest}; in the network's own it is {own}")
-    if footprint.training is not None:
-        found += _figure("training_memory", footprint.training.peak, paths)
-    return [*found, *refusal(footprint.refused, footprint.inference.batch, settings, paths), assumed(settings)]
+    if memory.training is not None:
+        found += _figure("training_memory", memory.training.peak, paths)
+    return [*found, *refusal(memory.refused, memory.batch, settings, paths), assumed(settings)]
 
 
 def refusal(layer: int | None, batch: int, settings: Settings, paths: Sequence[str]) -> list[str]:
@@ -49,7 +50,7 @@ def refusal(layer: int | None, batch: int, settings: Settings, paths: Sequence[s
 
 
 def _figure(name: str, peak: Peak, paths: Sequence[str]) -> list[str]:
-    parts = " + ".join(f"{units.both_bytes(size)} {kind}" for kind, size in peak.parts.items())
+    parts = " + ".join(f"{units.both_bytes(size)} {spoken(part)}" for part, size in peak.parts.items())
     largest = ", ".join(f"{_named(held, paths)} {units.decimal_bytes(held.bytes)}" for held in peak.largest)
     return [
         f"{name}: {units.both_bytes(peak.bytes)}, most alive at once, {PHASES[peak.phase]} at {paths[peak.layer]}",
@@ -58,11 +59,15 @@ def _figure(name: str, peak: Peak, paths: Sequence[str]) -> list[str]:
     ]
 
 
+def spoken(category: str) -> str:
+    """``saved for backward``."""
+    return category.replace("_", " ")
+
+
 def _named(held: Held, paths: Sequence[str]) -> str:
-    """``gradients of fc6``; the network's input is a layer itself, and the targets of the loss are an input too."""
-    if not held.layer:
-        return paths[0]
-    return f"{'targets' if held.kind == 'input' else held.kind} of {paths[held.layer]}"
+    """``gradients of fc6``; an input of the network is a layer itself."""
+    layer = paths[held.layer]
+    return layer if held.category == "input" else f"{spoken(held.category)} of {layer}"
 
 
 def assumed(settings: Settings, alone: bool = True) -> str:
@@ -93,13 +98,13 @@ def _optimizer(settings: Settings) -> list[str]:
     return [f"a step from the second on, optimizer {settings.optimizer} ({settings.implementation}{decay})"]
 
 
-def drawing(footprint: Footprint) -> Callable[[int, bool], list[str]]:
+def drawing(memory: Memory) -> Callable[[int, bool], list[str]]:
     """The charts of inference and training, from a width and whether blocks of an eighth can be shown."""
 
     def draw(width: int, unicode: bool) -> list[str]:
-        lines = chart("inference", footprint.inference, width, unicode)
-        if footprint.training is not None:
-            lines += ["", *chart("training", footprint.training, width, unicode)]
+        lines = chart("inference", memory.inference, width, unicode)
+        if memory.training is not None:
+            lines += ["", *chart("training", memory.training, width, unicode)]
         return lines
 
     return draw
@@ -144,30 +149,30 @@ def _phases(phases: Sequence[str]) -> str:
     return text.rstrip()
 
 
-def payload(report: Report, footprint: Footprint, settings: Settings) -> dict[str, Any]:
-    """``cnncalc.memory/1``: the report, with the totals, columns, peaks and timeline of the footprint."""
+def payload(report: Report, memory: Memory) -> dict[str, Any]:
+    """``cnncalc.memory/1``: the report, with the totals, columns, peaks and timeline of the memory."""
     paths = report.columns["path"]
     data = {**report.to_dict(), "schema": "cnncalc.memory/1"}
-    data["totals"].update(footprint.totals)
-    columns: dict[str, Sequence[int | None]] = {"saved_bytes": [None] * len(paths), **footprint.columns}
+    data["totals"].update(memory.totals)
+    columns: dict[str, Sequence[int | None]] = {"saved_bytes": [None] * len(paths), **memory.columns}
     for layer, index in zip(data["layers"], report.counted, strict=True):
         layer.update({name: column[index] for name, column in columns.items()})
-    run = footprint.training or footprint.inference
+    run = memory.training or memory.inference
     own = {
-        "settings": run_as(settings),
+        "settings": run_as(memory.settings),
         "peaks": {
-            "inference": _peak(footprint.inference.peak, paths),
-            "training": _peak(footprint.training.peak, paths) if footprint.training else None,
+            "inference": _peak(memory.inference.peak, paths),
+            "training": _peak(memory.training.peak, paths) if memory.training else None,
         },
         "timeline": [
             {"phase": moment.phase, "layer": paths[moment.layer], "bytes": moment.bytes} for moment in run.timeline
         ],
     }
-    return {**data, **own, "best_order": _order(footprint, paths)}
+    return {**data, **own, "best_order": _order(memory, paths)}
 
 
-def _order(footprint: Footprint, paths: Sequence[str]) -> dict[str, Any] | None:
-    order = footprint.order
+def _order(memory: Memory, paths: Sequence[str]) -> dict[str, Any] | None:
+    order = memory.order
     if order is None:
         return None
     known = {"own_order_bytes": order.own_peak_bytes, "lowest_possible": order.lowest_possible}
@@ -201,4 +206,4 @@ def _peak(peak: Peak, paths: Sequence[str]) -> dict[str, Any]:
 
 
 def _held(held: Held, paths: Sequence[str]) -> dict[str, Any]:
-    return {"kind": held.kind, "phase": held.phase, "layer": paths[held.layer], "bytes": held.bytes}
+    return {"category": held.category, "phase": held.phase, "layer": paths[held.layer], "bytes": held.bytes}

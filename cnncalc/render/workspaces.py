@@ -3,34 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 from cnncalc.errors import Location, UsageError, quote
-from cnncalc.memory.cuda.workspaces import Row
+from cnncalc.memory.cuda.workspaces import WorkspaceBytes, WorkspaceTable
 from cnncalc.render import measured
 
 #: what all rows of a table have in common, by its names
 _SAME = ("gpu", "capability", "cudnn", "torch", "dtype", "layout", "benchmark", "cublas")
 
 
-class Table(NamedTuple):
-    """What was measured on a GPU: ``capability`` is its compute capability, ``rows`` are by signature.
-
-    ``cublas`` are the bytes of cuBLAS's workspace there.
-    """
-
-    gpu: str
-    capability: tuple[int, int]
-    cudnn: str
-    torch: str
-    dtype: str
-    layout: str
-    benchmark: bool
-    cublas: int
-    rows: Mapping[str, Row]
-
-
-def parse(text: str, file: str) -> Table:
+def parse(text: str, file: str) -> WorkspaceTable:
     """The table of a file.
 
     Raises:
@@ -45,14 +28,14 @@ def parse(text: str, file: str) -> Table:
     return of_run(data)
 
 
-def of_run(data: Mapping[str, Any]) -> Table:
+def of_run(data: Mapping[str, Any]) -> WorkspaceTable:
     """The table as a measurement has it."""
-    rows = {row["signature"]: Row(*(row[name] for name in Row._fields)) for row in data["rows"]}
+    rows = {row["signature"]: WorkspaceBytes(*(row[name] for name in WorkspaceBytes._fields)) for row in data["rows"]}
     major, minor = data["sm"]
-    return Table(data["gpu"], (major, minor), **{name: data[name] for name in _SAME[2:]}, rows=rows)
+    return WorkspaceTable(data["gpu"], (major, minor), **{name: data[name] for name in _SAME[2:]}, rows=rows)
 
 
-def joined(tables: Sequence[Table], file: str) -> Table:
+def joined(tables: Sequence[WorkspaceTable], file: str) -> WorkspaceTable:
     """The rows of several tables, the later ones instead of the same of earlier.
 
     Raises:
@@ -67,7 +50,7 @@ def joined(tables: Sequence[Table], file: str) -> Table:
     return last._replace(rows=rows)
 
 
-def payload(table: Table) -> dict[str, Any]:
+def payload(table: WorkspaceTable) -> dict[str, Any]:
     """A table as data."""
     from cnncalc import __version__
 

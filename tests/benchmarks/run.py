@@ -164,7 +164,7 @@ def main() -> None:
     import yaml
 
     import cnncalc
-    from cnncalc.memory.simulate import Settings, trace
+    from cnncalc.memory.simulate import Settings, simulate
     from cnncalc.spec import zoo
 
     check = [CNNCALC, "check", zoo.packaged()]
@@ -196,7 +196,7 @@ def main() -> None:
     costs = []
     for name in ("resnet1202", "resnet50"):
         graph = cnncalc.load(name).graph
-        spent = best(lambda graph=graph: trace(graph, 1, Settings(training=True)), 9)
+        spent = best(lambda graph=graph: simulate(graph, 1, Settings(training=True)), 9)
         costs.append((spent / len(graph.nodes), spent))
     found = f"{costs[0][0] / costs[1][0]:.2f}x ({costs[0][1] * 1e3:.0f} / {costs[1][1] * 1e3:.1f} ms)"
     show("a step of the same two, followed by events, per operator", found, "<= 1.5x")

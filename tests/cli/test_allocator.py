@@ -9,13 +9,13 @@ from typing import Any
 import jsonschema
 import pytest
 
-from cnncalc import load
 from cnncalc.cli.main import run
-from cnncalc.memory.cuda.cuda_fit import ReservedRuns
-from cnncalc.memory.cuda.workspaces import Libraries
+from cnncalc.memory.cuda.gpu import Gpu
+from cnncalc.memory.fit import Fit
 from cnncalc.memory.simulate import Settings
 from cnncalc.render import schemas, workspaces
-from cnncalc.render.cuda_memory import Fitted, Given, assumed
+from cnncalc.render.cuda_memory import assumed
+from cnncalc.render.fit import how
 
 MIB = 2**20
 SPEC = """\
@@ -120,9 +120,9 @@ def test_what_a_table_does_not_have_is_named(capsys: Any) -> None:
 
 def test_of_many_that_a_table_does_not_have_three_are_named() -> None:
     table = workspaces.parse(json.dumps(TABLE), "table.json")
-    given = Given(None, "table.json", table, Libraries(table.cublas, table.rows))
-    assert assumed(given, list("abc"))[1].endswith(": a, b, c")
-    assert assumed(given, list("abcde"))[1].endswith(": a, b, c and 2 more")
+    gpu = Gpu(None, table, "table.json")
+    assert assumed(gpu, list("abc"))[1].endswith(": a, b, c")
+    assert assumed(gpu, list("abcde"))[1].endswith(": a, b, c and 2 more")
 
 
 def test_fit(capsys: Any) -> None:
@@ -159,9 +159,7 @@ def test_fit(capsys: Any) -> None:
     ],
 )
 def test_how_the_largest_batch_was_found(tried: dict[int, bool], words: str) -> None:
-    runs = ReservedRuns(load("small.yaml").graph, Settings(), Libraries(0), 0)
-    runs.tried = tried
-    assert Fitted(Given(None, None, None, Libraries(0)), [], runs).how == words
+    assert how(Fit(Settings(), 1, 0, None, None, gpu=Gpu(), tried_batches=tried)) == words
 
 
 def test_a_table_says_nothing_of_other_gpus_and_data_types(capsys: Any) -> None:

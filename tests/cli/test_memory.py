@@ -51,8 +51,8 @@ largest there: activations of a 1.024 kB, activations of b 512 B, input 256 B
 tensors as PyTorch 2.13 has them on cuda; memory inside its libraries is not counted
 """
 
-# A step: the target's 8 bytes are input too, nothing kept is freed in the forward pass. In the gradients of b are alive
-# what a kept; the output, the loss and its gradient (44 with 4 of them passing); the gradients of fc and b; those of the
+# A step: the target has 8 bytes, nothing kept is freed in the forward pass. In the gradients of b are alive
+# what a kept; the output, the loss and its gradient (44 with 4 of them temporary); the gradients of fc and b; those of the
 # values of b, 512, and of a, 1,024.
 TRAINING = """\
 layer     op       out    activations  memory       %  saved  alive
@@ -67,9 +67,10 @@ total                             458   1,832  100.0%  1,792  7,200
 """
 TRAINING_NOTES = """\
 training_memory: 13.43 kB (13.12 KiB), most alive at once, in the backward pass at b
-training_memory = 5.360 kB (5.234 KiB) parameters + 264 B input + 1.024 kB (1.000 KiB) saved + 44 B activations + \
-5.200 kB (5.078 KiB) gradients + 1.540 kB (1.504 KiB) passing
-largest there: gradients of fc 5.120 kB, saved of a 1.024 kB, passing of b 1.024 kB, passing of fc 512 B, input 256 B
+training_memory = 5.360 kB (5.234 KiB) parameters + 256 B input + 8 B targets + 1.024 kB (1.000 KiB) saved for backward + 44 B activations + \
+5.200 kB (5.078 KiB) gradients + 1.540 kB (1.504 KiB) temporary gradients
+largest there: gradients of fc 5.120 kB, saved for backward of a 1.024 kB, temporary gradients of b 1.024 kB, \
+temporary gradients of fc 512 B, input 256 B
 tensors as PyTorch 2.13 has them on cuda; forward pass, cross entropy and backward pass, without an optimizer; gradients \
 of values with several readers are summed in place; memory inside its libraries is not counted
 """
@@ -136,7 +137,7 @@ def test_json(cnncalc: Run, small: str) -> None:
     assert data["totals"]["training_memory_bytes"] == data["peaks"]["training"]["bytes"] == 13432 + 5360
     assert data["totals"]["optimizer_bytes"] == data["totals"]["gradient_bytes"] == 5360
     assert data["peaks"]["training"]["largest"][0] == {
-        "kind": "gradients", "phase": "backward", "layer": "fc", "bytes": 5120,
+        "category": "gradients", "phase": "backward", "layer": "fc", "bytes": 5120,
     }  # fmt: skip
     assert data["settings"] == {
         "torch": "2.13", "device": "cuda", "training": True, "optimizer": "momentum", "implementation": "foreach",

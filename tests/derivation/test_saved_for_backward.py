@@ -33,7 +33,7 @@ def test_every_layer_of_a_network(name: str, batch: int) -> None:
     run = training(graph, batch, Settings(dtype="float16", with_side=True))
     for node in graph.nodes:
         line = formulas.saved(node.index)
-        held = [one.bytes for one in kept_by(run, node.index) if one.kind not in ("parameters", "buffers")]
+        held = [one.bytes for one in kept_by(run, node.index) if one.category not in ("parameters", "buffers")]
         assert by_quantity([line]) == {"saved_bytes": sum(held)}, node.path
         assert (line.note == "nothing is kept") == (not held)
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 import cnncalc
 from cnncalc.autograd.tensors import Size
 from cnncalc.memory.cuda.allocator import GRAIN, Allocator, replay
-from cnncalc.memory.simulate import Settings, Trace, trace
+from cnncalc.memory.simulate import Settings, Trace, simulate
 
 KIB, MIB = 2**10, 2**20
 
@@ -67,7 +67,7 @@ def test_parameters_stay_where_the_first_step_found_them() -> None:
     sizes = [Size(4 * MIB, 0), Size(18 * MIB, 0), Size(15 * MIB, 0)]
     origins = [("start", 0), ("forward", 1), ("forward", 2)]
     run = Trace(sizes, ["parameters", "activations", "activations"], origins, [0, 1, 2, ~2, ~1], 3, [], {})
-    assert replay(run, 1).reserved == (20 + 18) * MIB
+    assert replay(run, 1).reserved_bytes == (20 + 18) * MIB
 
 
 @given(st.lists(st.tuples(st.integers(1, 64 * MIB), st.integers(0, 5)), min_size=1, max_size=60))
@@ -112,16 +112,16 @@ CUBLAS_WORKSPACE = 8_519_680
 def test_published_measurement(tmp_path: Path) -> None:
     spec = tmp_path / "one_convolution.yaml"
     spec.write_text(PUBLISHED, encoding="utf-8")
-    run = trace(cnncalc.load(str(spec)).graph, 128, Settings(training=True))
+    run = simulate(cnncalc.load(str(spec)).graph, 128, Settings(training=True))
     peaks = replay(run, 128, CUBLAS_WORKSPACE)
-    assert round(peaks.allocated / MIB, 1) == PUBLISHED_ALLOCATED
-    assert round(peaks.reserved / MIB, 1) == PUBLISHED_RESERVED
+    assert round(peaks.allocated_bytes / MIB, 1) == PUBLISHED_ALLOCATED
+    assert round(peaks.reserved_bytes / MIB, 1) == PUBLISHED_RESERVED
 
 
 @pytest.mark.parametrize("name", ["resnet50", "densenet121"])
 @pytest.mark.parametrize("batch", [1, 32])
 def test_the_tensors_of_the_replay_are_those_of_the_step(name: str, batch: int) -> None:
-    run = trace(cnncalc.load(name).graph, batch, Settings(training=True))
+    run = simulate(cnncalc.load(name).graph, batch, Settings(training=True))
     peaks = replay(run, batch)
-    assert peaks.requested == run.peak(batch)
-    assert peaks.requested < peaks.allocated < peaks.reserved
+    assert peaks.requested_bytes == run.peak(batch)
+    assert peaks.requested_bytes < peaks.allocated_bytes < peaks.reserved_bytes

@@ -12,12 +12,18 @@ from hypothesis import strategies as st
 
 import cnncalc
 from cnncalc import devices
+from cnncalc.analysis.receptive_field import total_stride
 from cnncalc.autograd.tensors import Size
 from cnncalc.errors import UsageError
 from cnncalc.memory.checkpoint_search import EVENTS, fewest
 from cnncalc.memory.checkpointing import candidates, outermost
-from cnncalc.memory.fit import Runs, largest_input, most_samples, total_stride
+from cnncalc.memory.cuda.gpu import Gpu
+from cnncalc.memory.fit import fit
+from cnncalc.memory.input_search import largest_input
+from cnncalc.memory.options import Options
+from cnncalc.memory.runs import Runs, most_samples
 from cnncalc.memory.simulate import Settings, Trace
+from tests.conftest import network
 
 ROOT = Path(__file__).resolve().parents[2]
 NETWORKS = ("lenet5_modern", "vgg11", "resnet18", "densenet121", "googlenet", "squeezenet1_0")
@@ -106,15 +112,16 @@ def test_the_search_ends_at_the_largest_side(own, step, fixed, each, memory, lea
         for side in range(own % step or step, 11_000, step)
         if (size := size_of(side)) is not None and size <= memory
     ]
-    assert found.largest == max(sides, default=None)
+    assert found.largest_side == max(sides, default=None)
     assert found.step == step
     assert found.monotone
-    assert found.next is not None and (size_of(found.next) or memory + 1) > memory
+    assert found.next_side is not None and (size_of(found.next_side) or memory + 1) > memory
     assert (
-        found.next == (own if found.largest is None else found.largest) + (step if found.largest else 0)
-        or found.largest is None
+        found.next_side
+        == (own if found.largest_side is None else found.largest_side) + (step if found.largest_side else 0)
+        or found.largest_side is None
     )
-    assert len(found.tried) < 60
+    assert len(found.tried_bytes) < 60
 
 
 def test_a_network_that_takes_its_own_side_alone():
@@ -243,3 +250,84 @@ def test_exactly_the_peak_of_a_choice_is_enough(choices):
 def test_checkpoints_that_do_not_help():
     graph = cnncalc.load("vgg11").graph
     assert fewest(Runs(graph, Settings(True)), 2, 10**6) is None
+
+
+# -- the call ----------------------------------------------------------------------------------------------------------
+
+TWO = """\
+inputs:
+  text: {tokens: 7, features: 16}
+  image: [3, 8, 8]
+layers:
+  - {conv: 8, kernel: 1, from: image}
+  - global_avgpool
+  - {flatten: [], name: f}
+  - {linear: 8, from: text}
+  - {global_avgpool: [], name: m}
+  - {add: [f, m]}
+"""
+
+
+def test_of_several_inputs_the_first_image_is_resized():
+    """Every input is alive throughout; of the image, bytes are those of the run on it."""
+    two = network(TWO)
+
+    def graph_of(name, shape):
+        assert name == "image"
+        return two.on({name: shape}).graph
+
+    found = fit(two.graph, 40_000, largest="input", graph_of=graph_of)
+    assert found.search is not None and found.largest is not None
+    side = found.search.largest_side
+    assert found.largest.input == (3, side, side)
+    for one in found.candidates:
+        run = Runs(two.on({"image": one.input}).graph, Settings())
+        assert run.peak(1).bytes == one.peak.bytes
+        assert one.peak.parts["input"] == 4 * (7 * 16 + 3 * one.input[1] ** 2)
+    assert found.candidates[0].peak.bytes <= 40_000 < found.candidates[1].peak.bytes
+
+
+def test_a_network_without_an_image_has_no_largest_input():
+    words = network("input: {tokens: 7, features: 16}\nlayers: [{linear: 8}]").graph
+    with pytest.raises(UsageError, match="the input 7x16 has no height and width"):
+        fit(words, 10**6, largest="input", graph_of=lambda name, shape: None)
+
+
+def test_the_answer_of_a_device_is_that_of_its_bytes():
+    graph, t4 = cnncalc.load("resnet18").graph, devices.find("t4")
+    on_device, on_bytes = fit(graph, t4, reserve_bytes=10**9), fit(graph, t4.memory, reserve_bytes=10**9)
+    assert on_device == on_bytes._replace(device=t4)
+    assert on_device.largest is not None and on_device.fits
+    assert repr(on_device) == f"<Fit: largest batch {on_device.largest.batch:,}, 14.65 GB of 14.66 GB>"
+
+
+def test_what_would_help_is_there_where_nothing_fits():
+    graph = cnncalc.load("resnet18").graph
+    found = fit(graph, 300 * 10**6, Options(train=True), batch=11)
+    assert not found.fits and found.candidates[-1].what == "asked"
+    assert set(found.smaller_options) <= {"--dtype float16", "--dtype bfloat16", "--amp float16", "--amp bfloat16"}
+    assert list(found.larger_devices) == list(devices.DEVICES)
+    assert found.checkpoints is not None
+    assert found.checkpoints.peak.bytes <= 300 * 10**6 < found.candidates[-1].peak.bytes
+    assert repr(fit(graph, 1000)) == "<Fit: nothing in 1.000 kB>"
+
+
+@pytest.mark.parametrize(
+    ("memory", "given", "message"),
+    [
+        (0, {}, "--memory must be more than 0 bytes"),
+        (10, {"reserve_bytes": 10}, "--reserve leaves nothing: 10 of 10 bytes"),
+        (10, {"largest": "depth"}, "largest is batch or input, not 'depth'"),
+        (10, {"gpu": Gpu(), "options": Options(device="cpu")}, "--allocator cuda is no allocator of cpu"),
+        (10, {"options": Options(fused=True)}, "--fused is about training"),
+        (10, {"options": Options(dtype="float61")}, "unknown data type 'float61'"),
+        (10, {"options": Options(device="gpu")}, "unknown device 'gpu'"),
+        (10, {"options": Options(amp="int8")}, "unknown data type of mixed precision 'int8'"),
+        (10, {"options": Options(torch="0.1")}, "unknown version of PyTorch '0.1'"),
+        (10, {"options": Options(True, optimizer="none", fused=True)}, "--fused is about the optimizer's step"),
+    ],
+)
+def test_what_is_refused(memory, given, message):
+    with pytest.raises(UsageError) as caught:
+        fit(cnncalc.load("lenet5").graph, memory, **given)
+    assert caught.value.message == message

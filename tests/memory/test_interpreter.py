@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 import cnncalc
-from cnncalc.memory.simulate import Settings, trace
+from cnncalc.memory.simulate import Settings, simulate
 
 NETWORKS = ("resnet18", "vgg16", "googlenet", "densenet121", "vit_b_16")
 
@@ -77,9 +77,9 @@ CONDITIONS: dict[str, Callable[[], AbstractContextManager[None]]] = {
 def test_no_byte_moves(name: str, optimizer: str, condition: str) -> None:
     graph = cnncalc.load(name).graph
     settings = Settings(training=True, optimizer=optimizer)
-    expected = trace(graph, 8, settings)
+    expected = simulate(graph, 8, settings)
     with CONDITIONS[condition]():
-        found = trace(graph, 8, settings)
+        found = simulate(graph, 8, settings)
     assert found.events == expected.events
     assert found == expected
 

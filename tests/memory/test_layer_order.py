@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 import cnncalc
 from cnncalc.graph.graph import Graph
 from cnncalc.memory.layer_order import BEAM, LayerOrder, lowest
-from cnncalc.memory.simulate import Settings, trace
+from cnncalc.memory.simulate import Settings, simulate
 from tests.conftest import network
 
 #: a run on a GPU, in float32
@@ -47,7 +47,7 @@ def legal(graph: Graph) -> list[list[int]]:
 
 def least(graph: Graph, batch: int, run: Settings = USUAL) -> int:
     """The lowest peak of all orders, each run."""
-    return min(trace(graph, batch, run, order).peak(batch) for order in legal(graph))
+    return min(simulate(graph, batch, run, order).peak(batch) for order in legal(graph))
 
 
 def check(found: LayerOrder, graph: Graph, batch: int, run: Settings = USUAL) -> None:
@@ -55,8 +55,8 @@ def check(found: LayerOrder, graph: Graph, batch: int, run: Settings = USUAL) ->
     assert sorted(found.order) == [node.index for node in graph.operators(run.with_side)]
     place = {index: at for at, index in enumerate(found.order)}
     assert all(place[index] < place[at] for at in found.order for index in graph.nodes[at].inputs if index in place)
-    assert trace(graph, batch, run, found.order).peak(batch) == found.run.peak(batch) == found.peak_bytes
-    assert trace(graph, batch, run).peak(batch) == found.own_peak_bytes >= found.peak_bytes
+    assert simulate(graph, batch, run, found.order).peak(batch) == found.run.peak(batch) == found.peak_bytes
+    assert simulate(graph, batch, run).peak(batch) == found.own_peak_bytes >= found.peak_bytes
 
 
 STEM = "input: [4, 8, 8]\ndefaults: {conv: {kernel: 1}}\nlayers:\n"

@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 
 import cnncalc
-from cnncalc.memory.cuda.cuda_fit import reserve
-from cnncalc.memory.cuda.workspaces import Libraries, Row
-from cnncalc.memory.simulate import Settings, trace
+from cnncalc.memory.cuda.gpu import reserve
+from cnncalc.memory.cuda.workspaces import Libraries, WorkspaceBytes
+from cnncalc.memory.simulate import Settings, simulate
 
 FOLDER = Path(__file__).resolve().parent.parent / "measurements"
 REQUESTED, ALLOCATED = 0.005, 0.02
@@ -31,11 +31,11 @@ def measured() -> list[Any]:
 @pytest.mark.parametrize(("data", "run"), measured())
 def test_predicted_memory_is_what_a_gpu_measured(data: dict[str, Any], run: dict[str, Any]) -> None:
     settings, table = data["settings"], run["workspaces"]
-    rows = {row["signature"]: Row(*(row[name] for name in Row._fields)) for row in table["rows"]}
+    rows = {row["signature"]: WorkspaceBytes(*(row[name] for name in WorkspaceBytes._fields)) for row in table["rows"]}
     graph = cnncalc.load(data["spec"]["name"]).graph
     given = Settings(settings["mode"] == "train", settings["dtype"], settings["with_side"], device="cuda")
-    step = trace(graph, run["batch"], given)
-    peaks = reserve(step, graph, run["batch"], given, Libraries(table["cublas"], rows))
+    step = simulate(graph, run["batch"], given)
+    peaks = reserve(step, graph, run["batch"], given, Libraries(table["cublas"], rows)).peaks
     found = {row["quantity"]: row["measured"] for row in run["compared"]}
-    assert peaks.requested == pytest.approx(found["requested_bytes"], rel=REQUESTED)
-    assert peaks.allocated == pytest.approx(found["memory_bytes"], rel=ALLOCATED)
+    assert peaks.requested_bytes == pytest.approx(found["requested_bytes"], rel=REQUESTED)
+    assert peaks.allocated_bytes == pytest.approx(found["memory_bytes"], rel=ALLOCATED)

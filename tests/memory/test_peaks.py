@@ -11,8 +11,8 @@ from torch.autograd.graph import saved_tensors_hooks
 
 import cnncalc
 from cnncalc.memory import checkpointing
-from cnncalc.memory.peaks import Footprint, measure
-from cnncalc.memory.simulate import KINDS, Settings
+from cnncalc.memory.peaks import Memory, measure
+from cnncalc.memory.simulate import STORAGE_CATEGORIES, Settings
 from cnncalc.network import Network
 from cnncalc.torch_backend.build import build
 from tests.conftest import network
@@ -20,7 +20,7 @@ from tests.conftest import network
 NETWORKS = ("vgg16", "resnet18", "googlenet", "densenet121", "mobilenet_v2", "vit_b_16", "unet_small")
 
 
-def footprint(net: Network | str, batch: int = 1, **settings: Any) -> Footprint:
+def footprint(net: Network | str, batch: int = 1, **settings: Any) -> Memory:
     loaded = cnncalc.load(net) if isinstance(net, str) else net
     return measure(loaded.graph, batch, Settings(**{"training": True, **settings}))
 
@@ -61,11 +61,11 @@ def test_the_figures_fit_together(name: str, batch: int) -> None:
         assert peak.bytes == totals[total] == sum(peak.parts.values()) == max(moment.bytes for moment in run.timeline)
         assert all(one[:2] != after[:2] for one, after in pairwise(run.timeline))
         assert peak.bytes in [one.bytes for one in run.timeline if (one.phase, one.layer) == (peak.phase, peak.layer)]
-        assert set(peak.parts) <= set(KINDS) and min(peak.parts.values()) > 0
+        assert set(peak.parts) <= set(STORAGE_CATEGORIES) and min(peak.parts.values()) > 0
         assert peak.parts["parameters"] == totals["parameter_bytes"]
         sizes = [held.bytes for held in peak.largest]
         assert sizes == sorted(sizes, reverse=True)
-        assert all(held.bytes <= peak.parts[held.kind] for held in peak.largest)
+        assert all(held.bytes <= peak.parts[held.category] for held in peak.largest)
     net = cnncalc.load(name)
     report = net.analyze(batch)
     assert totals["parameter_bytes"] == totals["gradient_bytes"] == 4 * report.totals["params"]
@@ -158,3 +158,20 @@ def test_training_needs_gradients() -> None:
     with pytest.raises(cnncalc.CnncalcError, match="int8 has no gradients"):
         footprint("vgg16", dtype="int8")
     assert measure(cnncalc.load("vgg16").graph, 1, Settings(dtype="int8")).training is None
+
+
+def test_every_input_is_alive_throughout() -> None:
+    """A row of the table for each; none of them is let go, or has a gradient."""
+    two = network(
+        "inputs: {a: [4], b: [6]}\nlayers: [{linear: 2, from: a, name: x}, {linear: 2, from: b}, {add: [prev, x]}]"
+    )
+    found = footprint(two, 3)
+    assert found.training is not None
+    assert found.training.peak.parts["input"] == 3 * 4 * (4 + 6)
+    assert [found.columns["alive_bytes"][index] for index in two.graph.inputs] == [
+        found.training.timeline[0].bytes,
+        found.training.timeline[0].bytes,
+    ]
+    assert found.columns["saved_bytes"][:2] == [3 * 4 * 4, 3 * 4 * 6]
+    # 24 weights and biases, 3 times 10 values of input, and 3 times 2 of each layer, the sum over one of them
+    assert repr(measure(two.graph, 3, Settings())) == "<Memory test at batch 3: inference 264 B>"

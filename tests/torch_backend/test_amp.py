@@ -11,7 +11,7 @@ from torch.nn import functional
 
 import cnncalc
 from cnncalc.autograd.tensors import Edge, Leaf
-from cnncalc.memory.simulate import Settings, trace
+from cnncalc.memory.simulate import Settings, simulate
 from cnncalc.ops.base import Op
 from cnncalc.torch_backend.build import DTYPES, build, outputs, resolve
 from cnncalc.torch_backend.tracker import Tracker
@@ -50,7 +50,7 @@ def test_networks(name: str, batch: int, training: bool) -> None:
     dtype = "float16" if name == "squeezenet1_1" else "bfloat16"
     network = cnncalc.load(name, input=(3, 48, 48))
     theirs = mixed(network, batch, training, dtype)
-    found = trace(network.graph, batch, Settings(training, amp=dtype, adds_in_place=False, device="cpu"))
+    found = simulate(network.graph, batch, Settings(training, amp=dtype, adds_in_place=False, device="cpu"))
     sizes = [size.at(batch) for size in found.sizes]
     before = sum(phase == "start" for phase, _ in found.origins)
     changes = [sizes[event] if event >= 0 else -sizes[~event] for event in found.events[before:]]

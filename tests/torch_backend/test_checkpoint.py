@@ -20,7 +20,7 @@ from cnncalc.errors import UsageError
 from cnncalc.graph.graph import Graph
 from cnncalc.graph.walk import overwritten
 from cnncalc.memory.checkpointing import Segment, candidates, outermost, protect, recomputed_macs, resolve
-from cnncalc.memory.simulate import Settings, Trace, trace
+from cnncalc.memory.simulate import Settings, Trace, simulate
 from cnncalc.network import Network
 from cnncalc.torch_backend.build import build
 from cnncalc.torch_backend.tracker import Tracker, fake
@@ -135,7 +135,7 @@ def ours(run: Trace, batch: int) -> list[int]:
 def same_events(net: Network, segments: Sequence[Segment], batch: int) -> None:
     """Compares all that is taken and given back, from the first layer on."""
     found = theirs(net, segments, batch)
-    mine = trace(net.graph, batch, TRAINING._replace(checkpoint=tuple(segments)))
+    mine = simulate(net.graph, batch, TRAINING._replace(checkpoint=tuple(segments)))
     start = sum(mine.sizes[number].at(batch) > 0 for number, (phase, _) in enumerate(mine.origins) if phase == "start")
     assert mine.peak(batch) == found.peak
     assert running(ours(mine, batch))[start:] == running([size for size, _ in found.events])[start:]
@@ -243,7 +243,7 @@ def test_the_work_that_is_done_again(name: str, way: Callable[[Network], Sequenc
             whole(torch.empty(2, *net.input, device="meta")).sum().backward()
         return counter.get_total_flops()
 
-    again = trace(net.graph, 2, TRAINING._replace(checkpoint=tuple(segments))).recomputed
+    again = simulate(net.graph, 2, TRAINING._replace(checkpoint=tuple(segments))).recomputed
     assert 2 * recomputed_macs(net.graph, again, 2) == flops(segments) - flops([]) > 0
 
 
@@ -251,11 +251,11 @@ def test_the_work_that_is_done_again(name: str, way: Callable[[Network], Sequenc
 @pytest.mark.parametrize(("name", "way"), WAYS.values(), ids=WAYS)
 def test_what_is_kept_is_never_more(name: str, way: Callable[[Network], Sequence[Segment]], batch: int) -> None:
     net = cnncalc.load(name)
-    plain = trace(net.graph, batch, TRAINING)
-    run = trace(net.graph, batch, TRAINING._replace(checkpoint=tuple(way(net))))
+    plain = simulate(net.graph, batch, TRAINING)
+    run = simulate(net.graph, batch, TRAINING._replace(checkpoint=tuple(way(net))))
     for moments in ((run.highest(batch), plain.highest(batch)), (run.forward_end - 1, plain.forward_end - 1)):
         kept, before = (
-            single.by_kind(batch, single.alive(moment)).get("saved", 0)
+            single.by_category(batch, single.alive(moment)).get("saved_for_backward", 0)
             for single, moment in zip((run, plain), moments, strict=True)
         )
         assert kept <= before

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 import cnncalc
-from cnncalc.memory.simulate import Settings, trace
+from cnncalc.memory.simulate import Settings, simulate
 from cnncalc.torch_backend.tracker import measure
 from tests.torch_backend.test_autograd import running
 
@@ -16,7 +16,7 @@ from tests.torch_backend.test_autograd import running
 def test_networks(name: str, dtype: str, training: bool) -> None:
     network = cnncalc.load(name)
     theirs = measure(network.graph, 8, training, dtype)
-    found = trace(network.graph, 8, Settings(training, dtype, adds_in_place=False, device="cpu"))
+    found = simulate(network.graph, 8, Settings(training, dtype, adds_in_place=False, device="cpu"))
     sizes = [size.at(8) for size in found.sizes]
     changes = [sizes[event] if event >= 0 else -sizes[~event] for event in found.events]
     before = sum(phase == "start" and size > 0 for (phase, _), size in zip(found.origins, sizes, strict=True))

@@ -5,7 +5,10 @@ from __future__ import annotations
 import pytest
 
 import cnncalc
-from cnncalc.memory.fit import Runs, by_input
+from cnncalc.graph.graph import Graph
+from cnncalc.memory.fit import fit
+from cnncalc.memory.options import Options
+from cnncalc.memory.runs import Runs
 from cnncalc.memory.simulate import Settings
 from cnncalc.torch_backend.tracker import measure
 from cnncalc.values import Shape
@@ -43,12 +46,15 @@ def test_exactly_what_one_sample_takes_is_enough(name: str, training: bool) -> N
 
 
 def test_the_input_is_bracketed() -> None:
-    def runs_of(shape: Shape) -> Runs:
-        return Runs(cnncalc.load("resnet18", input=shape).graph, Settings(device="cpu"))
+    def graph_of(_: str, shape: Shape) -> Graph:
+        return cnncalc.load("resnet18", input=shape).graph
 
     memory = 150_000_000
-    (largest, following), search = by_input(cnncalc.load("resnet18").graph, memory, 2, runs_of)
-    assert (search.step, following.input[1]) == (1, largest.input[1] + 1)
+    options = Options(device="cpu")
+    found = fit(cnncalc.load("resnet18").graph, memory, options, largest="input", batch=2, graph_of=graph_of)
+    largest, following = found.candidates
+    assert found.search is not None
+    assert (found.search.step, following.input[1]) == (1, largest.input[1] + 1)
     sizes = [measure(cnncalc.load("resnet18", input=row.input).graph, 2, False).peak for row in (largest, following)]
     assert sizes[0] <= memory < sizes[1]
     assert sizes == [largest.peak.bytes, following.peak.bytes]

@@ -13,7 +13,7 @@ from torch.optim import SGD, Adam, AdamW, Optimizer
 
 import cnncalc
 from cnncalc.autograd.optimizers import IMPLEMENTATIONS, OPTIMIZERS
-from cnncalc.memory.simulate import Settings, Trace, trace
+from cnncalc.memory.simulate import Settings, Trace, simulate
 from cnncalc.spec.claims import WORDS
 from cnncalc.torch_backend.build import build
 from cnncalc.torch_backend.tracker import Tracker, fake
@@ -82,7 +82,7 @@ def second_step(network: cnncalc.Network, batch: int, make: Callable[..., Optimi
 
 def ours(network: cnncalc.Network, batch: int, **settings: Any) -> tuple[int, list[int], Trace]:
     """Bytes before the step, and its changes."""
-    found = trace(network.graph, batch, Settings(training=True, adds_in_place=False, device="cpu", **settings))
+    found = simulate(network.graph, batch, Settings(training=True, adds_in_place=False, device="cpu", **settings))
     before = sum(phase == "start" for phase, _ in found.origins)
     sizes = [size.at(batch) for size in found.sizes]
     changes = [sizes[event] if event >= 0 else -sizes[~event] for event in found.events[before:]]

@@ -14,7 +14,7 @@ import cnncalc
 from cnncalc.autograd.optimizers import OPTIMIZERS
 from cnncalc.errors import CnncalcError
 from cnncalc.memory.peaks import training
-from cnncalc.memory.simulate import Settings, trace
+from cnncalc.memory.simulate import Settings, simulate
 from cnncalc.torch_backend.tracker import Faked
 from tests.torch_backend.test_optimizers import OURS
 
@@ -84,7 +84,7 @@ def differences(name: str) -> Iterator[tuple[str, int, int]]:
         faked = Faked(network.graph, batch)
         yield (
             f"inference, batch {batch}",
-            trace(network.graph, batch, Settings(device="cpu")).peak(batch),
+            simulate(network.graph, batch, Settings(device="cpu")).peak(batch),
             faked.inference().peak,
         )
         if (name, batch) not in REFUSED:
@@ -109,7 +109,7 @@ def _training(network: cnncalc.Network, faked: Faked, batch: int) -> Iterator[tu
             settings = settings._replace(weight_decay=True)
             made.state.clear()
             del made
-        found = trace(network.graph, batch, settings).peak(batch)
+        found = simulate(network.graph, batch, settings).peak(batch)
         yield f"training, batch {batch}, {optimizer}", found, expected
 
 

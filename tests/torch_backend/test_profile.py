@@ -14,10 +14,10 @@ torch = pytest.importorskip("torch")
 import cnncalc  # noqa: E402
 from cnncalc.cli.main import run  # noqa: E402
 from cnncalc.errors import EnvironmentFailure, UsageError  # noqa: E402
-from cnncalc.memory.cuda.cuda_fit import reserve  # noqa: E402
-from cnncalc.memory.cuda.workspaces import Libraries, Row, convolutions  # noqa: E402
+from cnncalc.memory.cuda.gpu import reserve  # noqa: E402
+from cnncalc.memory.cuda.workspaces import Libraries, WorkspaceBytes, convolutions  # noqa: E402
 from cnncalc.memory.simulate import Settings as Run  # noqa: E402
-from cnncalc.memory.simulate import trace  # noqa: E402
+from cnncalc.memory.simulate import simulate  # noqa: E402
 from cnncalc.render import measured, schemas  # noqa: E402
 from cnncalc.torch_backend.build import build  # noqa: E402
 from cnncalc.torch_backend.measure import cudnn_workspaces, machine, passes, per_layer, predicted, profile, timing  # noqa: E402
@@ -383,7 +383,7 @@ def of_gpu(monkeypatch):
 def rows_of(graph, batch):
     """Of every convolution 1 MiB in each call."""
     found = convolutions(graph, batch, False).values()
-    return {one.signature: Row(MIB, MIB, MIB) for one in found}
+    return {one.signature: WorkspaceBytes(MIB, MIB, MIB) for one in found}
 
 
 @pytest.mark.parametrize("training", [False, True])
@@ -393,10 +393,14 @@ def test_three_peaks_of_a_gpu(tiny, of_gpu, training):
     rows = {row["quantity"]: row for row in run_["compared"][-3:]}
     assert [row["measured"] for row in rows.values()] == [35 * MIB, 40 * MIB, 36 * MIB]
     settings = Run(training, device="cuda")
-    step = trace(tiny.graph, 2, settings)
-    expected = reserve(step, tiny.graph, 2, settings, Libraries(32 * MIB, rows_of(tiny.graph, 2)))
+    step = simulate(tiny.graph, 2, settings)
+    expected = reserve(step, tiny.graph, 2, settings, Libraries(32 * MIB, rows_of(tiny.graph, 2))).peaks
     assert expected.parts["cudnn"] == MIB
-    predicted_ = {"requested": expected.requested, "reserved": expected.reserved, "memory": expected.allocated}
+    predicted_ = {
+        "requested": expected.requested_bytes,
+        "reserved": expected.reserved_bytes,
+        "memory": expected.allocated_bytes,
+    }
     assert {name: rows[f"{name}_bytes"]["predicted"] for name in predicted_} == predicted_
     parts = " + ".join(f"{size:,} {part}" for part, size in expected.parts.items())
     assert rows["memory_bytes"]["note"] == f"predicted allocation: {parts}"

@@ -8,7 +8,7 @@ torch = pytest.importorskip("torch")
 
 import cnncalc  # noqa: E402
 from cnncalc.errors import EnvironmentFailure  # noqa: E402
-from cnncalc.memory.cuda.workspaces import Convolution, Row, convolutions  # noqa: E402
+from cnncalc.memory.cuda.workspaces import Convolution, WorkspaceBytes, convolutions  # noqa: E402
 from cnncalc.torch_backend.build import build  # noqa: E402
 from cnncalc.torch_backend.measure import cudnn_workspaces  # noqa: E402
 
@@ -88,7 +88,7 @@ def test_each_distinct_convolution_is_measured_once(monkeypatch):
     rows = cudnn_workspaces.measure(found, META, "float32")
     assert len(found) == 13
     assert list(rows) == list(dict.fromkeys(one.signature for one in found))
-    assert list(rows.values()) == [Row(at, at + 1, at + 2) for at in range(0, 3 * len(rows), 3)]
+    assert list(rows.values()) == [WorkspaceBytes(at, at + 1, at + 2) for at in range(0, 3 * len(rows), 3)]
 
 
 def test_without_a_gpu_nothing_is_measured(monkeypatch):

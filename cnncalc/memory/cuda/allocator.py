@@ -33,16 +33,16 @@ WARM_UP = 2
 PARTS = ("tensors", "cublas", "cudnn", "rounding")
 
 
-class Peaks(NamedTuple):
-    """The highest bytes at once: ``requested``, ``allocated`` as blocks for it, ``reserved`` as segments for those.
+class AllocatorPeaks(NamedTuple):
+    """The highest bytes at once: requested, allocated as blocks for it, reserved as segments for those.
 
     They are PyTorch's ``requested_bytes.all.peak``, ``allocated_bytes.all.peak`` and ``reserved_bytes.all.peak``.
     ``parts`` are the bytes of :data:`PARTS` when most is first allocated, after so many ``events``.
     """
 
-    requested: int
-    allocated: int
-    reserved: int
+    requested_bytes: int
+    allocated_bytes: int
+    reserved_bytes: int
     parts: Mapping[str, int]
     events: int
 
@@ -156,7 +156,7 @@ def replay(
     workspace: int = 0,
     convolutions: Mapping[int, int] = MappingProxyType({}),
     room: float = inf,
-) -> Peaks:
+) -> AllocatorPeaks:
     """The peaks of a step, or of a pass, once others like it have gone before.
 
     Args:
@@ -199,13 +199,13 @@ class _Replay:
         self._passing = passing
         self._bytes = {"tensors": 0, "cublas": 0, "cudnn": 0}
 
-    def peaks(self, at: int) -> Peaks:
+    def peaks(self, at: int) -> AllocatorPeaks:
         """What is there now, after so many events."""
         requested, allocated = sum(self._bytes.values()), self.allocator.allocated
         parts = {**self._bytes, "rounding": allocated - requested}
-        return Peaks(requested, allocated, self.allocator.reserved, parts, at)
+        return AllocatorPeaks(requested, allocated, self.allocator.reserved, parts, at)
 
-    def run(self, start: int, stop: int) -> Peaks:
+    def run(self, start: int, stop: int) -> AllocatorPeaks:
         """The peaks over some of the events, and what libraries take before each and after the last."""
         highest = self.peaks(start)
         for at in range(start, stop + 1):
@@ -226,13 +226,13 @@ class _Replay:
                 highest = self._higher(highest, at + 1)
         return highest
 
-    def _higher(self, highest: Peaks, at: int) -> Peaks:
+    def _higher(self, highest: AllocatorPeaks, at: int) -> AllocatorPeaks:
         """The peaks with what is there now."""
-        requested = max(highest.requested, sum(self._bytes.values()))
-        reserved = max(highest.reserved, self.allocator.reserved)
-        if self.allocator.allocated > highest.allocated:
+        requested = max(highest.requested_bytes, sum(self._bytes.values()))
+        reserved = max(highest.reserved_bytes, self.allocator.reserved)
+        if self.allocator.allocated > highest.allocated_bytes:
             highest = self.peaks(at)
-        return highest._replace(requested=requested, reserved=reserved)
+        return highest._replace(requested_bytes=requested, reserved_bytes=reserved)
 
     def _take(self, part: str, size: int) -> int:
         address = self.allocator.take(size)

@@ -7,63 +7,27 @@ one whose tensors alone fit, which is solved.
 from __future__ import annotations
 
 from math import inf
-from typing import NamedTuple
 
 from cnncalc.graph.graph import Graph
-from cnncalc.memory.cuda.allocator import OutOfMemory, Peaks, replay
+from cnncalc.memory.cuda.allocator import OutOfMemory
+from cnncalc.memory.cuda.gpu import Reserved, reserve
 from cnncalc.memory.cuda.workspaces import Libraries
-from cnncalc.memory.fit import Runs
 from cnncalc.memory.peaks import Peak, Run
-from cnncalc.memory.simulate import Settings, Trace
+from cnncalc.memory.runs import Runs
+from cnncalc.memory.simulate import Settings
 
-#: parts of what is reserved beside the tensors, whose kinds have names of their own
+#: parts of what is reserved beside the tensors, whose categories have names of their own
 BESIDE = ("cublas", "cudnn", "rounding")
 
 
-class Reserved(NamedTuple):
-    """A run of a network through the allocator, and the phase and layer in which most is allocated."""
-
-    peaks: Peaks
-    phase: str
-    layer: int
-
-
-def reserve(run: Trace, graph: Graph, batch: int, settings: Settings, libraries: Libraries, room: float = inf) -> Peaks:
-    """The peaks of a run on a GPU with ``room`` for so many bytes.
-
-    Raises:
-        OutOfMemory: they are too few.
-    """
-    passing = libraries.taken(run, graph, batch, settings.with_side)
-    return replay(run, batch, libraries.cublas, passing, room)
-
-
-def reserved(run: Trace, graph: Graph, batch: int, settings: Settings, libraries: Libraries) -> Reserved:
-    """The peaks of a run on a GPU that has room for everything, and where they are."""
-    peaks = reserve(run, graph, batch, settings, libraries)
-    return Reserved(peaks, *_place(run, peaks))
-
-
-def _place(run: Trace, peaks: Peaks) -> tuple[str, int]:
-    """The phase and layer of the event at which most is first allocated."""
-    event = run.events[max(peaks.events - 1, 0)]
-    return run.origins[max(event, ~event)]
-
-
 class ReservedRuns(Runs):
-    """The runs of a network on a GPU with ``room`` for so many bytes; ``tried`` says which batches fit."""
+    """The runs of a network on a GPU with ``room_bytes``; ``tried`` says which batches fit."""
 
-    def __init__(self, graph: Graph, settings: Settings, libraries: Libraries, room: int) -> None:
+    def __init__(self, graph: Graph, settings: Settings, libraries: Libraries, room_bytes: int) -> None:
         super().__init__(graph, settings)
         self._libraries = libraries
-        self._room = room
+        self._room_bytes = room_bytes
         self.tried: dict[int, bool] = {}
-
-    @property
-    def monotone(self) -> bool:
-        """Whether no batch fits of those tried that is larger than one which does not."""
-        fits = [fit for _, fit in sorted(self.tried.items())]
-        return fits == sorted(fits, reverse=True)
 
     def peak(self, batch: int) -> Peak:
         """The bytes that are reserved: within the room, where segments given back make room; else without a limit.
@@ -71,19 +35,19 @@ class ReservedRuns(Runs):
         The moment is that at which most is allocated; parts are those there, and what is ``cached`` beside it.
         """
         run = self.of(batch)
-        peaks = self._within(batch) or self._replay(batch, inf)
-        parts = run.by_kind(batch, run.alive(max(peaks.events - 1, 0)))
+        peaks, phase, layer = self._within(batch) or self._reserve(batch, inf)
+        parts = run.by_category(batch, run.alive(max(peaks.events - 1, 0)))
         parts.update({part: peaks.parts[part] for part in BESIDE if peaks.parts[part]})
-        cached = peaks.reserved - peaks.allocated
+        cached = peaks.reserved_bytes - peaks.allocated_bytes
         parts.update({"cached": cached} if cached else {})
-        return Peak(peaks.reserved, *_place(run, peaks), parts, Run(run, batch).peak.largest)
+        return Peak(peaks.reserved_bytes, phase, layer, parts, Run(run, batch).peak.largest)
 
-    def largest_batch(self, memory: int) -> int:
+    def largest_batch(self, memory_bytes: int) -> int:
         """The largest batch for which there is room; 0 where there is none for one sample.
 
         Batches are halved from the largest whose tensors fit, and the step that fits is searched by bisection.
         """
-        high = super().largest_batch(memory)
+        high = super().largest_batch(memory_bytes)
         if not high or self._fits(high):
             return high
         step = max(high // 64, 1)
@@ -103,15 +67,15 @@ class ReservedRuns(Runs):
     def _fits(self, batch: int) -> bool:
         return self._within(batch) is not None
 
-    def _within(self, batch: int) -> Peaks | None:
+    def _within(self, batch: int) -> Reserved | None:
         """The peaks where there is room for a batch."""
         try:
-            peaks = self._replay(batch, self._room)
+            found = self._reserve(batch, self._room_bytes)
         except OutOfMemory:
             self.tried[batch] = False
             return None
         self.tried[batch] = True
-        return peaks
+        return found
 
-    def _replay(self, batch: int, room: float) -> Peaks:
-        return reserve(self.of(batch), self.graph, batch, self.settings, self._libraries, room)
+    def _reserve(self, batch: int, room_bytes: float) -> Reserved:
+        return reserve(self.of(batch), self.graph, batch, self.settings, self._libraries, room_bytes)

@@ -56,7 +56,7 @@ def _by(sizes: tuple[int, ...]) -> str:
     return "x".join(map(str, sizes))
 
 
-class Row(NamedTuple):
+class WorkspaceBytes(NamedTuple):
     """Bytes of cuDNN's workspace in a convolution, and in the gradients of its input and its weight."""
 
     forward: int
@@ -102,6 +102,23 @@ def _convolution(lowering: Lowering, shape: Shape) -> Convolution | None:
     )
 
 
+class WorkspaceTable(NamedTuple):
+    """What was measured on a GPU: ``capability`` is its compute capability, ``rows`` are by signature.
+
+    ``cublas`` are the bytes of cuBLAS's workspace there.
+    """
+
+    gpu: str
+    capability: tuple[int, int]
+    cudnn: str
+    torch: str
+    dtype: str
+    layout: str
+    benchmark: bool
+    cublas: int
+    rows: Mapping[str, WorkspaceBytes]
+
+
 class Libraries(NamedTuple):
     """What libraries take: bytes that ``cublas`` keeps in each thread, and the rows of ``cudnn`` by signature.
 
@@ -109,7 +126,7 @@ class Libraries(NamedTuple):
     """
 
     cublas: int
-    cudnn: Mapping[str, Row] | None = None
+    cudnn: Mapping[str, WorkspaceBytes] | None = None
 
     def taken(self, run: Trace, graph: Graph, batch: int, with_side: bool) -> dict[int, int]:
         """Bytes that cuDNN takes and gives back in a run, by the number of events before."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from cnncalc.autograd.optimizers import IMPLEMENTATIONS, OPTIMIZERS
-from cnncalc.memory.simulate import KINDS
+from cnncalc.memory.simulate import STORAGE_CATEGORIES
 from cnncalc.render.schemas.notation import (
     COUNT,
     FLAG,
@@ -58,10 +58,10 @@ _TOTALS: Schema = {
         _OF_TRAINING,
         "what the backward pass keeps at the end of the forward pass, other than parameters and buffers",
     ),
-    "parameter_bytes": (COUNT, KINDS["parameters"]),
-    "buffer_bytes": (COUNT, KINDS["buffers"]),
+    "parameter_bytes": (COUNT, STORAGE_CATEGORIES["parameters"]),
+    "buffer_bytes": (COUNT, STORAGE_CATEGORIES["buffers"]),
     "gradient_bytes": (_OF_TRAINING, "gradients of all parameters"),
-    "optimizer_bytes": (_OF_TRAINING, KINDS["optimizer"]),
+    "optimizer_bytes": (_OF_TRAINING, STORAGE_CATEGORIES["optimizer"]),
 }
 _OF_A_LAYER: Schema = {
     "saved_bytes": (_OF_TRAINING, "of what the layer makes, bytes that the backward pass keeps"),
@@ -75,10 +75,10 @@ _OF_A_LAYER: Schema = {
 def memory() -> Schema:
     """What memory prints."""
     held = record(
-        {"kind": words(KINDS), "phase": _PHASE, "layer": TEXT, "bytes": COUNT},
+        {"category": words(STORAGE_CATEGORIES), "phase": _PHASE, "layer": TEXT, "bytes": COUNT},
         "a storage and where it was taken; parameters, buffers and the optimizer's state are left out",
     )
-    parts: Schema = {f"{kind}?": (COUNT, meaning) for kind, meaning in KINDS.items()}
+    parts: Schema = {f"{category}?": (COUNT, meaning) for category, meaning in STORAGE_CATEGORIES.items()}
     peak = Definition(
         "peak",
         record(
@@ -86,7 +86,7 @@ def memory() -> Schema:
                 "bytes": COUNT,
                 "phase": _PHASE,
                 "layer": TEXT,
-                "parts": record(parts, "bytes alive by kind, those that are there"),
+                "parts": record(parts, "bytes alive by category, those that are there"),
                 "largest": array(held, most=5),
             },
             "The first moment at which most is alive.",

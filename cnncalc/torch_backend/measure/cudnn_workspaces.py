@@ -8,7 +8,7 @@ from typing import Any
 import torch
 
 from cnncalc.errors import EnvironmentFailure
-from cnncalc.memory.cuda.workspaces import Convolution, Row, cublas
+from cnncalc.memory.cuda.workspaces import Convolution, WorkspaceBytes, cublas
 from cnncalc.torch_backend.build import DTYPES
 
 #: calls before one is measured: cuDNN chooses its algorithm in the first
@@ -50,12 +50,12 @@ def _cublas(capability: tuple[int, int]) -> int:
 
 def measure(
     wanted: Iterable[Convolution], device: torch.device, dtype: str, channels_last: bool = False
-) -> dict[str, Row]:
+) -> dict[str, WorkspaceBytes]:
     """The bytes that each distinct convolution takes on a GPU, by its signature."""
-    rows: dict[str, Row] = {}
+    rows: dict[str, WorkspaceBytes] = {}
     for one in wanted:
         if one.signature not in rows:
-            rows[one.signature] = Row(*map(taken, calls(one, device, dtype, channels_last)))
+            rows[one.signature] = WorkspaceBytes(*map(taken, calls(one, device, dtype, channels_last)))
     return rows
 
 

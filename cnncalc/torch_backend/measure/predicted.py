@@ -8,10 +8,10 @@ from cnncalc.analysis.report import Report
 from cnncalc.counting import backward
 from cnncalc.graph.graph import Graph, Node
 from cnncalc.memory import peaks
-from cnncalc.memory.cuda.allocator import Peaks
-from cnncalc.memory.cuda.cuda_fit import reserve
+from cnncalc.memory.cuda.allocator import AllocatorPeaks
+from cnncalc.memory.cuda.gpu import reserve
 from cnncalc.memory.cuda.workspaces import Libraries
-from cnncalc.memory.simulate import Settings, trace
+from cnncalc.memory.simulate import Settings, simulate
 from cnncalc.values import Assumptions, dtype_bytes, elements
 
 
@@ -50,20 +50,22 @@ def layers(graph: Graph, batch: int, dtype: str, with_side: bool, training: bool
 def weight_bytes(graph: Graph, dtype: str, with_side: bool) -> int:
     """Bytes of parameters and buffers."""
     run = _inference(graph, 1, dtype, with_side)
-    return run.kind("parameters") + run.kind("buffers")
+    return run.category("parameters") + run.category("buffers")
 
 
 def live_bytes(graph: Graph, batch: int, dtype: str, with_side: bool) -> int:
     """The most bytes of values alive at once in inference, without parameters and buffers, which always are."""
     run = _inference(graph, batch, dtype, with_side)
-    return run.peak.bytes - run.kind("parameters") - run.kind("buffers")
+    return run.peak.bytes - run.category("parameters") - run.category("buffers")
 
 
-def reserved(graph: Graph, batch: int, dtype: str, with_side: bool, training: bool, libraries: Libraries) -> Peaks:
+def reserved(
+    graph: Graph, batch: int, dtype: str, with_side: bool, training: bool, libraries: Libraries
+) -> AllocatorPeaks:
     """What PyTorch's allocator takes of a GPU for a pass, or for a step without an optimizer."""
     settings = Settings(training=training, dtype=dtype, with_side=with_side, device="cuda")
-    run = trace(graph, batch, settings)
-    return reserve(run, graph, batch, settings, libraries)
+    run = simulate(graph, batch, settings)
+    return reserve(run, graph, batch, settings, libraries).peaks
 
 
 def _inference(graph: Graph, batch: int, dtype: str, with_side: bool) -> peaks.Run:

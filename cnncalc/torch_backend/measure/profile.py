@@ -16,7 +16,7 @@ from cnncalc.analysis.report import About, Report
 from cnncalc.errors import CnncalcError, EnvironmentFailure, UsageError
 from cnncalc.graph.graph import Graph
 from cnncalc.memory import peaks
-from cnncalc.memory.cuda.workspaces import Libraries, Row, convolutions
+from cnncalc.memory.cuda.workspaces import Libraries, WorkspaceBytes, convolutions
 from cnncalc.torch_backend.build import build, check_dtype, find_device, free_memory
 from cnncalc.torch_backend.measure import cudnn_workspaces, machine, passes, per_layer, predicted, timing
 from cnncalc.torch_backend.measure.passes import Settings as Settings
@@ -264,15 +264,17 @@ def _of_allocator(
     by = "torch.cuda.memory_stats, {}_bytes.all.peak"
     expected, note = None, UNFUSED if given.compile else UNCAPTURED
     if taken is not None:
-        rows = {row["signature"]: Row(*(row[name] for name in Row._fields)) for row in taken["rows"]}
+        rows = {
+            row["signature"]: WorkspaceBytes(*(row[name] for name in WorkspaceBytes._fields)) for row in taken["rows"]
+        }
         libraries = Libraries(taken["cublas"], rows)
         expected = predicted.reserved(graph, batch, given.dtype, given.with_side, given.training, libraries)
         parts = " + ".join(f"{size:,} {part}" for part, size in expected.parts.items())
         note = f"predicted allocation: {parts}"
     return [
-        _row("requested_bytes", expected and expected.requested, memory.requested, by.format("requested")),
-        _row("reserved_bytes", expected and expected.reserved, memory.reserved, by.format("reserved")),
-        _row("memory_bytes", expected and expected.allocated, memory.bytes, memory.by, note),
+        _row("requested_bytes", expected and expected.requested_bytes, memory.requested, by.format("requested")),
+        _row("reserved_bytes", expected and expected.reserved_bytes, memory.reserved, by.format("reserved")),
+        _row("memory_bytes", expected and expected.allocated_bytes, memory.bytes, memory.by, note),
     ]
 
 
