@@ -48,6 +48,7 @@ EVALUATED: Final = ", in evaluation without gradients"
 VARIANTS: Final[Mapping[str, str]] = MappingProxyType(
     {
         "conv as linear": "a 1x1 convolution of values with channels last, which is a linear layer in PyTorch",
+        "linear of transposed tokens": "a linear layer of a map's tokens as they are, whose bias PyTorch adds apart",
         "layernorm channels first": "a layer norm of a map whose reader needs channels first: LayerNorm2d",
         "window_attention cosine": "window attention that compares directions",
         "window_attention with einsum": "window attention on linear modules, its two products written with einsum",
@@ -251,7 +252,7 @@ _ROWS = (
         "macs",
         f"leaves out norms, activations, pools and joins; {_FUSED}",
         {"mac": 1, "bias": 1},
-        {"attention": {}},
+        {"attention": {}, "linear of transposed tokens": {"mac": 1}},
         _MEASURED,
     ),
     _row(

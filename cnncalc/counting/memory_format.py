@@ -1,4 +1,7 @@
-"""Which maps have their channels last in memory, as PyTorch's layer norm takes them, by what stands around."""
+"""How values lie in memory where that changes what PyTorch runs: maps with channels last, tokens that lie transposed.
+
+Inferred from what stands around.
+"""
 
 from __future__ import annotations
 
@@ -10,12 +13,32 @@ from cnncalc.values import ValueShape
 def variants(graph: Graph) -> dict[int, str]:
     """By index, the operators that are written otherwise for it (:data:`cnncalc.counting.conventions.VARIANTS`).
 
+    The tokens of a map lie as the map does, which has channels first; a copy of them does not.
+    """
+    last, found = _channels_last(graph)
+    if not any(one.op.memory_format == "transposed" for one in graph.signatures):
+        return found
+    transposed = [False] * len(graph.nodes)
+    for node in graph.nodes:
+        form, writing = node.op.memory_format, f"{node.op.name} of transposed tokens"
+        if form == "transposed":
+            transposed[node.index] = not last[node.inputs[0]] and min(node.shape) > 1
+        elif len(node.inputs) == 1 and transposed[node.inputs[0]]:
+            transposed[node.index] = form == "kept"
+            if writing in VARIANTS:
+                found[node.index] = writing
+    return found
+
+
+def _channels_last(graph: Graph) -> tuple[list[bool], dict[int, str]]:
+    """Whether each node's value is a map with channels last, and by index what is written otherwise for it.
+
     Channels are last from a layer norm or window attention of a map on, through what works value by value, and a sum
     of such values; a 1x1 convolution there is a linear layer. What feeds a larger convolution or a flattening has
     channels first, and so has its layer norm.
     """
     if not any(one.op.memory_format == "last" and is_plane(one.output) for one in graph.signatures):
-        return {}
+        return [False] * len(graph.nodes), {}
     pointwise = graph.per_node(_is_pointwise)
     first = [False] * len(graph.nodes)
     for node in reversed(graph.nodes):
@@ -40,7 +63,7 @@ def variants(graph: Graph) -> dict[int, str]:
             found[node.index] = f"{node.op.name} as linear"
         else:
             last[node.index] = before and node.op.memory_format == "kept"
-    return found
+    return last, found
 
 
 def is_plane(shape: ValueShape) -> bool:

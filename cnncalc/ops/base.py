@@ -253,7 +253,8 @@ class Op(ABC):
     result: ClassVar[str] = "new"
     #: how programs write it besides PyTorch's module, where some counters see that: the words after the keyword
     writings: ClassVar[tuple[str, ...]] = ()
-    #: where PyTorch's function wants the channels of a map in memory: "first" or "last"; "kept" where they are
+    #: where PyTorch's function wants the channels of a map in memory: "first" or "last"; "kept" where they are;
+    #: "transposed" is a view of a map whose channels become the last axis
     memory_format: ClassVar[str | None] = None
     #: PyTorch can write the result over an input
     can_run_in_place: ClassVar[bool] = False

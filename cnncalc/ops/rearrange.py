@@ -283,6 +283,7 @@ class Tokens(_Rearrangement):
     """
 
     layouts = MAPS
+    memory_format = "transposed"
 
     result = "view"
 
