@@ -93,7 +93,7 @@ def test_json(traffic, command):
     ("text", "code", "said"),
     [
         ("claims: [{traffic: 192B, at: c, source: by hand}]", 0, "1 spec, 1 claim holds"),
-        ("claims: [{traffic: 255B, source: by hand}]", 1, "traffic: 255B is published, but it is 256"),
+        ("claims: [{traffic: 255B, source: by hand}]", 1, "traffic: 255B is published, but the network has 256"),
         ("claims: [{trafic: 255B, source: by hand}]", 1, "a claim has no quantity or key 'trafic' (hint: did you mean traffic?)"),
         ("budget: {traffic: {max: 256B}}", 0, "1 budget kept"),
         ("budget: {traffic: {max: 200B}}", 1, "traffic is 256 B: 56B (28.0%) over its max of 200B; heaviest: c 192B (75.0%)"),

@@ -50,10 +50,6 @@ class Claim(Protocol):
     def to_dict(self) -> dict[str, Any]: ...
 
 
-#: the figures that have a total
-TOTALED = tuple(column.name for column in COLUMNS.values() if column.total != "none")
-
-
 class About(NamedTuple):
     """Where a network comes from: what its spec says besides the layers, the spec's bytes, and the values of its
     variables. ``file`` is None, and ``data`` empty, where there is no spec.
@@ -138,11 +134,12 @@ class Totals(Mapping[str, Any]):
     def __init__(self, columns: Mapping[str, Sequence[Any]], members: Sequence[int]) -> None:
         self._columns = columns
         self._members = members
+        self._names = [column.name for column in COLUMNS.values() if column.total != "none"]
         self._known: dict[str, Any] = {}
 
     def __getitem__(self, name: str) -> Any:
         if name not in self._known:
-            if name not in TOTALED:
+            if name not in self._names:
                 raise KeyError(name)
             values = self._columns[name]
             picked = [values[index] for index in self._members]
@@ -150,10 +147,10 @@ class Totals(Mapping[str, Any]):
         return self._known[name]
 
     def __iter__(self) -> Iterator[str]:
-        return iter(TOTALED)
+        return iter(self._names)
 
     def __len__(self) -> int:
-        return len(TOTALED)
+        return len(self._names)
 
 
 class Report:

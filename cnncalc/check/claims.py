@@ -25,7 +25,7 @@ def judge(subject: Subject, claim: Claim) -> tuple[JudgedClaim, Finding | None]:
         return judged, _finding(subject, claim, error.message, error.hint)
     if computed is None:
         judged = JudgedClaim(claim.to_dict(), label(claim), None, None, None, "not judged", claim.location)
-        message = f"{label(claim)} is not computed by this version, so the claim is not judged"
+        message = f"this version does not compute {label(claim)}: the claim is not judged"
         return judged, _finding(subject, claim, message, None, "note")
     agrees = agree(claim, computed)
     difference = relative = None
@@ -40,9 +40,9 @@ def judge(subject: Subject, claim: Claim) -> tuple[JudgedClaim, Finding | None]:
         return judged, None
     shown = figure_text(claim.quantity, judged.computed)
     if verdict == "fails":
-        message = f"{judged.label}: {claim.printed} is published, but it is {shown}{difference_text(judged)}"
+        message = f"{judged.label}: {claim.printed} is published, but the network has {shown}{difference_text(judged)}"
         return judged, _finding(subject, claim, message, _allowed(claim))
-    message = f"{judged.label}: {claim.printed} is said not to hold, but it does: {shown}"
+    message = f"{judged.label}: {claim.printed} is marked holds: false, but the network has {shown}"
     return judged, _finding(subject, claim, message, "remove holds: false, or correct the network")
 
 
@@ -55,7 +55,7 @@ def measure(subject: Subject, claim: Claim) -> Any:
     options = claim.options
     at = options.get("at")
     if at is not None and at not in subject.paths:
-        raise UsageError(f"no layer, block or stage is at {quote(at)}", hint=suggest(at, subject.paths))
+        raise UsageError(f"the network has no layer, block or stage {quote(at)}", hint=suggest(at, subject.paths))
     if claim.quantity == "shape":
         graph = subject.graph(options.get("input"))
         return graph.nodes[graph.paths[at] if at else graph.outputs[0]].shape
@@ -66,7 +66,7 @@ def measure(subject: Subject, claim: Claim) -> Any:
         return None
     column = "work" if "convention" in options and claim.quantity in ("macs", "flops") else claim.quantity
     if at is not None and (claim.quantity in MEMORY or COLUMNS[claim.quantity].total != "sum"):
-        raise UsageError(f"{claim.quantity} is counted for whole networks, not at a layer")
+        raise UsageError(f"{claim.quantity} is a figure of a whole network, not of a layer")
     value: int | Fraction
     if claim.quantity in MEMORY:
         value = subject.peak(claim.quantity, options).bytes

@@ -164,7 +164,7 @@ class _Reader:
             self._refuse(node, f"{what} {quote(text)} is outside the folder of the configuration")
             return None
         if not text or not text.isprintable():
-            self._refuse(node, f"{what} {quote(text)} is no path")
+            self._refuse(node, f"{what} {quote(text)} must be printable text")
             return None
         return "/".join(part for part in text.split("/") if part not in ("", "."))
 
@@ -179,7 +179,7 @@ class _Reader:
             if os.path.exists(path):
                 places.append(_shown(path))
             else:
-                self._refuse(item, f"no file or folder {quote(item.text)} is beside the configuration")
+                self._refuse(item, f"the folder of the configuration has no {quote(item.text)}")
         return places
 
     def _codes(self, node: YamlNode | None) -> list[str]:

@@ -143,7 +143,7 @@ def _answer(*arguments: str) -> str:
     """The one line that git answers."""
     code, out, reason = _git(*arguments)
     if code:
-        raise EnvironmentFailure(f"git finds no repository to read: {reason}")
+        raise EnvironmentFailure(f"git finds no repository: {reason}")
     return os.fsdecode(out).removesuffix("\n")
 
 
@@ -153,7 +153,7 @@ def _git(*arguments: str, given: bytes = b"") -> tuple[int, bytes, str]:
     try:
         done = subprocess.run(command, input=given, capture_output=True, timeout=SECONDS, check=False)
     except (FileNotFoundError, PermissionError):
-        raise EnvironmentFailure("git is not installed, and revisions are read with it") from None
+        raise EnvironmentFailure("reading revisions needs git, which is not installed") from None
     except subprocess.TimeoutExpired:
         raise EnvironmentFailure(f"git {arguments[0]} takes more than {SECONDS} seconds") from None
     reason = os.fsdecode(done.stderr).partition("\n")[0].removeprefix("fatal: ")

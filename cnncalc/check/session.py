@@ -12,7 +12,7 @@ from cnncalc.analysis.report import Report
 from cnncalc.check import budgets, claims, lint
 from cnncalc.check.model import Checked, Finding, spec_findings
 from cnncalc.check.subject import Others, Subject
-from cnncalc.errors import CnncalcError, UsageError
+from cnncalc.errors import CnncalcError, UsageError, quote
 from cnncalc.spec import document, zoo
 from cnncalc.spec.claims import Budget
 from cnncalc.spec.document import SpecDocument
@@ -211,7 +211,7 @@ def specs_in(places: Sequence[str]) -> list[str]:
         if os.path.isdir(place):
             inside = list(_walk(place))
             if not inside:
-                raise UsageError(f"no specs are in the folder '{place}'", hint="a spec ends in .yaml or .yml")
+                raise UsageError(f"the folder {quote(place)} has no specs", hint="a spec ends in .yaml or .yml")
             paths += inside
         elif place == "-" or (os.path.lexists(place) and ("/" in place or place.endswith(zoo.SUFFIXES))):
             paths.append(place)  # not read here: a pipe gives its text once, and what can't be read is a finding

@@ -75,7 +75,7 @@ def between(a: str | Found, b: str | Found, assumed: Assumed) -> Differences:
     """
     sides = (a, b)
     if a == b == "-":
-        raise UsageError("standard input is there once, and can't be both sides")
+        raise UsageError("standard input can be read once, so it can't be both sides")
     names = [side if isinstance(side, str) else side.name for side in sides]
     folders = [side for side in sides if isinstance(side, str) and os.path.isdir(side)]
     revision = f"if it is a revision: cnncalc diff {escape(names[0])} -- {escape(names[1])}"
@@ -86,7 +86,7 @@ def between(a: str | Found, b: str | Found, assumed: Assumed) -> Differences:
         old, new = map(diff.specs_at, folders)
         if not old and not new:
             raise UsageError(
-                f"no specs are in {quote(names[0])} and {quote(names[1])}", None, "a spec ends in .yaml or .yml"
+                f"{quote(names[0])} and {quote(names[1])} have no specs", None, "a spec ends in .yaml or .yml"
             )
         changes = diff.changes(old, new, assumed)
     else:
@@ -113,7 +113,7 @@ def since(revisions: Sequence[str], paths: Sequence[str], assumed: Assumed) -> D
         EnvironmentFailure: git is missing, or finds no repository.
     """
     if not paths and not os.path.isdir("specs") and len(revisions) == 1:
-        raise UsageError("there is no folder specs here: name what to compare", None, "cnncalc diff main -- PATH")
+        raise UsageError("this folder has no specs/: name what to compare", None, "cnncalc diff main -- PATH")
     places = [os.path.normpath(place if os.path.lexists(place) else path_of(place) or place) for place in paths]
     places = places or ["specs"]
     sides: list[Side] = []
@@ -133,7 +133,7 @@ def since(revisions: Sequence[str], paths: Sequence[str], assumed: Assumed) -> D
             roots.append(zoo.HERE)
         for place in places:
             if not any(key == place or _below(key, place) for side in specs for key in side):
-                raise UsageError(f"no specs are at {quote(place)}, on neither side")
+                raise UsageError(f"neither side has a spec at {quote(place)}")
         changes = diff.changes(specs[0], specs[1], assumed, (roots[0], roots[1]))
     return Differences(tuple(changes), (sides[0], sides[1]), assumed)
 

@@ -53,7 +53,7 @@ def command(paths: tuple[str, ...], **given: Any) -> int:
     if given["suggest"] and (given["watch"] or given["export"] or given["format_"] != "text"):
         raise UsageError("--suggest prints text and ends: it takes no --watch, --export or --format")
     if given["watch"] and "-" in places:
-        raise UsageError("--watch reads files again and again, and standard input is there once")
+        raise UsageError("--watch reads files again and again, but standard input can be read once")
     found = sessions.specs_in(places)
     if given["suggest"]:
         return _suggest(found)

@@ -80,12 +80,12 @@ def _revisions(operands: tuple[str, ...], paths: tuple[str, ...] | None) -> tupl
     if len(operands) == 1 and ".." in operands[0] and (paths is not None or not is_spec(operands[0])):
         first, _, last = operands[0].partition("..")
         if last.startswith("."):
-            raise UsageError(f"revisions are written with two dots, not {quote(operands[0])}")
+            raise UsageError(f"write revisions with two dots, not {quote(operands[0])}")
         return (first or "HEAD", last or "HEAD")
     if paths is None and len(operands) == 1 and is_spec(operands[0]):
         name = escape(operands[0])
         raise UsageError(
-            f"{quote(operands[0])} is a spec or folder, and there is nothing to compare it with",
+            f"{quote(operands[0])} is a spec or folder: diff needs another one to compare it with",
             None,
             f"cnncalc diff HEAD -- {name} since the last commit; cnncalc diff {name} -- specs/ if it is a revision",
         )

@@ -72,31 +72,31 @@ TWICE = "cnncalc: 1\nname: twice\ninput: [3, 8, 8]\nlayers: [{conv: 8, kernel: 3
 CLAIMS = [
     ("{params: 124}", "holds", 124, None),
     ("{params: 0.1K}", "holds", 124, None),
-    ("{params: 125}", "fails", 124, "params: 125 is published, but it is 124 (-1, -0.8%)"),
-    ("{params: 0.2K}", "fails", 124, "params: 0.2K is published, but it is 124 (-76, -38%) (hint: it holds from 150 to 250)"),
-    ("{params: 100, tol: 10%}", "fails", 124, "params: 100 is published, but it is 124 (+24, +24%) (hint: it holds from 90 to 110)"),
+    ("{params: 125}", "fails", 124, "params: 125 is published, but the network has 124 (-1, -0.8%)"),
+    ("{params: 0.2K}", "fails", 124, "params: 0.2K is published, but the network has 124 (-76, -38%) (hint: it holds from 150 to 250)"),
+    ("{params: 100, tol: 10%}", "fails", 124, "params: 100 is published, but the network has 124 (+24, +24%) (hint: it holds from 90 to 110)"),
     ("{params: 100, tol: 24%}", "holds", 124, None),
     ("{params: 125, holds: false, because: x}", "misprint", 124, None),
-    ("{params: 124, holds: false, because: x}", "became true", 124, "params: 124 is said not to hold, but it does: 124 (hint: remove holds: false, or correct the network)"),
+    ("{params: 124, holds: false, because: x}", "became true", 124, "params: 124 is marked holds: false, but the network has 124 (hint: remove holds: false, or correct the network)"),
     ("{weights: 108, at: a}", "holds", 108, None),
-    ("{params: 108, at: a}", "fails", 112, "params of a: 108 is published, but it is 112 (+4, +3.7%)"),
-    ("{weights: 108, at: c}", "fails", None, "no layer, block or stage is at 'c'"),
-    ("{weights: 4, at: head.hh}", "fails", None, "no layer, block or stage is at 'head.hh' (hint: did you mean head.h or head?)"),
+    ("{params: 108, at: a}", "fails", 112, "params of a: 108 is published, but the network has 112 (+4, +3.7%)"),
+    ("{weights: 108, at: c}", "fails", None, "the network has no layer, block or stage 'c'"),
+    ("{weights: 4, at: head.hh}", "fails", None, "the network has no layer, block or stage 'head.hh' (hint: did you mean head.h or head?)"),
     ("{weights: 4, at: head.h}", "holds", 4, None),
     ("{weights: 4, at: head}", "holds", 4, None),
     ("{params: 128, with_side: true}", "holds", 128, None),
     ("{shape: [3, 4, 4]}", "holds", [3, 4, 4], None),
     ("{shape: [4, 8, 8], at: a}", "holds", [4, 8, 8], None),
-    ("{shape: [4, 8, 9], at: a}", "fails", [4, 8, 8], "shape of a: 4x8x9 is published, but it is 4x8x8"),
+    ("{shape: [4, 8, 9], at: a}", "fails", [4, 8, 8], "shape of a: 4x8x9 is published, but the network has 4x8x8"),
     ("{shape: [3, 8, 8], input: [3, 16, 16]}", "holds", [3, 8, 8], None),
     ("{receptive_field: 4}", "holds", [4, 4], None),
     ("{receptive_field: [3, 3], at: a}", "holds", [3, 3], None),
-    ("{receptive_field: 5, at: a}", "fails", [3, 3], "receptive_field of a: 5 is published, but it is 3x3"),
+    ("{receptive_field: 5, at: a}", "fails", [3, 3], "receptive_field of a: 5 is published, but the network has 3x3"),
     ("{depth: 2}", "holds", 2, None),
-    ("{depth: 2, at: b}", "fails", None, "depth is counted for whole networks, not at a layer"),
+    ("{depth: 2, at: b}", "fails", None, "depth is a figure of a whole network, not of a layer"),
     ("{macs: 7104}", "holds", 7104, None),  # 108*64 + 12*16
     ("{macs: 28416, input: [3, 16, 16]}", "holds", 28416, None),
-    ("{macs: 7104, input: [3, 16, 16]}", "fails", 28416, "macs (3x16x16): 7104 is published, but it is 28,416 (+21,312, +300%)"),
+    ("{macs: 7104, input: [3, 16, 16]}", "fails", 28416, "macs (3x16x16): 7104 is published, but the network has 28,416 (+21,312, +300%)"),
     ("{macs: 14208, batch: 2}", "holds", 14208, None),
     ("{flops: 7104, convention: macs}", "holds", 7104, None),
     ("{flops: 7104, convention: mcas}", "fails", None, "unknown convention 'mcas' (hint: did you mean macs?)"),
@@ -105,19 +105,19 @@ CLAIMS = [
     ("{activations: 560}", "holds", 560, None),
     ("{activation_bytes: 2240}", "holds", 2240, None),
     ("{activation_bytes: 1.1KiB, dtype: float16}", "holds", 1120, None),
-    ("{activation_bytes: 3KB}", "fails", 2240, "activation_bytes: 3KB is published, but it is 2,240 = 2.240 kB (2.188 KiB) (-760, -25%) (hint: it holds from 2,500 to 3,500)"),
+    ("{activation_bytes: 3KB}", "fails", 2240, "activation_bytes: 3KB is published, but the network has 2,240 = 2.240 kB (2.188 KiB) (-760, -25%) (hint: it holds from 2,500 to 3,500)"),
     ("{params: 124/252, of: twice}", "holds", 124 / 252, None),  # 216 + 36
-    ("{params: 1/2, of: twice}", "fails", 124 / 252, "params over that of twice: 1/2 is published, but it is 0.4921 (-1.6%)"),
+    ("{params: 1/2, of: twice}", "fails", 124 / 252, "params over that of twice: 1/2 is published, but the network has 0.4921 (-1.6%)"),
     ("{params: 1/2, of: twice, tol: 2%}", "holds", 124 / 252, None),
-    ("{params: 0.12405K}", "fails", 124, "params: 0.12405K is published, but it is 124 (-0.04%) (hint: no whole number is printed so)"),
+    ("{params: 0.12405K}", "fails", 124, "params: 0.12405K is published, but the network has 124 (-0.04%) (hint: no whole number is printed so)"),
     ("{params: 1/2, of: twcie}", "fails", None, "of: no spec is named 'twcie' (hint: did you mean twice?)"),
     ("{norm_params: 1/2, of: twice}", "fails", None, "twice has no norm_params to compare with"),
     # bytes at the pool: 496 parameters, 768 input, 1,024 a, 256 maxima and where each was found, 8 bytes for each of 64
     ("{inference_memory: 3056}", "holds", 3056, None),
-    ("{inference_memory: 4584, dtype: float16, batch: 3}", "fails", 248 + 3 * (384 + 512 + 128 + 512), "inference_memory (batch 3, dtype float16): 4584 is published, but it is 4,856 = 4.856 kB (4.742 KiB) (+272, +5.9%)"),
+    ("{inference_memory: 4584, dtype: float16, batch: 3}", "fails", 248 + 3 * (384 + 512 + 128 + 512), "inference_memory (batch 3, dtype float16): 4584 is published, but the network has 4,856 = 4.856 kB (4.742 KiB) (+272, +5.9%)"),
     ("{training_memory: 1, dtype: int8}", "fails", None, "int8 has no gradients (hint: training takes a floating-point dtype)"),
-    ("{training_memory: 1, at: a}", "fails", None, "training_memory is counted for whole networks, not at a layer"),
-    ("{inference_memory: 1, optimizer: adam}", "not judged", None, "inference_memory (optimizer adam) is not computed by this version, so the claim is not judged"),
+    ("{training_memory: 1, at: a}", "fails", None, "training_memory is a figure of a whole network, not of a layer"),
+    ("{inference_memory: 1, optimizer: adam}", "not judged", None, "this version does not compute inference_memory (optimizer adam): the claim is not judged"),
 ]  # fmt: skip
 
 
@@ -143,7 +143,7 @@ def test_a_changed_base_changes_the_verdict(check: Check) -> None:
     variant = "cnncalc: 1\nname: net\nextends: base\nclaims:\n  - {params: 252}\n"
     assert check(net=variant, base=TWICE).findings == ()
     [finding] = check(net=variant, base=TWICE.replace("conv: 8", "conv: 9")).findings
-    assert str(finding) == "net.yaml:5:6: error: params: 252 is published, but it is 283 (+31, +12%) [claim]"
+    assert str(finding) == "net.yaml:5:6: error: params: 252 is published, but the network has 283 (+31, +12%) [claim]"
 
 
 def test_a_spec_with_mistakes_is_a_finding_a_line(check: Check) -> None:

@@ -343,7 +343,7 @@ def test_places(repository, data, call, monkeypatch):
     assert network["before"]["file"] == "main:deep/net.yaml"
     assert data("main", "--", "../specs")["unchanged"] == ["net"]
     assert call("diff", "main", "--", "../..")[::2] == (2, "error: '../..' is outside the git repository\n")
-    assert call("diff", "main", "--", "none")[::2] == (2, "error: no specs are at 'none', on neither side\n")
+    assert call("diff", "main", "--", "none")[::2] == (2, "error: neither side has a spec at 'none'\n")
 
 
 def test_names_of_the_old_side_are_looked_up_at_the_revision(repository, data):
@@ -384,7 +384,7 @@ def test_removed_and_added_since_a_revision(repository, data):
         (["mian", "--", "specs"], "error: git has no revision 'mian' (hint: did you mean main?)\n"),
         (["--", "--output=x"], "error: git has no revision '--output=x'"),
         (["main", "--", "/"], "error: '/' is outside the git repository\n"),
-        (["main...HEAD"], "error: revisions are written with two dots, not 'main...HEAD'\n"),
+        (["main...HEAD"], "error: write revisions with two dots, not 'main...HEAD'\n"),
         (["main:specs"], "error: git has no revision 'main:specs'"),
         (["a\nb"], "error: git has no revision 'a\\nb'"),
         (
@@ -398,7 +398,7 @@ def test_removed_and_added_since_a_revision(repository, data):
         ),
         (
             ["specs"],
-            "error: 'specs' is a spec or folder, and there is nothing to compare it with (hint: cnncalc diff HEAD "
+            "error: 'specs' is a spec or folder: diff needs another one to compare it with (hint: cnncalc diff HEAD "
             "-- specs since the last commit; cnncalc diff specs -- specs/ if it is a revision)\n",
         ),
         ([], "error: diff takes two specs, two folders or a revision (hint: cnncalc diff main -- specs/)\n"),
@@ -432,12 +432,12 @@ def test_no_repository(tmp_path, monkeypatch, call):
     monkeypatch.chdir(tmp_path)
     code, out, err = call("diff", "main")
     assert (code, out) == (3, "")
-    assert err.startswith("error: git finds no repository to read: not a git repository")
+    assert err.startswith("error: git finds no repository: not a git repository")
 
 
 def test_git_is_missing(repository, monkeypatch, call):
     monkeypatch.setenv("PATH", str(repository))
-    assert call("diff", "main") == (3, "", "error: git is not installed, and revisions are read with it\n")
+    assert call("diff", "main") == (3, "", "error: reading revisions needs git, which is not installed\n")
 
 
 def test_git_takes_too_long(repository, monkeypatch):
@@ -740,7 +740,7 @@ def test_many_layers_of_a_kind_end_in_time(tmp_path, data):
 
 
 def test_standard_input_is_not_both_sides(call):
-    message = "error: standard input is there once, and can't be both sides\n"
+    message = "error: standard input can be read once, so it can't be both sides\n"
     assert call("diff", "-", "-") == (2, "", message)
 
 

@@ -131,13 +131,13 @@ FOUND = [
             "  - {conv: 12, kernel: 3, pad: 1, repeat: 3, name: a}\n"
             "  - {conv: 6, kernel: 3, name: b}\n  - {conv: 10, kernel: 1}"
         ),
-        "net.yaml:5:5: note: 2 layer widths are no multiples of 8: 12 ('a_1') and 6 ('b')"
+        "net.yaml:5:5: note: 8 does not divide 2 layer widths: 12 ('a_1') and 6 ('b')"
         " (hint: div8(x) rounds a width, and tensor cores are built for it) [CN004]",
     ),
     (
         "many widths",
         network("".join(f"  - {{conv: {width}, kernel: 1, name: c{width}}}\n" for width in (1, 2, 3, 4, 5, 6, 7, 10))),
-        "net.yaml:5:5: note: 7 layer widths are no multiples of 8: 1 ('c1'), 2 ('c2'), 3 ('c3'), 4 ('c4'), 5 ('c5')"
+        "net.yaml:5:5: note: 8 does not divide 7 layer widths: 1 ('c1'), 2 ('c2'), 3 ('c3'), 4 ('c4'), 5 ('c5')"
         " and 2 more (hint: div8(x) rounds a width, and tensor cores are built for it) [CN004]",
     ),
     (
@@ -146,7 +146,7 @@ FOUND = [
             "  - {conv: 64, kernel: 3, pad: 1}\n  - {conv: 64, kernel: 3, groups: 16, name: grouped}\n"
             "  - {conv: 8, kernel: 1}"
         ),
-        "net.yaml:6:5: note: a group width is no multiple of 8: 4 ('grouped')"
+        "net.yaml:6:5: note: 8 does not divide a group width: 4 ('grouped')"
         " (hint: div8(x) rounds a width, and tensor cores are built for it) [CN004]",
     ),
     (

@@ -68,9 +68,9 @@ def test_annotations_of_real_specs(real):
         ("error", {"file": "::error::x.yaml", "line": "3", "col": "32", "title": "::error::x: spec"},
          "conv has no argument 'kernal' (hint: did you mean kernel?)"),
         ("error", {"file": "wrong.yaml", "line": "7", "col": "6", "title": "wrong: claim"},
-         "params of conv1: 100 is published, but it is 112 (+12, +12%) (hint: source: a | b)"),
+         "params of conv1: 100 is published, but the network has 112 (+12, +12%) (hint: source: a | b)"),
         ("error", {"file": "wrong.yaml", "line": "8", "col": "6", "title": "wrong: claim"},
-         "params: 112 is said not to hold, but it does: 112 (hint: remove holds: false, or correct the network; source: slide)"),
+         "params: 112 is marked holds: false, but the network has 112 (hint: remove holds: false, or correct the network; source: slide)"),
         ("error", {"file": "wrong.yaml", "line": "10", "col": "10", "title": "wrong: budget"},
          next(one.message for one in real[1].findings if one.severity == "error" and one.code == "budget")),
         ("warning", {"file": "no_source.yaml", "line": "1", "col": "1", "title": "no_source: CN012"},
@@ -78,7 +78,7 @@ def test_annotations_of_real_specs(real):
         ("warning", {"file": "wrong.yaml", "line": "10", "col": "30", "title": "wrong: budget"},
          next(one.message for one in real[1].findings if one.severity == "warning")),
         ("notice", {"file": "wrong.yaml", "line": "9", "col": "6", "title": "wrong: claim"},
-         "activation_bytes (optimizer adam) is not computed by this version, so the claim is not judged"),
+         "this version does not compute activation_bytes (optimizer adam): the claim is not judged"),
     ]  # fmt: skip
 
 

@@ -76,8 +76,8 @@ def test_warnings_fail_when_strict(cnncalc: Command, folder: Path, options: list
 
 #: what is planted, and the line that finds it
 PLANTED = [
-    ("a wrong claim", "params: 12,", "params: 13,", "specs/variant.yaml:6:6: error: params: 13 is published, but it is 12 (-1, -7.7%) (hint: source: a slide) [claim]"),
-    ("a misprint that turns true", "macs: 1.0K", "macs: 0.8K", "specs/variant.yaml:7:6: error: macs: 0.8K is said not to hold, but it does: 768 (hint: remove holds: false, or correct the network; source: a slide) [claim]"),
+    ("a wrong claim", "params: 12,", "params: 13,", "specs/variant.yaml:6:6: error: params: 13 is published, but the network has 12 (-1, -7.7%) (hint: source: a slide) [claim]"),
+    ("a misprint that turns true", "macs: 1.0K", "macs: 0.8K", "specs/variant.yaml:7:6: error: macs: 0.8K is marked holds: false, but the network has 768 (hint: remove holds: false, or correct the network; source: a slide) [claim]"),
     ("a broken budget", "max: 12", "max: 10", "specs/variant.yaml:9:3: error: params is 12: 2 (20.0%) over its max of 10; heaviest: a 12 (100.0%) [budget]"),
     ("a spec that can't be read", "extends: base", "extends: bse", "specs/variant.yaml:4:10: error: no spec is named 'bse' (hint: did you mean base?) [spec]"),
 ]  # fmt: skip
@@ -98,7 +98,7 @@ def test_a_changed_base_is_found_in_what_extends_it(cnncalc: Command, folder: Pa
     result = cnncalc("check", "specs/")
     assert result.code == 1
     assert (
-        "specs/variant.yaml:6:6: error: params: 12 is published, but it is 15 (+3, +25%) (hint: source: a slide) [claim]"
+        "specs/variant.yaml:6:6: error: params: 12 is published, but the network has 15 (+3, +25%) (hint: source: a slide) [claim]"
         in result.out
     )
 
@@ -298,7 +298,7 @@ def test_watch_judges_again_until_it_is_interrupted(folder: Path, start: Callabl
 
     assert "params: 12 is published" not in round_to("1 warning")
     plant(folder, "width: 4", "width: 16", "base")
-    assert "params: 12 is published, but it is 48" in round_to("2 errors")
+    assert "params: 12 is published, but the network has 48" in round_to("2 errors")
     running.send_signal(signal.SIGINT)
     assert (running.communicate(timeout=60)[0], running.returncode) == ("", -signal.SIGINT)
 

@@ -164,7 +164,7 @@ def test_a_claim_and_its_verdict_name_the_convention(cnncalc, tmp_path):
     assert "flops (paper)" in shown
     result = cnncalc("check", str(spec))
     assert result.code == 1
-    assert "macs: 7 is published, but it is 6" in result.out
+    assert "macs: 7 is published, but the network has 6" in result.out
 
 
 @pytest.mark.parametrize(

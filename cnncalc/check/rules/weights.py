@@ -69,9 +69,8 @@ def _odd_widths(subject: Subject) -> Iterator[Hit]:
         if first:
             cited = [f"{width} ('{node.path}')" for width, node in list(first.items())[:SHOWN]]
             cited += [f"{len(first) - SHOWN} more"] * (len(first) > SHOWN)
-            some = len(first) > 1
-            counted = f"{len(first)} {what}s are" if some else f"a {what} is"
-            message = f"{counted} no multiple{'s' * some} of {STEP}: {listing(cited)}"
+            counted = f"{len(first)} {what}s" if len(first) > 1 else f"a {what}"
+            message = f"{STEP} does not divide {counted}: {listing(cited)}"
             place = next(iter(first.values())).place.location
             yield Hit(message, place, what, "div8(x) rounds a width, and tensor cores are built for it")
 
@@ -155,7 +154,7 @@ layers:
         "CN004",
         "odd-width",
         "note",
-        "widths that are no multiple of 8",
+        "widths that 8 does not divide",
         """
 Tensor cores multiply tiles of 8 values of 16 bits, and what does not fill a tile is padded with
 zeros: a layer of 65 channels costs what 72 do, a tenth for nothing, and some libraries leave the
