@@ -216,12 +216,12 @@ def refused(graph: Graph, batch: int, settings: Settings) -> int | None:
     That is a batch norm in training, over samples and positions (``_verify_batch_size`` of torch.nn.functional), and an
     instance norm at any time, over positions (``_verify_spatial_size``).
     """
-    refusing = ("bn", "instancenorm") if settings.training else ("instancenorm",)
-    for node in graph.nodes:
-        samples = batch * node.count if node.op.name == "bn" else 1
-        alone = node.op.name in refusing and samples * elements(node.shape[1:]) == 1
-        if alone and (node.side is None or settings.with_side):
-            return node.index
+    for node in graph.operators(settings.with_side):
+        over = node.op.normalized_over
+        if over == "sample" or (over == "batch" and settings.training):
+            values = elements(node.shape) // node.shape.channels
+            if values * (batch * node.count if over == "batch" else 1) == 1:
+                return node.index
     return None
 
 

@@ -150,10 +150,10 @@ def simulate(graph: Graph, batch: int, settings: Settings, order: Sequence[int] 
     if settings.amp and settings.dtype != "float32":
         raise UsageError(f"mixed precision is for float32, not {settings.dtype}", hint="leave out one of the two")
     tape = Tape(min(batch, 2), dtype_bytes(settings.dtype), settings.adds_in_place)
-    return _Run(graph, settings, tape, order).run()
+    return _Simulation(graph, settings, tape, order).run()
 
 
-class _Run:
+class _Simulation:
     def __init__(self, graph: Graph, settings: Settings, tape: Tape, order: Sequence[int] | None) -> None:
         self.graph = graph
         self.settings = settings

@@ -59,6 +59,7 @@ class BatchNorm(Op):
 
     role = "norm"
     parameter_kind = "norm_params"
+    normalized_over = "batch"
 
     affine: bool = True
     eps: float = 1e-5
@@ -200,6 +201,7 @@ class InstanceNorm(Op):
 
     role = "norm"
     parameter_kind = "norm_params"
+    normalized_over = "sample"
 
     affine: bool = False
     eps: float = 1e-5

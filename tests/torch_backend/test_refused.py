@@ -22,7 +22,7 @@ layers:
   - global_avgpool
   - {conv: 4, kernel: 1, norm: NORM, name: one}
 """
-VECTOR = "cnncalc: 1\nname: one\ninput: [3]\nlayers:\n  - {linear: 4, norm: NORM, name: one}\n"
+LINEAR = "cnncalc: 1\nname: one\ninput: INPUT\nlayers:\n  - {linear: 4, norm: NORM, name: one}\n"
 
 
 def test_regions_are_samples_of_their_own(tmp_path: Path) -> None:
@@ -44,10 +44,11 @@ def test_regions_are_samples_of_their_own(tmp_path: Path) -> None:
         *product(("[3, 5]", "[3, 5, 5]", "[3, 2, 5, 5]"), ("bn", "instancenorm", "layernorm")),
         ("[3]", "bn"),
         ("[3]", "layernorm"),
+        *product(("{tokens: 1, features: 3}", "{tokens: 5, features: 3}"), ("bn", "instancenorm")),
     ],
 )
 def test_as_pytorch_does(tmp_path: Path, input_: str, norm: str, batch: int, training: bool) -> None:
-    spec = VECTOR if input_ == "[3]" else SPEC.replace("INPUT", input_)
+    spec = (LINEAR if input_ == "[3]" or "tokens" in input_ else SPEC).replace("INPUT", input_)
     path = tmp_path / "one.yaml"
     path.write_text(spec.replace("NORM", norm), "utf-8")
     network = cnncalc.load(str(path))
