@@ -16,5 +16,5 @@ def measure(graph: Graph, assumptions: Assumptions) -> dict[str, list[int]]:
     return {"depth": depth}
 
 
-def _weighted(kind: Signature) -> bool:
-    return kind.op.parameter_kind == "weights" and bool(kind.weights)
+def _weighted(signature: Signature) -> bool:
+    return signature.op.parameter_kind == "weights" and bool(signature.weights)

@@ -110,15 +110,15 @@ def total_stride(graph: Graph) -> int:
     return max([int(stride) for axes in maps for stride in axes], default=1) or 1
 
 
-def _reach(kind: Signature) -> tuple[Tap, ...] | None:
-    """The taps of a kind; ``_UNCHANGED`` where each value sees what the same value of the only input sees."""
-    taps = kind.op.reach(*kind.inputs)
-    if taps is None or len(kind.inputs) != 1 or taps.count(_SAME_PIXEL) < len(taps):
+def _reach(signature: Signature) -> tuple[Tap, ...] | None:
+    """The taps of a signature; ``_UNCHANGED`` where each value sees what the same value of the only input sees."""
+    taps = signature.op.reach(*signature.inputs)
+    if taps is None or len(signature.inputs) != 1 or taps.count(_SAME_PIXEL) < len(taps):
         return taps
-    (shape,) = kind.inputs
+    (shape,) = signature.inputs
     if shape.layout != "map":
         return _UNCHANGED
-    return taps if 1 in shape[1:] and shape[1:] != kind.output[1:] else _UNCHANGED
+    return taps if 1 in shape[1:] and shape[1:] != signature.output[1:] else _UNCHANGED
 
 
 def _field(

@@ -55,14 +55,14 @@ class Fields:
     def _of(self, index: int) -> receptive_field.Field | None:
         graph, traced = self._graph, self._traced
         for node in graph.nodes[len(traced) : index + 1]:
-            kind = graph.signatures[node.signature]
+            signature = graph.signatures[node.signature]
             if node.signature not in self._taps:
-                self._taps[node.signature] = receptive_field._reach(kind)
+                self._taps[node.signature] = receptive_field._reach(signature)
             taps = self._taps[node.signature]
             if taps is receptive_field._UNCHANGED:
                 traced.append(traced[node.inputs[0]])
             else:
-                traced.append(receptive_field._field(node, kind.inputs, taps, traced))
+                traced.append(receptive_field._field(node, signature.inputs, taps, traced))
         return traced[index]
 
 
