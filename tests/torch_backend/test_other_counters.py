@@ -146,7 +146,7 @@ def ptflops(module: nn.Module, shape: tuple[int, ...]) -> tuple[int, int]:
     tool = pytest.importorskip("ptflops")
     with contextlib.redirect_stdout(io.StringIO()):
         macs, params = tool.get_model_complexity_info(
-            module, shape, as_strings=False, print_per_layer_stat=False, backend="pytorch"
+            module, tuple(shape), as_strings=False, print_per_layer_stat=False, backend="pytorch"
         )
     return int(params), int(macs)
 
