@@ -24,7 +24,7 @@ class Column(NamedTuple):
 
     ``name`` is its key, ``title`` its header in tables; ``unit`` is what is counted, in the plural: bytes are shown in
     multiples, and pixels are a list, a value for each axis, None where there is no axis. ``total`` is how a network's
-    total is made: sum, max or none. ``file`` is the module below ``cnncalc`` that measures it.
+    total is made: sum, max or none. ``file`` is the module of ``analysis`` that measures it.
 
     ``label`` has other words for it than its name; ``in_rows`` says whether the JSON has it for every layer, beside its
     total; ``claimable`` whether a spec may state it, and limit its total; ``prominence`` is one of :data:`ASKED` to
@@ -44,8 +44,8 @@ class Column(NamedTuple):
     expected: bool = False
 
 
-_PARAMS, _WORK = "analysis.params", "analysis.work"
-_ACTIVATIONS, _FIELD = "analysis.activations", "analysis.receptive_field"
+_PARAMS, _WORK = "params", "work"
+_ACTIVATIONS, _FIELD = "activations", "receptive_field"
 _LISTED = {
     column.name: column
     for column in (
@@ -111,7 +111,7 @@ _LISTED = {
         ),
         Column(
             "depth", "depth", "layers", "max", "weighted layers on the longest path from the input to this layer",
-            "analysis.depth", in_rows=False, prominence=COMPARE,
+            "depth", in_rows=False, prominence=COMPARE,
         ),
     )
 }  # fmt: skip

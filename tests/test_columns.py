@@ -42,7 +42,7 @@ def traffic(monkeypatch):
         "bytes",
         "sum",
         "bytes that a layer takes and makes",
-        file.__name__[len("cnncalc.") :],
+        "traffic_of_a_test",
     )
     monkeypatch.setitem(columns._LISTED, row.name, row)
 
@@ -153,7 +153,7 @@ def test_every_row_names_the_file_that_measures_it():
     for column in COLUMNS.values():
         by_file.setdefault(column.file, set()).add(column.name)
     for file, names in by_file.items():
-        assert set(import_module(f"cnncalc.{file}").measure(graph, Assumptions())) == names
+        assert set(import_module(f"cnncalc.analysis.{file}").measure(graph, Assumptions())) == names
     found = Columns(graph, Assumptions(), {})
     assert {len(found[name]) for name in COLUMNS} == {len(graph.nodes)}
 

@@ -32,7 +32,7 @@ class Columns(Mapping[str, Sequence[Any]]):
     def __getitem__(self, name: str) -> Sequence[Any]:
         if name not in self._known:
             if name in COLUMNS:
-                file = import_module(f"cnncalc.{COLUMNS[name].file}")
+                file = import_module(f"cnncalc.analysis.{COLUMNS[name].file}")
                 self._known.update(file.measure(self._graph, self._assumptions))
             else:
                 self._known[name] = self._given[name]()
