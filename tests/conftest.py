@@ -115,8 +115,7 @@ def column(graph: Callable[[str], Graph]) -> Callable[..., dict[str, Any]]:
 @pytest.fixture
 def run() -> Iterator[Callable[[Graph, Any], Any]]:
     """The graph run in PyTorch in double precision, with positive weights and the last node's value returned."""
-    import torch
-
+    torch = pytest.importorskip("torch")
     from cnncalc.torch_backend.build import resolve
 
     threads = torch.get_num_threads()

@@ -7,7 +7,6 @@ from fractions import Fraction
 from typing import Any
 
 import pytest
-import torch
 
 from cnncalc import network
 from cnncalc.analysis import receptive_field
@@ -226,8 +225,10 @@ UNPADDED = {
 }
 
 
-def reached(run: Callable[..., torch.Tensor], graph: Graph) -> list[tuple[int, int]]:
+def reached(run: Callable[..., Any], graph: Graph) -> list[tuple[int, int]]:
     """The first and last input pixel along the first axis whose gradient is not zero, for every output position."""
+    import torch
+
     generator = torch.Generator().manual_seed(0)
     x = torch.rand(1, *graph.nodes[0].shape, generator=generator, dtype=torch.float64).requires_grad_()
     y = run(graph, x)
@@ -243,7 +244,7 @@ def reached(run: Callable[..., torch.Tensor], graph: Graph) -> list[tuple[int, i
 
 @pytest.mark.parametrize("layers", UNPADDED.values(), ids=UNPADDED)
 def test_unpadded_networks_see_what_the_gradient_reaches(
-    layers: str, graph: Callable[[str], Graph], run: Callable[..., torch.Tensor]
+    layers: str, graph: Callable[[str], Graph], run: Callable[..., Any]
 ) -> None:
     built = graph(f"input: [2, 21]\nlayers: {layers}")
     field, _, stride, offset = (receptive_field.measure(built, Assumptions())[name][-1][0] for name in NAMES)
@@ -281,7 +282,7 @@ PADDED = {
 
 @pytest.mark.parametrize("layers", PADDED.values(), ids=PADDED)
 def test_the_middle_sees_what_the_gradient_reaches(
-    layers: str, graph: Callable[[str], Graph], run: Callable[..., torch.Tensor]
+    layers: str, graph: Callable[[str], Graph], run: Callable[..., Any]
 ) -> None:
     flat = "bilinear" not in layers
     built = graph(f"input: {[2, 40] if flat else [2, 24, 12]}\nlayers: {layers}")
@@ -289,7 +290,7 @@ def test_the_middle_sees_what_the_gradient_reaches(
     assert max(last - first + 1 for first, last in reached(run, built)) == field
 
 
-def test_channel_operators_see_no_neighbour(graph: Callable[[str], Graph], run: Callable[..., torch.Tensor]) -> None:
+def test_channel_operators_see_no_neighbour(graph: Callable[[str], Graph], run: Callable[..., Any]) -> None:
     layers = "[{conv: 3, kernel: 3}, layernorm, softmax, lrn, prelu, {shuffle: 3}, {conv: 2, kernel: 3}]"
     built = graph(f"input: [3, 12, 12]\nlayers: {layers}")
     assert receptive_field.measure(built, Assumptions())["receptive_field"][-1] == [5, 5]

@@ -6,15 +6,12 @@ from itertools import pairwise
 from typing import Any
 
 import pytest
-import torch
-from torch.autograd.graph import saved_tensors_hooks
 
 import cnncalc
 from cnncalc.memory import checkpointing
 from cnncalc.memory.peaks import Memory, measure
 from cnncalc.memory.simulate import STORAGE_CATEGORIES, Settings
 from cnncalc.network import Network
-from cnncalc.torch_backend.build import build
 from tests.conftest import network
 
 NETWORKS = ("vgg16", "resnet18", "googlenet", "densenet121", "mobilenet_v2", "vit_b_16", "unet_small")
@@ -27,11 +24,16 @@ def footprint(net: Network | str, batch: int = 1, **settings: Any) -> Memory:
 
 def saved_by_pytorch(net: Network, batch: int) -> int:
     """Bytes of the storages that autograd saves in a forward pass, each once, without parameters and buffers."""
+    torch = pytest.importorskip("torch")
+    from torch.autograd.graph import saved_tensors_hooks
+
+    from cnncalc.torch_backend.build import build
+
     model = build(net.graph).train()
     own = {tensor.untyped_storage().data_ptr() for tensor in [*model.parameters(), *model.buffers()]}
-    kept: dict[int, torch.Tensor] = {}
+    kept: dict[int, Any] = {}
 
-    def pack(tensor: torch.Tensor) -> torch.Tensor:
+    def pack(tensor: Any) -> Any:
         kept.setdefault(tensor.untyped_storage().data_ptr(), tensor)  # held, so that no address is used twice
         return tensor
 

@@ -8,9 +8,10 @@ from fractions import Fraction
 from itertools import product
 
 import pytest
-import torch
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
+
+torch = pytest.importorskip("torch")
 from torch import nn
 from torch.nn import functional
 from torch.utils.flop_counter import FlopCounterMode

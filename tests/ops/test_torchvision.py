@@ -6,7 +6,8 @@ from collections.abc import Callable
 from types import ModuleType
 
 import pytest
-import torch
+
+torch = pytest.importorskip("torch")
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 

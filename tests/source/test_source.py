@@ -21,7 +21,7 @@ from cnncalc.spec import document, zoo
 
 torch = pytest.importorskip("torch")
 
-from cnncalc.torch_backend.build import build, inputs, outputs  # noqa: E402  (needs torch)
+from cnncalc.torch_backend.build import build, inputs, outputs
 
 ROOT = Path(__file__).resolve().parents[2]
 NETWORKS = sorted(path.stem for path in (ROOT / "specs").rglob("*.yaml") if not path.stem.startswith("blocks_"))

@@ -6,17 +6,15 @@ import re
 from functools import cache
 
 import pytest
+import torch
+from torch.utils.flop_counter import FlopCounterMode
 
-torch = pytest.importorskip("torch")
-
-from torch.utils.flop_counter import FlopCounterMode  # noqa: E402
-
-from cnncalc import UsageError, load  # noqa: E402
-from cnncalc.network import Network  # noqa: E402
-from cnncalc.spec import document  # noqa: E402
-from cnncalc.spec.expand import expand  # noqa: E402
-from cnncalc.spec.zoo import Found  # noqa: E402
-from cnncalc.torch_backend.build import build, outputs  # noqa: E402
+from cnncalc import UsageError, load
+from cnncalc.network import Network
+from cnncalc.spec import document
+from cnncalc.spec.expand import expand
+from cnncalc.spec.zoo import Found
+from cnncalc.torch_backend.build import build, outputs
 
 #: without grouped convolutions: FlopCounterMode is right; lenet5 ends in distances to a buffer, swin_v2_t has a network
 #: that reads one

@@ -8,21 +8,20 @@ import sys
 from pathlib import Path
 
 import pytest
+import torch
 
-torch = pytest.importorskip("torch")
-
-import cnncalc  # noqa: E402
-from cnncalc.cli.main import run  # noqa: E402
-from cnncalc.errors import EnvironmentFailure, UsageError  # noqa: E402
-from cnncalc.memory.cuda.gpu import reserve  # noqa: E402
-from cnncalc.memory.cuda.workspaces import Libraries, WorkspaceBytes, convolutions  # noqa: E402
-from cnncalc.memory.simulate import Settings as Run  # noqa: E402
-from cnncalc.memory.simulate import simulate  # noqa: E402
-from cnncalc.render import measured, schemas  # noqa: E402
-from cnncalc.torch_backend.build import build  # noqa: E402
-from cnncalc.torch_backend.measure import cudnn_workspaces, machine, passes, per_layer, predicted, profile, timing  # noqa: E402
-from cnncalc.torch_backend.measure.passes import Settings, Subject, Taken  # noqa: E402
-from tests.conftest import network as small  # noqa: E402
+import cnncalc
+from cnncalc.cli.main import run
+from cnncalc.errors import EnvironmentFailure, UsageError
+from cnncalc.memory.cuda.gpu import reserve
+from cnncalc.memory.cuda.workspaces import Libraries, WorkspaceBytes, convolutions
+from cnncalc.memory.simulate import Settings as Run
+from cnncalc.memory.simulate import simulate
+from cnncalc.render import measured, schemas
+from cnncalc.torch_backend.build import build
+from cnncalc.torch_backend.measure import cudnn_workspaces, machine, passes, per_layer, predicted, profile, timing
+from cnncalc.torch_backend.measure.passes import Settings, Subject, Taken
+from tests.conftest import network as small
 
 ROOT = Path(__file__).resolve().parents[2]
 CPU = torch.device("cpu")

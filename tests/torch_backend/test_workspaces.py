@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import pytest
+import torch
 
-torch = pytest.importorskip("torch")
-
-import cnncalc  # noqa: E402
-from cnncalc.errors import EnvironmentFailure  # noqa: E402
-from cnncalc.memory.cuda.workspaces import Convolution, WorkspaceBytes, convolutions  # noqa: E402
-from cnncalc.torch_backend.build import build  # noqa: E402
-from cnncalc.torch_backend.measure import cudnn_workspaces  # noqa: E402
+import cnncalc
+from cnncalc.errors import EnvironmentFailure
+from cnncalc.memory.cuda.workspaces import Convolution, WorkspaceBytes, convolutions
+from cnncalc.torch_backend.build import build
+from cnncalc.torch_backend.measure import cudnn_workspaces
 
 META = torch.device("meta")
 needs_cuda = pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
