@@ -46,6 +46,7 @@ def test_specs_are_in_the_wheel(wheel):
     names = zipfile.ZipFile(wheel).namelist()
     for path in (ROOT / "specs").rglob("*.yaml"):
         assert f"cnncalc/specs/{path.relative_to(ROOT / 'specs')}" in names
+    assert "cnncalc/specs/index.json" in names
     assert not [name for name in names if name.startswith(("tests/", "specs/"))]
 
 
@@ -53,6 +54,13 @@ def test_no_torch_there(installed):
     code = "import importlib.util as u; print([m for m in ('torch', 'numpy', 'fvcore') if u.find_spec(m)])"
     result = subprocess.run([str(installed / "python"), "-c", code], capture_output=True, text=True, check=True)
     assert result.stdout == "[]\n"
+
+
+def test_list_takes_the_index_and_reads_no_spec(installed, empty):
+    code = "import sys; from cnncalc.cli.main import run; run(['list', '--top', '1']); print('yaml' in sys.modules)"
+    command = [str(installed / "python"), "-c", code]
+    result = subprocess.run(command, capture_output=True, text=True, check=True, cwd=empty)
+    assert result.stdout.endswith("\nFalse\n")
 
 
 def test_main_job(installed, empty):

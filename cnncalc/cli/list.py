@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -44,11 +45,12 @@ def command(**given: Any) -> int:
         except ExpressionError as error:
             place = f" at character {error.offset + 1}"
             raise UsageError(f"--filter: {error.message}{place}", None, error.hint) from None
+    keys = [*catalog.DESCRIPTIONS, *totals]
     if given["sort"]:
-        check_word("sort column", given["sort"], [*catalog.DESCRIPTIONS, *totals])
+        check_word("sort column", given["sort"], keys)
     counted = Assumptions(convention=given["convention"], with_side=given["with_side"], pass_=given["pass_"])
     check_counted(counted.convention, counted.pass_)
-    entries, left_out, broken = _entries(counted)
+    entries, left_out, broken = _entries(counted, keys)
     if condition:
         entries = [item for item in entries if _holds(condition, item)]
     if given["sort"]:
@@ -68,27 +70,55 @@ def command(**given: Any) -> int:
     return 2 if broken else 0
 
 
-def _entries(counted: Assumptions) -> tuple[list[dict[str, Any]], dict[str, str], list[CnncalcError]]:
-    """Every network's entry; why others have no figure under the convention; the errors of the specs with mistakes.
-
-    Libraries of blocks are no networks.
+def _entries(
+    counted: Assumptions, keys: Sequence[str]
+) -> tuple[list[dict[str, Any]], dict[str, str], list[CnncalcError]]:
+    """Every network's entry, which has ``keys``; why others have no figure under the convention; the errors of the
+    specs with mistakes.
     """
+    from cnncalc.analysis.report import USUAL
+    from cnncalc.spec import index, zoo
+
+    paths = list(zoo.names().values())
+    known = index.known(paths, keys) if counted == USUAL else {}
+    left_out: dict[str, str] = {}
+    broken: list[CnncalcError] = []
+    rest = [path for path in paths if path not in known]
+    computed = _computed(rest, counted, left_out, broken) if rest else {}
+    found = (known.get(path) or computed.get(path) for path in paths)
+    return [entry for entry in found if entry], left_out, broken
+
+
+def _computed(
+    paths: Sequence[str], counted: Assumptions, left_out: dict[str, str], broken: list[CnncalcError]
+) -> dict[str, dict[str, Any]]:
+    """The entries of the networks among the specs at some paths; libraries of blocks are none."""
     from cnncalc.analysis.report import not_known
     from cnncalc.network import Network
     from cnncalc.render import catalog
-    from cnncalc.spec import zoo
     from cnncalc.spec.expand import networks
 
-    entries, left_out = [], {}
-    broken: list[CnncalcError] = []
-    for found in networks(zoo.names().values(), broken):
+    entries = {}
+    for found in networks(paths, broken):
         network = Network(*found)
         reason = not_known(network.graph, counted.convention, counted.pass_)
         if reason is None:
-            entries.append(catalog.entry(network.analyze(**counted._asdict())))
+            entries[network.document.path or ""] = catalog.entry(network.analyze(**counted._asdict()))
         else:
             left_out[network.name] = reason
-    return entries, left_out, broken
+    return entries
+
+
+def index_text() -> str:
+    """What the zoo's index should be."""
+    from cnncalc.analysis.report import USUAL
+    from cnncalc.spec import index, zoo
+
+    broken: list[CnncalcError] = []
+    entries = _computed(list(zoo.names([zoo.packaged()]).values()), USUAL, {}, broken)
+    for problem in broken:
+        raise problem
+    return index.text(entries)
 
 
 class _Names:
@@ -108,3 +138,10 @@ def _holds(condition: Any, item: dict[str, Any]) -> bool:
         return expressions.truth(condition, _Names(item))
     except ExpressionError as error:
         raise UsageError(f"--filter: {error.message}", None, "as in 'params < 10M and macs < 1G'") from None
+
+
+if __name__ == "__main__":  # writes the zoo's index
+    from cnncalc.cli.output import write_file
+    from cnncalc.spec.index import where
+
+    write_file(where(), index_text())

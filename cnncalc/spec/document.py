@@ -48,25 +48,33 @@ class _File(NamedTuple):
     chain: tuple[str, ...]
 
 
+class Taken(NamedTuple):
+    """A base or library: its path, the name it is taken in by, and the path of the file that names it, if it is one."""
+
+    by: str | None
+    name: str
+    path: str
+
+
 class SpecDocument:
     """A spec with its base and libraries taken in, compiled and ready to expand.
 
     ``vars`` are nodes, so that the command line can replace them; ``blocks`` and the variables of libraries are
     evaluated when the document is expanded. ``parts`` are the file's own text and those of its bases, nearest first;
-    ``files`` the paths of all that was read; ``rules`` what expansions of it have in common.
+    ``taken`` the bases and libraries in the order they were read; ``rules`` what expansions of it have in common.
     """
 
     __slots__ = (
-        "blocks", "budget", "claims", "compiler", "facts", "family", "file", "files", "inputs", "is_library", "layers",
-        "libraries", "lint_ignored", "name", "notes", "outputs", "parts", "path", "rules", "sides", "source", "title",
-        "vars", "written",
+        "blocks", "budget", "claims", "compiler", "facts", "family", "file", "inputs", "is_library", "layers",
+        "libraries", "lint_ignored", "name", "notes", "outputs", "parts", "path", "rules", "sides", "source", "taken",
+        "title", "vars", "written",
     )  # fmt: skip
 
     def __init__(self) -> None:
         self.name = self.title = self.source = self.notes = self.file = self.family = ""
         self.path: str | None = None
         self.parts: tuple[MappingNode, ...] = ()
-        self.files: tuple[str, ...] = ()
+        self.taken: tuple[Taken, ...] = ()
         self.is_library = False
         self.vars: dict[str, YamlNode] = {}
         self.inputs: tuple[StatedInput, ...] = ()
@@ -82,6 +90,11 @@ class SpecDocument:
         self.facts: tuple[dict[str, str], ...] = ()
         self.budget: tuple[claims.Budget, ...] = ()
         self.lint_ignored: tuple[str, ...] = ()
+
+    @property
+    def files(self) -> tuple[str, ...]:
+        """The paths of all that was read, each once."""
+        return (self.path or "-", *dict.fromkeys(taken.path for taken in self.taken))
 
 
 class Memo:
@@ -113,7 +126,7 @@ class _Loader:
     def __init__(self, root: Root, memo: Memo) -> None:
         self.root = root
         self.memo = memo
-        self.files: list[str] = []
+        self.taken: list[Taken] = []
         self.errors: list[CnncalcError] = []
 
     def open(self, found: Found, chain: tuple[str, ...]) -> _File:
@@ -126,7 +139,7 @@ class _Loader:
     def document(self, file: _File) -> SpecDocument:
         document = self.compile(file)
         self.stop_on_errors()
-        document.files = (file.path or "-", *dict.fromkeys(self.files))
+        document.taken = tuple(self.taken)
         return document
 
     def stop_on_errors(self) -> None:
@@ -165,13 +178,13 @@ class _Loader:
 
     def chain_to(self, node: YamlNode, name: str, file: _File) -> _File:
         """Opens a base or library; its own errors keep their place and say from where it was taken in."""
-        if len(self.files) >= FILE_LIMIT:
+        if len(self.taken) >= FILE_LIMIT:
             raise LimitError(f"more than {FILE_LIMIT} files are taken in", node.location)
         try:
             found = zoo.find_base(name, file.path, self.root)
         except SpecError as error:
             raise node.error(error.message, error.advice) from None
-        self.files.append(found.path or "")
+        self.taken.append(Taken(file.path, name, found.path or ""))
         chain = (*file.chain, os.path.realpath(file.path) if file.path else file.root.source.name)
         key = os.path.realpath(found.path or "")
         if key in chain:

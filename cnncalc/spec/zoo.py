@@ -73,10 +73,13 @@ def folders(root: Root = HERE) -> list[str]:
     return [zoo]
 
 
-def names() -> dict[str, str]:
-    """Every spec's name and path, by name; nothing is read. A spec in ``./specs`` hides the packaged one."""
+def names(places: Sequence[str] = ()) -> dict[str, str]:
+    """Every spec's name and path, by name; nothing is read. A spec in ``./specs`` hides the packaged one.
+
+    ``places`` are other folders than these two.
+    """
     found: dict[str, str] = {}
-    for folder in folders():
+    for folder in places or folders():
         for base, directories, files in os.walk(folder):
             directories.sort()
             for file in sorted(files):

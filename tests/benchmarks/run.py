@@ -153,6 +153,7 @@ def main() -> None:
     show("import cnncalc over bare python", f"{(ours - floor) * 1e3:.1f} ms ({ratio:.2f}x)", "<= 25 ms")
 
     for arguments, goal in (
+        ("list", 0.35),
         ("explain resnet1202", 0.3),
         ("memory resnet50 --train", 0.25),
         ("fit resnet50 --gpu a100-40gb --train", 0.5),

@@ -1,0 +1,162 @@
+"""The zoo's index: what ``list`` takes from it is what it would compute, and what it takes is what has not changed."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner
+
+from cnncalc.cli import list as command
+from cnncalc.spec import index, zoo
+
+
+@pytest.fixture(autouse=True)
+def current(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever tests a change of the code has code that is newer; whether it is asked for is a test of its own."""
+    monkeypatch.setattr(index, "_newest_code", lambda: 0)
+
+
+@pytest.fixture
+def computed(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The names of the specs that ``list`` computes."""
+    names: list[str] = []
+    compute = command._computed
+
+    def noted(paths: list[str], *rest: Any) -> Any:
+        names.extend(Path(path).stem for path in paths)
+        return compute(paths, *rest)
+
+    monkeypatch.setattr(command, "_computed", noted)
+    return names
+
+
+@pytest.fixture
+def local(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Path]:
+    """Copies a spec of the zoo into ./specs of an empty folder, with a word replaced."""
+    monkeypatch.chdir(tmp_path)
+
+    def copy(name: str, old: str = "", new: str = "") -> Path:
+        packaged = Path(zoo.names([zoo.packaged()])[name])
+        path = tmp_path / "specs" / packaged.parent.name / packaged.name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        text = packaged.read_text()
+        assert old in text
+        path.write_text(text.replace(old, new, 1))
+        return path
+
+    return copy
+
+
+def listed(*arguments: str) -> str:
+    result = CliRunner().invoke(command.command, ["--format", "json", *arguments], standalone_mode=False)
+    assert result.return_value == 0, result.output
+    return result.output
+
+
+def test_the_index_is_what_is_computed() -> None:
+    stored = Path(index.where()).read_text(encoding="utf-8")
+    assert stored == command.index_text(), "a spec or a figure has changed: python -m cnncalc.cli.list"
+
+
+def test_list_says_the_same_without_it(computed: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    said = listed()
+    assert computed == []
+    monkeypatch.setattr(index, "known", lambda paths, keys: {})
+    assert listed() == said
+    assert computed == list(zoo.names())
+
+
+@pytest.mark.parametrize("arguments", [["--with-side"], ["--pass", "step"], ["--convention", "flops"]])
+def test_other_assumptions_are_computed(computed: list[str], arguments: list[str]) -> None:
+    listed(*arguments)
+    assert computed == list(zoo.names())
+
+
+def test_a_copy_with_the_same_bytes_is_known(computed: list[str], local: Callable[..., Path]) -> None:
+    local("se_resnet50")
+    assert '"file": "specs/attention/se_resnet50.yaml"' in listed()
+    assert computed == []
+
+
+REMARK = ("cnncalc: 1\n", "cnncalc: 1\n# a remark\n")
+
+
+def test_what_changed_is_computed(computed: list[str], local: Callable[..., Path]) -> None:
+    """The spec itself, those of other folders that extend it, and those that extend these; siblings have their own."""
+    local("resnet50", *REMARK)
+    listed()
+    assert {"resnet50", "cbam_resnet50", "cbam_resnet50_paper"} <= set(computed)
+    assert {"resnet101", "resnet50_paper", "vgg16"}.isdisjoint(computed)
+
+
+def test_a_changed_library_is_computed_where_it_is_used(computed: list[str], local: Callable[..., Path]) -> None:
+    local("blocks_se", *REMARK)
+    listed()
+    assert {"blocks_se", "mobilenet_v3_large"} <= set(computed)
+    assert {"se_resnet50", "vgg16"}.isdisjoint(computed)  # se_resnet50 has its library beside it
+
+
+def test_a_new_spec_and_one_in_another_folder_are_computed(computed: list[str], local: Callable[..., Path]) -> None:
+    path = local("vgg16")
+    path.rename(path.with_name("mine.yaml"))
+    path = local("alexnet")
+    path.parent.rename(path.parent.with_name("elsewhere"))
+    assert '"family": "elsewhere"' in listed()
+    assert computed == ["alexnet", "mine"]
+
+
+def test_a_base_that_is_gone_is_told(local: Callable[..., Path]) -> None:
+    local("se_resnet50", "extends: resnet50", "extends: resnet51")
+    result = CliRunner().invoke(command.command, ["--format", "json"], standalone_mode=False)
+    assert result.return_value == 2
+    assert result.stderr.startswith("specs/attention/se_resnet50.yaml:")
+    assert "no spec is named 'resnet51'" in result.stderr
+
+
+def keys() -> list[str]:
+    return list(index._read()["keys"])
+
+
+def test_another_list_of_columns_is_another_index() -> None:
+    paths = list(zoo.names().values())
+    assert len(index.known(paths, keys())) == len(paths)
+    assert index.known(paths, [*keys(), "new"]) == {}
+    assert index.known(paths, keys()[1:]) == {}
+
+
+def test_another_version_has_another_index(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(index, "__version__", "0.0.9")
+    assert index._read() == {"keys": [], "specs": {}}
+
+
+@pytest.mark.parametrize("content", [None, b"", b"{", b"\xff"])
+def test_a_broken_index_is_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, content: bytes | None) -> None:
+    path = tmp_path / "index.json"
+    if content is not None:
+        path.write_bytes(content)
+    monkeypatch.setattr(index, "where", lambda: str(path))
+    assert index._read() == {"keys": [], "specs": {}}
+
+
+def test_newer_code_makes_it_void(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.undo()
+    package = tmp_path / "cnncalc"
+    (package / "spec").mkdir(parents=True)
+    (tmp_path / "specs").mkdir()
+    for file, time in (("spec/index.py", 10), ("__init__.py", 30), ("data.txt", 90)):
+        (package / file).write_text("")
+        os.utime(package / file, (time, time))
+    monkeypatch.setattr(index, "__file__", str(package / "spec" / "index.py"))
+    monkeypatch.setattr(zoo, "_PACKAGE", str(package))
+    stored = tmp_path / "specs" / "index.json"
+    stored.write_text(f'{{"version": "{index.__version__}", "keys": ["name"], "specs": {{}}}}')
+    for time, read in ((29, []), (30, ["name"]), (31, ["name"])):
+        os.utime(stored, (time, time))
+        assert index._read()["keys"] == read
+    (tmp_path / "specs").rename(package / "specs")  # where a wheel has it
+    os.utime(package / "specs" / "index.json", (1, 1))
+    assert index._read()["keys"] == ["name"]
