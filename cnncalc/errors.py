@@ -174,6 +174,27 @@ def check_whole(what: str, value: object, least: int, most: int | None = None) -
         raise UsageError(f"{what} must be a whole number {limits}, not {quote(value)}")
 
 
+def check_flag(what: str, value: object) -> None:
+    """Refuses a ``value`` that is no truth value; ``what`` it is stands in the message.
+
+    Raises:
+        UsageError: it is none.
+    """
+    if not isinstance(value, bool):
+        raise UsageError(f"{what} must be True or False, not {quote(value)}")
+
+
+def checked_words(what: str, value: object) -> tuple[str, ...]:
+    """The words of a list; ``what`` it is stands in the message.
+
+    Raises:
+        UsageError: it is no list of words; a single word is none.
+    """
+    if not isinstance(value, (list, tuple)) or not all(isinstance(word, str) for word in value):
+        raise UsageError(f"{what} is a list of words, not {quote(value)}")
+    return tuple(value)
+
+
 def format_error(error: CnncalcError) -> str:
     """``FILE:LINE:COLUMN: error: MESSAGE (hint: ...)`` on one line of printable ASCII, cut at 400 characters."""
     hint = error.hint

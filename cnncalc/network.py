@@ -9,19 +9,27 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from cnncalc.analysis.report import About, Report
-from cnncalc.errors import SpecError, UsageError, listing, quote
+from cnncalc.errors import SpecError, UsageError, check_flag, check_word, checked_words, listing, quote
 from cnncalc.graph.graph import Graph
 from cnncalc.spec import document, zoo
+from cnncalc.spec.claims import size_in_bytes
 from cnncalc.spec.document import SpecDocument
 from cnncalc.spec.expand import expand
 from cnncalc.spec.inputs import Given, shown
-from cnncalc.values import Assumptions, format_shape
+from cnncalc.spec.reader import decoded
+from cnncalc.values import Assumptions, Shape, format_shape
 
 if TYPE_CHECKING:
     from cnncalc.analysis.comparison import Comparison
     from cnncalc.check.sides import Differences
     from cnncalc.derivation.page import Page
+    from cnncalc.memory.cuda.gpu import Gpu
+    from cnncalc.memory.fit import Fit
+    from cnncalc.memory.peaks import Memory
     from cnncalc.spec.reader import YamlNode
+
+#: bytes of a file that was saved
+SAVED_LIMIT = 2**26
 
 #: what a spec is read from
 Source = str | os.PathLike[str] | Mapping[str, Any]
@@ -153,6 +161,132 @@ class Network:
 
         return page(self.analyze(batch, dtype, convention, with_side, pass_), path)
 
+    def memory(
+        self,
+        batch: int = 1,
+        dtype: str = "float32",
+        convention: str = "macs",
+        with_side: bool = False,
+        pass_: str = "forward",
+        *,
+        train: bool = False,
+        optimizer: str = "none",
+        weight_decay: bool = False,
+        foreach: bool | None = None,
+        fused: bool = False,
+        amp: str | None = None,
+        checkpoint: Sequence[str] = (),
+        device: str = "cuda",
+        inplace: bool = True,
+        torch: str | None = None,
+        best_order: bool = False,
+        allocator: str | None = None,
+        gpu: str | None = None,
+        workspaces: str | os.PathLike[str] | None = None,
+    ) -> Memory:
+        """The most bytes alive at once in inference and, with ``train``, in a step of training.
+
+        Args:
+            batch: samples at once.
+            dtype: float64, float32, float16, bfloat16 or int8.
+            convention: that of the report, as in :meth:`analyze`.
+            with_side: whether side outputs (auxiliary heads) run too.
+            pass_: that of the report, as in :meth:`analyze`.
+            train: a step of training too: forward pass, loss, backward pass and optimizer.
+            optimizer: none, sgd, momentum, adam or adamw.
+            weight_decay: whether the optimizer has one that is not 0.
+            foreach: whether its step is on all parameters at once; None is PyTorch's choice: at once on a GPU.
+            fused: whether its step is one kernel, without temporaries.
+            amp: the data type of mixed precision: float16 or bfloat16.
+            checkpoint: names of blocks, or paths, that the backward pass runs again; sqrt cuts the network evenly.
+            device: cpu or cuda.
+            inplace: whether operators write in place where they can.
+            torch: the version of PyTorch whose rules are followed; None is the newest tested.
+            best_order: whether inference runs the layers in the order with the lowest peak that is found.
+            allocator: cuda replays PyTorch's caching allocator on a GPU; None counts tensors alone.
+            gpu: the GPU of the allocator, for example t4.
+            workspaces: the file of a table of cuDNN's workspaces there, as ``cnncalc profile --workspaces`` writes it.
+
+        Raises:
+            UsageError: an unknown word, options that exclude each other, or that say nothing without another one; and
+                what :meth:`analyze` raises.
+            SpecNotFoundError: the table of workspaces can't be read.
+        """
+        from cnncalc.memory import peaks
+        from cnncalc.memory.options import Options
+
+        options = Options(
+            train, dtype, with_side, optimizer, weight_decay, foreach, fused, amp,
+            checked_words("checkpoint", checkpoint), device, inplace, torch,
+        )  # fmt: skip
+        check_flag("best_order", best_order)
+        if gpu is not None and allocator is None:
+            raise UsageError("--gpu is about the allocator of a GPU", hint="add --allocator cuda")
+        report = self.analyze(batch, dtype, convention, with_side, pass_)
+        return peaks.measure(report, options.settings(self.graph), best_order, _gpu(allocator, gpu, workspaces))
+
+    def fit(
+        self,
+        memory: int | str | None = None,
+        gpu: str | None = None,
+        reserve: int | str = 0,
+        largest: str = "batch",
+        batch: int | None = None,
+        dtype: str = "float32",
+        with_side: bool = False,
+        *,
+        train: bool = False,
+        optimizer: str = "none",
+        weight_decay: bool = False,
+        foreach: bool | None = None,
+        fused: bool = False,
+        amp: str | None = None,
+        checkpoint: Sequence[str] = (),
+        device: str = "cuda",
+        inplace: bool = True,
+        torch: str | None = None,
+        allocator: str | None = None,
+        workspaces: str | os.PathLike[str] | None = None,
+    ) -> Fit:
+        """The largest batch, or the largest square input, that a memory holds; what would help where none does.
+
+        ``memory`` is what there is: bytes, or 24GB (of 10**9 bytes), 24GiB (of 2**30), 512MB; or ``gpu`` says whose
+        memory it is, for example t4. ``reserve`` is how much of it is left for what is no tensor. ``largest`` says what
+        is sought: batch or input. ``batch`` asks whether it fits; the largest input is sought at it, by default at 1.
+        The rest is as in :meth:`memory`.
+
+        Raises:
+            UsageError: neither memory nor GPU, or both; no room; and what :meth:`memory` raises.
+            SpecNotFoundError: the table of workspaces can't be read.
+        """
+        from cnncalc import devices
+        from cnncalc.memory.fit import fit
+        from cnncalc.memory.options import Options
+
+        if (gpu is None) == (memory is None):
+            raise UsageError("fit takes either --memory or --gpu", hint="--memory 24GB or --gpu t4")
+        options = Options(
+            train, dtype, with_side, optimizer, weight_decay, foreach, fused, amp,
+            checked_words("checkpoint", checkpoint), device, inplace, torch,
+        )  # fmt: skip
+        return fit(
+            self.analyze(1 if batch is None else batch, dtype, with_side=with_side),
+            size_in_bytes("memory", memory) if gpu is None else devices.find(gpu),
+            options,
+            largest=largest,
+            batch=batch,
+            reserve_bytes=size_in_bytes("reserve", reserve),
+            gpu=_gpu(allocator, gpu, workspaces),
+            graph_of=self._graph_on,
+        )
+
+    def _graph_on(self, name: str, shape: Shape) -> Graph | None:
+        """The network with another shape of one input; None where it refuses that."""
+        try:
+            return self.on({name: shape}).graph
+        except SpecError:
+            return None
+
     def expand(self) -> str:
         """The network as a spec with every default, block and repeat written out, which counts the same.
 
@@ -162,6 +296,46 @@ class Network:
         from cnncalc.spec.write import write
 
         return write(self.graph, self.name, self.title, self.document.source)
+
+
+def _gpu(allocator: str | None, name: str | None, workspaces: str | os.PathLike[str] | None) -> Gpu | None:
+    """The GPU whose allocator is replayed, if one is."""
+    from cnncalc import devices
+    from cnncalc.memory.cuda.gpu import Gpu
+    from cnncalc.render.workspaces import parse
+
+    if allocator is None:
+        if workspaces is not None:
+            raise UsageError("--workspaces is about the allocator of a GPU", hint="add --allocator cuda")
+        return None
+    check_word("allocator", allocator, ("cuda",))
+    device = devices.find(name) if name is not None else None
+    if workspaces is None:
+        return Gpu(device)
+    file = file_name("workspaces", workspaces)
+    return Gpu(device, parse(saved_text(file, "table of workspaces"), file), file)
+
+
+def file_name(what: str, path: object) -> str:
+    """A path as text; ``what`` it is for stands in the message.
+
+    Raises:
+        UsageError: it is none.
+    """
+    if isinstance(path, (str, os.PathLike)):
+        return os.fsdecode(path)
+    raise UsageError(f"{what} takes the name of a file, not {quote(path)}")
+
+
+def saved_text(path: str, what: str) -> str:
+    """The text of a file that was saved; ``what`` it should be stands in messages.
+
+    Raises:
+        SpecNotFoundError: the file can't be read.
+        LimitError: it is too large.
+        SpecSyntaxError: it is not UTF-8.
+    """
+    return decoded(zoo.read_bytes(path, SAVED_LIMIT, what), path, SAVED_LIMIT)
 
 
 def read(source: Source) -> Spec:

@@ -214,6 +214,40 @@ CALLS = {
     "diff(vars)": lambda odd: cnncalc.diff("alexnet", "alexnet", vars=odd),
     "diff(input)": lambda odd: cnncalc.diff("alexnet", "alexnet", input=odd),
     "diff(dtype)": lambda odd: cnncalc.diff("alexnet", "alexnet", dtype=odd),
+    **{
+        f"memory({name})": lambda odd, name=name: cnncalc.load("lenet5").memory(
+            **{"train": True, "optimizer": "adam", name: odd}
+        )
+        for name in (
+            "batch",
+            "dtype",
+            "with_side",
+            "train",
+            "optimizer",
+            "weight_decay",
+            "foreach",
+            "fused",
+            "amp",
+            "checkpoint",
+            "device",
+            "inplace",
+            "torch",
+            "best_order",
+            "gpu",
+            "workspaces",
+        )
+    },
+    **{
+        f"memory({name}) on a GPU": lambda odd, name=name: cnncalc.load("lenet5").memory(
+            **{"allocator": "cuda", name: odd}
+        )
+        for name in ("allocator", "gpu", "workspaces")
+    },
+    **{
+        f"fit({name})": lambda odd, name=name: cnncalc.load("lenet5").fit(**{"memory": 10**6, "train": True, name: odd})
+        for name in ("memory", "reserve", "largest", "batch", "dtype", "with_side", "train", "checkpoint", "torch")
+    },
+    "fit(gpu)": lambda odd: cnncalc.load("lenet5").fit(gpu=odd),
     "derive(batch)": lambda odd: cnncalc.load("alexnet").derive("conv1", batch=odd),
 }
 
@@ -274,6 +308,11 @@ def test_derive(capsys):
 PRINTED = {
     "compare": (lambda: cnncalc.compare("resnet18", cnncalc.load("resnet34"), batch=2, top=1), "compare resnet18 resnet34 --batch 2 --top 1"),
     "diff": (lambda: cnncalc.diff("resnet18", "resnet34", vars={"classes": 10}), "diff resnet18 resnet34 --set classes=10"),
+    "memory": (lambda: cnncalc.load("googlenet_paper").memory(4, with_side=True, train=True, optimizer="adam", checkpoint=["sqrt"], device="cpu"), "memory googlenet_paper --batch 4 --with-side --train --optimizer adam --checkpoint sqrt --device cpu"),
+    "memory in the best order": (lambda: cnncalc.load("resnet18").memory(best_order=True, allocator="cuda", gpu="t4"), "memory resnet18 --best-order --allocator cuda --gpu t4"),
+    "fit": (lambda: cnncalc.load("resnet18").fit("300MB", reserve="1MB", batch=11, train=True), "fit resnet18 --memory 300MB --reserve 1MB --batch 11 --train"),
+    "fit of the input": (lambda: cnncalc.load("resnet18").fit(gpu="t4", largest="input", batch=64), "fit resnet18 --gpu t4 --largest input --batch 64"),
+    "fit on a GPU": (lambda: cnncalc.load("lenet5").fit(gpu="t4", allocator="cuda"), "fit lenet5 --gpu t4 --allocator cuda"),
     "diff of equals": (lambda: cnncalc.diff("vgg11", "vgg11", input=64), "diff vgg11 vgg11 --input 64"),
 }  # fmt: skip
 
@@ -300,6 +339,29 @@ def test_compare_and_diff():
     assert changed.changes[0].totals["params"] == (11_689_512, 21_797_672)
     with pytest.raises(cnncalc.UsageError, match="compare takes at least two networks"):
         cnncalc.compare("resnet18")
+
+
+def test_memory():
+    """In b both a and b are alive: of 8x8 values, a has 4 maps and b 2; 4*1 + 2*4 weights, 4 + 2 biases."""
+    layers = [{"conv": 4, "kernel": 1, "name": "a"}, {"conv": 2, "kernel": 1, "name": "b"}]
+    found = cnncalc.load({"cnncalc": 1, "name": "two", "input": [1, 8, 8], "layers": layers}).memory(3)
+    weights = 4 * (4 * 1 + 4 + 2 * 4 + 2)
+    assert repr(found) == f"<Memory two at batch 3: inference {(weights + 3 * 4 * 64 * 7) / 1000:.3f} kB>"
+    assert repr(found.inference) == f"<Run of two at batch 3: {(weights + 3 * 4 * 64 * 7) / 1000:.3f} kB>"
+    peak = found.inference.peak
+    assert (peak.phase, peak.path, peak.bytes) == ("forward", "b", weights + 3 * 4 * 64 * (1 + 4 + 2))
+    assert peak.parts == {"parameters": weights, "input": 3 * 4 * 64, "activations": 3 * 4 * 64 * 6}
+    assert found.training is None and found.totals["training_memory_bytes"] is None
+    assert found.report.totals["params"] == weights // 4
+
+
+def test_fit():
+    lenet = cnncalc.load("lenet5")
+    found = lenet.fit("1GB", reserve="1kB", train=True)
+    assert found.fits and found.largest is not None
+    alone, above = (lenet.memory(found.largest.batch + more, train=True) for more in (0, 1))
+    assert alone.totals["training_memory_bytes"] == found.largest.peak.bytes <= found.room_bytes == 10**9 - 1000
+    assert above.totals["training_memory_bytes"] > found.room_bytes
 
 
 def test_diff_of_folders_and_data(tmp_path):

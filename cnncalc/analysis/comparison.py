@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 from cnncalc import rendered
 from cnncalc.analysis.report import Report
 from cnncalc.columns import COMPARE, PARTS, unasked, with_work
-from cnncalc.errors import UsageError, check_whole, check_word, quote
+from cnncalc.errors import UsageError, check_whole, check_word, checked_words
 
 DEPTH_LIMIT = 200
 
@@ -77,8 +77,7 @@ def compare(
     """
     if len(reports) < 2:
         raise UsageError("compare takes at least two networks", hint="cnncalc compare resnet50 densenet121")
-    if isinstance(quantities, str) or not isinstance(quantities, Sequence):
-        raise UsageError(f"quantities is a list of words, not {quote(quantities)}")
+    quantities = checked_words("quantities", quantities)
     check_whole("depth", depth, 1, DEPTH_LIMIT)
     if top is not None:
         check_whole("top", top, 0)

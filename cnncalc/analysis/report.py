@@ -12,7 +12,7 @@ from cnncalc.analysis import Columns
 from cnncalc.columns import COLUMNS
 from cnncalc.counting import backward, price
 from cnncalc.counting.conventions import CONVENTIONS
-from cnncalc.errors import UsageError, check_whole, check_word, quote
+from cnncalc.errors import UsageError, check_flag, check_whole, check_word
 from cnncalc.graph.graph import Graph
 from cnncalc.values import DTYPES, Assumptions, Shape, format_shape, whole
 
@@ -172,8 +172,7 @@ class Report:
         about = about or About(graph.name)
         batch, dtype, convention, with_side, pass_ = assumptions
         check_whole("batch", batch, 1, BATCH_LIMIT)
-        if not isinstance(with_side, bool):
-            raise UsageError(f"with_side must be True or False, not {quote(with_side)}")
+        check_flag("with_side", with_side)
         check_word("data type", dtype, DTYPES)
         reason = not_known(graph, convention, pass_)
         if reason is not None:

@@ -34,10 +34,11 @@ def rules(version: str = TESTED) -> Rules:
     return found[-1] if found else next(iter(VERSIONS.values()))
 
 
-def is_known(version: str) -> bool:
+def is_known(version: object) -> bool:
     """Whether a version is none before the first row and none after the newest tested one."""
     try:
-        return _numbers(next(iter(VERSIONS))) <= _numbers(version) <= _numbers(TESTED)
+        first, last = _numbers(next(iter(VERSIONS))), _numbers(TESTED)
+        return isinstance(version, str) and first <= _numbers(version) <= last
     except ValueError:
         return False
 

@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any
 
 import click
 
-if TYPE_CHECKING:
-    from cnncalc.memory.options import Options
-
-Command = TypeVar("Command", bound=Callable[..., Any])
+from cnncalc.cli.options import Command, with_options
 
 
 def running_options(command: Command) -> Command:
-    """The options, as keyword arguments that :func:`take_options` collects."""
+    """The options, as keyword arguments of :meth:`cnncalc.network.Network.memory` and ``fit``."""
     options: list[Callable[[Any], Any]] = [
         click.option("--train", is_flag=True, help="A training step too: forward, loss, backward, optimizer."),
         click.option(
@@ -38,26 +35,13 @@ def running_options(command: Command) -> Command:
         click.option("--device", default="cuda", metavar="DEVICE", help="Where it would run: cuda (default) or cpu."),
         click.option("--no-inplace", "inplace", flag_value=False, default=True, help="Nothing is written in place."),
         click.option("--torch", metavar="VERSION", help="Another version of PyTorch than the newest tested, as 1.9."),
+        click.option(
+            "--allocator", type=click.Choice(("cuda",)),
+            help="What PyTorch's caching allocator takes of a GPU for it: requested, allocated and reserved.",
+        ),
+        click.option(
+            "--workspaces", metavar="FILE",
+            help="Table of cuDNN's workspaces, of cnncalc profile --workspaces, for --allocator.",
+        ),
     ]  # fmt: skip
-    for option in reversed(options):
-        command = option(command)
-    return command
-
-
-def take_options(given: dict[str, Any], dtype: str, with_side: bool) -> Options:
-    """Takes what :func:`running_options` gave out of a command's keyword arguments."""
-    from cnncalc.memory.options import Options
-
-    names = (
-        "train",
-        "optimizer",
-        "weight_decay",
-        "foreach",
-        "fused",
-        "amp",
-        "checkpoint",
-        "device",
-        "inplace",
-        "torch",
-    )
-    return Options(dtype=dtype, with_side=with_side, **{name: given.pop(name) for name in names})
+    return with_options(command, options)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -16,6 +16,9 @@ from cnncalc.cli.options import (
     take_network,
     take_output,
 )
+
+if TYPE_CHECKING:
+    from cnncalc.render.table import Options
 
 
 def table_command(name: str, columns: tuple[str, ...], main: str) -> Callable[[Callable[..., None]], click.Command]:
@@ -39,29 +42,25 @@ def show(name: str, columns: tuple[str, ...], main: str, given: dict[str, Any]) 
     """Analyses the network and writes its table or JSON."""
     from cnncalc.cli.output import emit
     from cnncalc.columns import with_work
+    from cnncalc.render.table import table
 
     options, output = take_network(given), take_output(given)
     report = analyze(name, options)
-    wanted = given["columns"] or with_work(columns, options.convention)
-    emit(output, table_of(report, wanted, main, given), report.to_dict, [report.about.file])
+    shown = take_rows(given, with_work(columns, options.convention), main)
+    emit(output, lambda data: table(report, shown(data)), report.to_dict, [report.about.file])
 
 
-def table_of(report: Any, wanted: tuple[str, ...], main: str, given: dict[str, Any]) -> Callable[[bool], Any]:
-    """What makes the Table of a report; its argument says whether data (CSV) is wanted."""
+def take_rows(given: dict[str, Any], usual: tuple[str, ...], main: str) -> Callable[[bool], Options]:
+    """Takes the rows and columns that are shown out of a command's keyword arguments.
 
-    def table(data: bool) -> Any:
-        from cnncalc.columns import COLUMNS, OF_A_RUN
-        from cnncalc.render import table
+    The result makes them; its argument says whether data (CSV) is wanted. ``usual`` are the columns if none are named,
+    of which ``main`` gets the percentage and the bar.
+    """
+    from cnncalc.columns import COLUMNS, OF_A_RUN
+    from cnncalc.render.table import Options
 
-        summed = [name for name, column in {**COLUMNS, **OF_A_RUN}.items() if column.total == "sum" and name in wanted]
-        shown = table.Options(
-            wanted,
-            main if main in wanted else next(iter(summed), None),
-            given["depth"],
-            given["full"] or (data and given["depth"] is None),
-            given["sort"],
-            given["top"],
-        )
-        return table.table(report, shown)
-
-    return table
+    columns = given.pop("columns") or usual
+    depth, full, sort, top = (given.pop(name) for name in ("depth", "full", "sort", "top"))
+    summed = [name for name, column in {**COLUMNS, **OF_A_RUN}.items() if column.total == "sum" and name in columns]
+    bar = main if main in columns or not columns else next(iter(summed), None)
+    return lambda data: Options(columns, bar, depth, full or (data and depth is None), sort, top)

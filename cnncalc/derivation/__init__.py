@@ -98,10 +98,9 @@ class Formulas:
             self._steps[settings.with_side] = peaks.training(self._graph, assumed.batch, settings)
         run = self._steps[settings.with_side]
         size = Symbol("b", dtype_bytes(assumed.dtype))
-        paths = [other.path for other in self._graph.nodes]
         over = overwritten(self._graph, settings.with_side)[index]
         held = peaks.kept_by(run, index)
-        return saved(self._layer(node), index, held, size, lambda count: self._times(node, count), paths, over)
+        return saved(self._layer(node), index, held, size, lambda count: self._times(node, count), over)
 
     def _layer(self, node: Node) -> Layer:
         return self._derived(node)[0]

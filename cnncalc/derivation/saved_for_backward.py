@@ -25,7 +25,6 @@ def saved(
     held: Iterable[Held],
     size: Expression,
     times: Callable[[Expression], Expression],
-    paths: Sequence[str],
     overwritten: int | None,
 ) -> Formula:
     """The line of a layer.
@@ -36,7 +35,6 @@ def saved(
         held: what its backward pass needs; parameters and buffers are left out.
         size: bytes of a value.
         times: makes one sample's count that of all.
-        paths: of all nodes.
         overwritten: the input that the result is written over, if any.
     """
     x, y = times(layer.x.values()) * size, times(layer.y.values()) * size
@@ -54,7 +52,7 @@ def saved(
             name = _MADE.get(layer.op.name, same if one.bytes == y.value else "values that it makes on the way")
             known = made
         else:
-            name = f"the values of {paths[one.layer]}" if one.layer else "the network's input"
+            name = f"the values of {one.path}" if one.layer else "the network's input"
             name = f"its output, which lies over {name}" if overwritten is not None else name
             known = [x, y, *rows]
         fitting = (expression for expression in known if expression.value == one.bytes)

@@ -97,7 +97,7 @@ class _Estimate:
             self.gains.append(gain - sum(run.sizes[number].at(batch) for number in more))
         self.start, self.alive = 0, [0] * len(segments)
         stops = [segment.stop for segment in segments]
-        for moment in Run(run, batch).timeline:
+        for moment in Run(runs.graph, run, batch).timeline:
             index = bisect_right(stops, moment.layer) - 1 if moment.phase in ("forward", "loss", "backward") else -1
             if index < 0:
                 self.start = max(self.start, moment.bytes)

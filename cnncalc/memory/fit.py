@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-from cnncalc import devices, units
+from cnncalc import devices, rendered, units
+from cnncalc.analysis.receptive_field import total_stride
+from cnncalc.analysis.report import Report
 from cnncalc.devices import Device
 from cnncalc.errors import UsageError, quote
 from cnncalc.graph.graph import Graph, Node
@@ -29,19 +31,20 @@ USUAL = Options()
 class Candidate(NamedTuple):
     """A batch and an input with their peak: ``what`` is largest, next (the first too large) or asked.
 
-    ``input`` is the shape of the first image among the inputs, or of the first input. ``refused`` is the layer at which
-    PyTorch refuses it, if it does.
+    ``input`` is the shape of the first image among the inputs, or of the first input. ``refused`` is the path of the
+    layer at which PyTorch refuses it, if it does.
     """
 
     what: str
     batch: int
     input: Shape
     peak: Peak
-    refused: int | None = None
+    refused: str | None = None
 
 
 class Fit(NamedTuple):
     """What fits into ``memory_bytes``, of which ``reserve_bytes`` are left alone; ``device`` is whose memory it is.
+    ``print(fit)`` prints what ``cnncalc fit`` does.
 
     ``fits`` is whether what was asked for does: the batch ``asked``, or, without one, anything at all. ``search`` is
     that of the largest input, None where the largest batch was asked for.
@@ -50,10 +53,11 @@ class Fit(NamedTuple):
     the peak then; ``larger_devices``, the smallest first; and of training ``checkpoints``, if some were found.
 
     With ``gpu``, bytes are those that PyTorch's allocator reserves there, otherwise those of tensors;
-    ``unknown_convolutions`` are the layers that its table of workspaces does not have, and ``tried_batches`` says of
-    every batch that was replayed whether it fits.
+    ``unknown_convolutions`` are the paths of those that its table of workspaces does not have, and ``tried_batches``
+    says of every batch that was replayed whether it fits.
     """
 
+    report: Report
     settings: Settings
     memory_bytes: int
     reserve_bytes: int
@@ -66,7 +70,7 @@ class Fit(NamedTuple):
     larger_devices: Sequence[Device] = ()
     checkpoints: Checkpoints | None = None
     gpu: Gpu | None = None
-    unknown_convolutions: Sequence[int] = ()
+    unknown_convolutions: Sequence[str] = ()
     tried_batches: Mapping[int, bool] = MappingProxyType({})
 
     @property
@@ -92,9 +96,17 @@ class Fit(NamedTuple):
         said = f"batch {found.batch:,}" if self.search is None else f"input {format_shape(found.input)}"
         return f"<Fit: largest {said}, {units.decimal_bytes(found.peak.bytes)} of {room}>"
 
+    def __str__(self) -> str:
+        return str(rendered("fit.text", self))
+
+    def to_dict(self) -> dict[str, Any]:
+        """The answer as JSON data, ``cnncalc.fit/1``."""
+        data: dict[str, Any] = rendered("fit.payload", self)
+        return data
+
 
 def fit(
-    graph: Graph,
+    report: Report,
     memory: int | Device,
     options: Options = USUAL,
     *,
@@ -103,12 +115,11 @@ def fit(
     reserve_bytes: int = 0,
     gpu: Gpu | None = None,
     graph_of: Callable[[str, Shape], Graph | None] | None = None,
-    stride: int = 1,
 ) -> Fit:
     """The largest batch, or the largest square input, that a memory holds; and what would help where it does not.
 
     Args:
-        graph: the network.
+        report: the network's figures.
         memory: bytes, or the device that has them.
         options: how the network is run.
         largest: batch, or input: the first image among the inputs, whose channels and the other inputs stay.
@@ -116,8 +127,6 @@ def fit(
         reserve_bytes: bytes of the memory that are left for what is no tensor.
         gpu: whose allocator is replayed, to count what it reserves; None counts tensors.
         graph_of: the network with another shape (without batch) for the input of a path; None where it refuses that.
-        stride: pixels of the input from one value of the coarsest map to the next: the steps of sides that are tried
-            where the network refuses steps of 1 (:func:`cnncalc.analysis.receptive_field.total_stride`).
 
     Raises:
         UsageError: no room; options that :meth:`Options.settings` or :meth:`Gpu.check` refuse; for the largest input,
@@ -125,13 +134,14 @@ def fit(
     """
     if largest not in ("batch", "input"):
         raise UsageError(f"largest is batch or input, not {quote(largest)}")
+    graph = report.graph
     device = memory if isinstance(memory, Device) else None
     memory_bytes = memory.memory if isinstance(memory, Device) else memory
     if memory_bytes < 1:
-        raise UsageError("--memory must be more than 0 bytes")
+        raise UsageError("memory must be more than 0 bytes")
     room = memory_bytes - reserve_bytes
     if room < 1:
-        raise UsageError(f"--reserve leaves nothing: {reserve_bytes:,} of {memory_bytes:,} bytes")
+        raise UsageError(f"reserve leaves nothing: {reserve_bytes:,} of {memory_bytes:,} bytes")
     settings = options.settings(graph)
     if gpu is not None:
         gpu.check(settings)
@@ -144,19 +154,21 @@ def fit(
         return runs_of(other, options.settings(other)) if other is not None else None
 
     runs = runs_of(graph, settings)
-    found = Fit(settings, memory_bytes, reserve_bytes, device, batch, gpu=gpu)
+    found = Fit(report, settings, memory_bytes, reserve_bytes, device, batch, gpu=gpu)
     image = _image(graph)
     if largest == "batch":
         candidates, fits = _by_batch(runs, image.shape, room, batch)
         found = found._replace(candidates=candidates, fits=fits)
     else:
+        stride = total_stride(graph)
         candidates, search = _by_input(image, room, batch or 1, lambda shape: on(image.path, shape, options), stride)
         found = found._replace(candidates=candidates, fits=search.largest_side is not None, search=search)
     if gpu is not None:
         measured = gpu.libraries if largest == "batch" else gpu.libraries._replace(cudnn=None)  # not of other inputs
         layers = {layer for one in candidates for layer in measured.unknown(graph, one.batch, settings.with_side)}
         tried = runs.tried if isinstance(runs, ReservedRuns) else {}
-        found = found._replace(unknown_convolutions=sorted(layers), tried_batches=tried)
+        unknown = [graph.nodes[layer].path for layer in sorted(layers)]
+        found = found._replace(unknown_convolutions=unknown, tried_batches=tried)
     if found.fits:
         return found
     over = candidates[-1]
@@ -199,7 +211,8 @@ def _by_input(
 ) -> tuple[list[Candidate], InputSearch]:
     """The largest square input at a batch, and the next one; and how they were found.
 
-    ``runs_on`` makes the runs of another input, None where the network refuses it.
+    ``runs_on`` makes the runs of another input, None where the network refuses it. ``stride``, the pixels from one
+    value of the coarsest map to the next, are the steps of sides that are tried where it refuses steps of 1.
 
     Raises:
         UsageError: the input is no image, so that there is no square; or the network refuses the one of its own side.
@@ -207,7 +220,7 @@ def _by_input(
     shape = image.shape
     if not _has_sides(image):
         raise UsageError(f"the input {format_shape(shape)} has no height and width", hint="--largest batch")
-    peaks: dict[int, tuple[Peak, int | None]] = {}
+    peaks: dict[int, tuple[Peak, str | None]] = {}
 
     def squared(side: int) -> Shape:
         return (*shape[:-2], side, side)

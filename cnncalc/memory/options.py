@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 from cnncalc.autograd.optimizers import OPTIMIZERS
 from cnncalc.autograd.torch_versions import TESTED, VERSIONS, is_known
-from cnncalc.errors import UsageError, check_word, quote
+from cnncalc.errors import UsageError, check_flag, check_word, quote
 from cnncalc.graph.graph import Graph
 from cnncalc.memory import checkpointing
 from cnncalc.memory.simulate import Settings
@@ -26,6 +26,7 @@ TRAINING: Mapping[str, str] = MappingProxyType(
 )
 #: those of them that say something of the optimizer's step alone
 OF_THE_STEP = ("weight_decay", "foreach", "fused")
+FLAGS = ("train", "with_side", "weight_decay", "fused", "inplace")
 #: data types of mixed precision
 AMP = ("float16", "bfloat16")
 DEVICES = ("cpu", "cuda")
@@ -86,6 +87,10 @@ class Options(NamedTuple):
         )
 
     def _check(self) -> None:
+        for name in FLAGS:
+            check_flag(name, getattr(self, name))
+        if self.foreach is not None:
+            check_flag("foreach", self.foreach)
         check_word("data type", self.dtype, DTYPES)
         if not self.train:
             for name, option in TRAINING.items():

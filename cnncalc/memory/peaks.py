@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import cached_property
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-from cnncalc import units
+from cnncalc import rendered, units
+from cnncalc.analysis.report import Report
 from cnncalc.columns import ALIVE, SAVED
 from cnncalc.graph.graph import Graph
 from cnncalc.memory import layer_order
@@ -20,25 +21,29 @@ LASTING = ("parameters", "buffers", "optimizer")
 
 
 class Held(NamedTuple):
-    """A storage: its category (:data:`~cnncalc.memory.simulate.STORAGE_CATEGORIES`), where it was taken, its bytes."""
+    """A storage: its category (:data:`~cnncalc.memory.simulate.STORAGE_CATEGORIES`), the phase and the index of the
+    layer in which it was taken, its bytes, and the layer's path.
+    """
 
     category: str
     phase: str
     layer: int
     bytes: int
+    path: str
 
 
 class Moment(NamedTuple):
-    """A layer in a phase, and the most bytes alive while it runs."""
+    """A layer in a phase, the most bytes alive while it runs, and its path."""
 
     phase: str
     layer: int
     bytes: int
+    path: str
 
 
 class Peak(NamedTuple):
-    """The most bytes alive at once: the phase and layer in which they first are, the bytes of each category, and the
-    largest storages that are not :data:`LASTING`.
+    """The most bytes alive at once: the phase and layer in which they first are, the bytes of each category, the
+    largest storages that are not :data:`LASTING`, and the layer's path.
     """
 
     bytes: int
@@ -46,14 +51,19 @@ class Peak(NamedTuple):
     layer: int
     parts: dict[str, int]
     largest: list[Held]
+    path: str
 
 
 class Run:
     """What a pass of inference, or a step of training, has alive at a batch."""
 
-    def __init__(self, run: Trace, batch: int) -> None:
+    def __init__(self, graph: Graph, run: Trace, batch: int) -> None:
+        self.graph = graph
         self.trace = run
         self.batch = batch
+
+    def __repr__(self) -> str:
+        return f"<Run of {self.graph.name} at batch {self.batch:,}: {units.decimal_bytes(self.peak.bytes)}>"
 
     @cached_property
     def timeline(self) -> list[Moment]:
@@ -65,11 +75,13 @@ class Run:
         for (begin, phase, layer), end in zip(marks, ends, strict=True):
             before = alive[begin - 1] if begin else 0
             if phase == "start":
-                found = [Moment(phase, 0, alive[end - 1] if end else 0)]
+                first = self.graph.inputs[0]
+                found = [Moment(phase, first, alive[end - 1] if end else 0, self.graph.nodes[first].path)]
                 continue
             if begin == end and phase != (found[-1].phase if found else ""):
                 continue  # where a phase begins, before its first layer
-            moment = Moment(phase, layer, max(before, *alive[begin:end]) if end > begin else before)
+            most = max(before, *alive[begin:end]) if end > begin else before
+            moment = Moment(phase, layer, most, self.graph.nodes[layer].path)
             if found and found[-1][:2] == moment[:2]:
                 moment = max(found.pop(), moment)
             found.append(moment)
@@ -85,11 +97,13 @@ class Run:
         transient = [self.held(number) for number in storages if run.categories[number] not in LASTING]
         largest = sorted(transient, key=lambda held: -held.bytes)[:LARGEST]
         parts = run.by_category(self.batch, storages)
-        return Peak(sum(parts.values()), phase, layer, parts, largest)
+        return Peak(sum(parts.values()), phase, layer, parts, largest, self.graph.nodes[layer].path)
 
     def held(self, number: int) -> Held:
         run = self.trace
-        return Held(run.categories[number], *run.origins[number], run.sizes[number].at(self.batch))
+        phase, layer = run.origins[number]
+        size = run.sizes[number].at(self.batch)
+        return Held(run.categories[number], phase, layer, size, self.graph.nodes[layer].path)
 
     def category(self, name: str) -> int:
         """Bytes of all storages of a category that live as long as the run: parameters, buffers, gradients, ..."""
@@ -113,44 +127,46 @@ class Run:
 class Allocated(NamedTuple):
     """Inference, and training where it is asked for, through the allocator of a GPU.
 
-    ``unknown`` are the convolutions that its table of workspaces does not have.
+    ``unknown`` are the paths of the convolutions that its table of workspaces does not have.
     """
 
     gpu: Gpu
-    unknown: Sequence[int]
+    unknown: Sequence[str]
     inference: Reserved
     training: Reserved | None
 
 
-class Memory:
-    """A network's memory at a batch under ``settings``.
+class Memory(NamedTuple):
+    """A network's memory under ``settings``, beside its report. ``print(memory)`` prints what ``cnncalc memory`` does.
 
-    ``training`` is None unless it was asked for, ``order`` where inference runs in the network's own. ``refused`` is
-    the layer at which PyTorch refuses the network, see :func:`refused`. ``allocated`` is None unless a GPU was given.
+    ``training`` is None unless it was asked for, ``order`` where inference runs in the network's own. ``allocated`` is
+    None unless a GPU was given.
     """
 
-    def __init__(
-        self,
-        graph: Graph,
-        settings: Settings,
-        inference: Run,
-        training: Run | None = None,
-        order: layer_order.LayerOrder | None = None,
-        allocated: Allocated | None = None,
-    ) -> None:
-        self.graph = graph
-        self.settings = settings
-        self.batch = inference.batch
-        self.inference = inference
-        self.training = training
-        self.order = order
-        self.refused = refused(graph, self.batch, settings)
-        self.allocated = allocated
+    report: Report
+    settings: Settings
+    inference: Run
+    training: Run | None = None
+    order: layer_order.LayerOrder | None = None
+    allocated: Allocated | None = None
 
     def __repr__(self) -> str:
         runs = {"inference": self.inference, "training": self.training}
         shown = [f"{name} {units.decimal_bytes(run.peak.bytes)}" for name, run in runs.items() if run is not None]
-        return f"<Memory {self.graph.name} at batch {self.batch:,}: {', '.join(shown)}>"
+        return f"<Memory {self.report.about.name} at batch {self.inference.batch:,}: {', '.join(shown)}>"
+
+    def __str__(self) -> str:
+        return str(rendered("memory.text", self))
+
+    def to_dict(self) -> dict[str, Any]:
+        """The memory as JSON data, ``cnncalc.memory/1``."""
+        data: dict[str, Any] = rendered("memory.payload", self)
+        return data
+
+    @property
+    def refused(self) -> str | None:
+        """The layer at which PyTorch refuses the network, see :func:`refused`."""
+        return refused(self.report.graph, self.inference.batch, self.settings)
 
     @property
     def totals(self) -> dict[str, int | None]:
@@ -169,11 +185,11 @@ class Memory:
     @property
     def columns(self) -> dict[str, list[int]]:
         """Bytes for every node: :data:`~cnncalc.columns.ALIVE`, of the forward pass, and in training ``SAVED``."""
-        run = self.training or self.inference
-        alive = [0] * len(self.graph.nodes)
+        run, graph = self.training or self.inference, self.report.graph
+        alive = [0] * len(graph.nodes)
         for moment in run.timeline:
             if moment.phase in ("start", "forward"):
-                for layer in self.graph.inputs if moment.phase == "start" else (moment.layer,):
+                for layer in graph.inputs if moment.phase == "start" else (moment.layer,):
                     alive[layer] = max(alive[layer], moment.bytes)
         if self.training is None:
             return {ALIVE.name: alive}
@@ -183,12 +199,11 @@ class Memory:
         return {SAVED.name: saved, ALIVE.name: alive}
 
 
-def measure(graph: Graph, batch: int, settings: Settings, best_order: bool = False, gpu: Gpu | None = None) -> Memory:
+def measure(report: Report, settings: Settings, best_order: bool = False, gpu: Gpu | None = None) -> Memory:
     """The memory of inference and, where ``settings`` ask for it, of a step of training.
 
     Args:
-        graph: the network.
-        batch: samples at once.
+        report: the network's figures; its batch is the one that runs.
         settings: how it is run, as :meth:`cnncalc.memory.options.Options.settings` makes them.
         best_order: whether inference runs the layers in the order with the lowest peak that is found.
         gpu: where its allocator is to be replayed.
@@ -196,22 +211,23 @@ def measure(graph: Graph, batch: int, settings: Settings, best_order: bool = Fal
     Raises:
         UsageError: training in a data type without gradients; a GPU whose workspaces were measured otherwise.
     """
+    graph, batch = report.graph, report.assumed.batch
     if gpu is not None:
         gpu.check(settings)
     trained = training(graph, batch, settings) if settings.training else None
     order = layer_order.lowest(graph, batch, settings) if best_order else None
-    run = Run(order.run, batch) if order else inference(graph, batch, settings)
+    run = Run(graph, order.run, batch) if order else inference(graph, batch, settings)
     allocated = None
     if gpu is not None:
         unknown = gpu.libraries.unknown(graph, batch, settings.with_side)
         there = reserve(run.trace, graph, batch, settings, gpu.libraries)
         trained_there = reserve(trained.trace, graph, batch, settings, gpu.libraries) if trained else None
-        allocated = Allocated(gpu, unknown, there, trained_there)
-    return Memory(graph, settings, run, trained, order, allocated)
+        allocated = Allocated(gpu, [graph.nodes[layer].path for layer in unknown], there, trained_there)
+    return Memory(report, settings, run, trained, order, allocated)
 
 
-def refused(graph: Graph, batch: int, settings: Settings) -> int | None:
-    """The first layer that would normalize one value of each channel by itself, which PyTorch refuses; None without.
+def refused(graph: Graph, batch: int, settings: Settings) -> str | None:
+    """The path of the first layer that would normalize one value of each channel by itself, which PyTorch refuses.
 
     That is a batch norm in training, over samples and positions (``_verify_batch_size`` of torch.nn.functional), and an
     instance norm at any time, over positions (``_verify_spatial_size``).
@@ -221,13 +237,13 @@ def refused(graph: Graph, batch: int, settings: Settings) -> int | None:
         if over == "sample" or (over == "batch" and settings.training):
             values = elements(node.shape) // node.shape.channels
             if values * (batch * node.count if over == "batch" else 1) == 1:
-                return node.index
+                return node.path
     return None
 
 
 def inference(graph: Graph, batch: int, settings: Settings) -> Run:
     """A pass of inference."""
-    return Run(simulate(graph, batch, settings._replace(training=False)), batch)
+    return Run(graph, simulate(graph, batch, settings._replace(training=False)), batch)
 
 
 def training(graph: Graph, batch: int, settings: Settings) -> Run:
@@ -236,7 +252,7 @@ def training(graph: Graph, batch: int, settings: Settings) -> Run:
     Raises:
         UsageError: a data type without gradients.
     """
-    return Run(simulate(graph, batch, settings._replace(training=True)), batch)
+    return Run(graph, simulate(graph, batch, settings._replace(training=True)), batch)
 
 
 def kept_by(run: Run, layer: int) -> list[Held]:

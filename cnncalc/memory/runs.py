@@ -35,9 +35,9 @@ class Runs:
 
     def peak(self, batch: int) -> Peak:
         """The most bytes alive at once at a batch, and the moment."""
-        return Run(self.of(batch), batch).peak
+        return Run(self.graph, self.of(batch), batch).peak
 
-    def refused(self, batch: int) -> int | None:
+    def refused(self, batch: int) -> str | None:
         """The layer at which PyTorch refuses a batch, see :func:`~cnncalc.memory.peaks.refused`."""
         return refused(self.graph, batch, self.settings)
 

@@ -9,8 +9,17 @@ from typing import Any
 from cnncalc import units
 from cnncalc.memory.cuda.gpu import Gpu, Reserved
 from cnncalc.memory.peaks import Allocated
-from cnncalc.render.memory import PHASES
 
+#: a phase within a sentence
+PHASES: Mapping[str, str] = MappingProxyType(
+    {
+        "start": "before the pass",
+        "forward": "in the forward pass",
+        "loss": "in the loss",
+        "backward": "in the backward pass",
+        "optimizer": "in the optimizer's step",
+    }
+)
 #: the parts of allocated bytes in words
 PARTS: Mapping[str, str] = MappingProxyType(
     {
@@ -29,7 +38,7 @@ OUTSIDE = (
 SHOWN = 3
 
 
-def _notes(name: str, found: Reserved, paths: Sequence[str]) -> list[str]:
+def _notes(name: str, found: Reserved) -> list[str]:
     """The peaks of a run, and what is allocated at its own."""
     peaks = found.peaks
     sizes = (peaks.requested_bytes, peaks.allocated_bytes, peaks.reserved_bytes)
@@ -37,7 +46,7 @@ def _notes(name: str, found: Reserved, paths: Sequence[str]) -> list[str]:
     taken = [f"{units.both_bytes(size)} {PARTS[part]}" for part, size in peaks.parts.items() if size]
     return [
         f"{name} on a GPU: {requested} requested, {allocated} allocated, {reserved} reserved, after two others",
-        f"allocated = {' + '.join(taken)}, {PHASES[found.phase]} at {paths[found.layer]}",
+        f"allocated = {' + '.join(taken)}, {PHASES[found.phase]} at {found.path}",
     ]
 
 
@@ -65,19 +74,19 @@ def _whose(gpu: Gpu) -> str:
     return "as GPUs before Hopper have it (--gpu NAME)" if gpu.device is None else f"as {gpu.device.name} has it"
 
 
-def notes(allocated: Allocated, paths: Sequence[str]) -> list[str]:
+def notes(allocated: Allocated) -> list[str]:
     """The peaks of runs through the allocator, in words."""
-    found = _notes("inference_memory", allocated.inference, paths)
+    found = _notes("inference_memory", allocated.inference)
     if allocated.training is not None:
-        found += _notes("training_memory", allocated.training, paths)
-    return [*found, *assumed(allocated.gpu, [paths[index] for index in allocated.unknown])]
+        found += _notes("training_memory", allocated.training)
+    return [*found, *assumed(allocated.gpu, allocated.unknown)]
 
 
-def payload(allocated: Allocated, paths: Sequence[str]) -> dict[str, Any]:
+def payload(allocated: Allocated) -> dict[str, Any]:
     """The peaks as data."""
-    known = libraries(allocated.gpu, [paths[index] for index in allocated.unknown])
+    known = libraries(allocated.gpu, allocated.unknown)
     runs = {"inference": allocated.inference, "training": allocated.training}
-    return {**known, **{name: _peaks(run, paths) for name, run in runs.items()}}
+    return {**known, **{name: _peaks(run) for name, run in runs.items()}}
 
 
 def libraries(gpu: Gpu, unknown: Sequence[str]) -> dict[str, Any]:
@@ -102,7 +111,7 @@ def libraries(gpu: Gpu, unknown: Sequence[str]) -> dict[str, Any]:
     }
 
 
-def _peaks(found: Reserved | None, paths: Sequence[str]) -> dict[str, Any] | None:
+def _peaks(found: Reserved | None) -> dict[str, Any] | None:
     if found is None:
         return None
     peaks = found.peaks
@@ -111,6 +120,6 @@ def _peaks(found: Reserved | None, paths: Sequence[str]) -> dict[str, Any] | Non
         "allocated_bytes": peaks.allocated_bytes,
         "reserved_bytes": peaks.reserved_bytes,
         "phase": found.phase,
-        "layer": paths[found.layer],
+        "layer": found.path,
         "parts": dict(peaks.parts),
     }

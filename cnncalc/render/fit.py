@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 from cnncalc import units
-from cnncalc.analysis.report import Report, plain
+from cnncalc.analysis.report import plain as as_json
 from cnncalc.devices import Device
 from cnncalc.errors import listing
 from cnncalc.memory.checkpoint_search import Checkpoints
 from cnncalc.memory.cuda.gpu import Gpu
 from cnncalc.memory.fit import Candidate, Fit
 from cnncalc.memory.input_search import InputSearch
-from cnncalc.render import cuda_memory, memory
+from cnncalc.render import cuda_memory, memory, plain
 from cnncalc.render.cuda_memory import PARTS
 from cnncalc.render.table import Heading, Table, title
 
@@ -36,13 +35,17 @@ _HEADINGS = [
 ]
 
 
-def table(report: Report, answer: Fit) -> Table:
+def text(answer: Fit) -> str:
+    """The table as a pipe gets it, without the last line break, which ``print`` adds."""
+    return plain.write(table(answer)).removesuffix("\n")
+
+
+def table(answer: Fit) -> Table:
     """A line for the largest that fits, the next, and what was asked for; what is not counted, and what would help."""
-    paths = report.columns["path"]
     rows, values = [], []
     for row in answer.candidates:
         left = answer.room_bytes - row.peak.bytes
-        place = [row.peak.phase, paths[row.peak.layer]]
+        place = [row.peak.phase, row.peak.path]
         rows.append(
             [
                 _word(row, answer.search),
@@ -56,14 +59,13 @@ def table(report: Report, answer: Fit) -> Table:
         )
         values.append([row.what, row.batch, row.input, row.peak.bytes, left, *place])
     notes = [_verdict(answer), *_search(answer.search)]
-    notes += [
-        note for row in answer.candidates[:1] for note in memory.refusal(row.refused, row.batch, answer.settings, paths)
-    ]
+    first = answer.candidates[0]
+    notes += memory.refusal(first.refused, first.batch, answer.settings)
     notes += _peak(answer)
-    notes += [*_remedies(answer, report.totals["macs"]), memory.assumed(answer.settings, answer.gpu is None)]
-    unknown = [paths[index] for index in answer.unknown_convolutions]
-    notes += [_excluded(answer)] if answer.gpu is None else cuda_memory.assumed(answer.gpu, unknown)
-    return Table(_captions(report, answer), _HEADINGS, rows, [], notes, values, [])
+    notes += [*_remedies(answer), memory.assumed(answer.settings, answer.gpu is None)]
+    known = [_excluded(answer)] if answer.gpu is None else cuda_memory.assumed(answer.gpu, answer.unknown_convolutions)
+    notes += known
+    return Table(_captions(answer), _HEADINGS, rows, [], notes, values, [])
 
 
 def _word(row: Candidate, search: InputSearch | None) -> str:
@@ -72,13 +74,13 @@ def _word(row: Candidate, search: InputSearch | None) -> str:
     return "asked for" if row.what == "asked" else "largest"
 
 
-def _captions(report: Report, answer: Fit) -> list[str]:
-    given = report.assumptions
+def _captions(answer: Fit) -> list[str]:
+    about, given = answer.report.about, answer.report.assumptions
     assumed = [f"input {units.cell(given['input'])}", str(given["dtype"])]
     assumed.append("training" if answer.settings.training else "inference")
     if given["with_side"]:
         assumed.append("side outputs counted")
-    return [title(report.about.name, report.about.title), ", ".join(assumed), _memory(answer)]
+    return [title(about.name, about.title), ", ".join(assumed), _memory(answer)]
 
 
 def _memory(answer: Fit) -> str:
@@ -146,10 +148,10 @@ def _peak(answer: Fit) -> list[str]:
     return [f"{units.both_bytes(row.peak.bytes)} = {parts}"]
 
 
-def _remedies(answer: Fit, macs: int) -> list[str]:
+def _remedies(answer: Fit) -> list[str]:
     notes = []
     if answer.checkpoints is not None:
-        notes.append(_checkpoints(answer.checkpoints, macs))
+        notes.append(_checkpoints(answer.checkpoints, answer.report.totals["macs"]))
     if answer.smaller_options:
         fitting = [f"{words} ({units.decimal_bytes(size)})" for words, size in answer.smaller_options.items()]
         notes.append(f"it fits with {listing(fitting, 'or')}")
@@ -190,17 +192,16 @@ def _excluded(answer: Fit) -> str:
     return f"not counted: {', '.join(EXCLUDED)}; {kept} reserved for them (--reserve)"
 
 
-def payload(report: Report, answer: Fit) -> dict[str, Any]:
+def payload(answer: Fit) -> dict[str, Any]:
     """``cnncalc.fit/1``."""
     from cnncalc import __version__
 
-    paths = report.columns["path"]
-    search = answer.search
+    report, search = answer.report, answer.search
     return {
         "schema": "cnncalc.fit/1",
         "tool": {"name": "cnncalc", "version": __version__},
-        "spec": plain(report.spec),
-        "assumptions": {name: plain(report.assumptions[name]) for name in ("input", "dtype", "with_side")},
+        "spec": as_json(report.spec),
+        "assumptions": {name: as_json(report.assumptions[name]) for name in ("input", "dtype", "with_side")},
         "settings": memory.run_as(answer.settings),
         "memory": {
             "bytes": answer.memory_bytes,
@@ -214,11 +215,11 @@ def payload(report: Report, answer: Fit) -> dict[str, Any]:
             {
                 "what": row.what,
                 "batch": row.batch,
-                "input": plain(row.input),
+                "input": as_json(row.input),
                 "memory_bytes": row.peak.bytes,
                 "left_bytes": answer.room_bytes - row.peak.bytes,
                 "phase": row.peak.phase,
-                "layer": paths[row.peak.layer],
+                "layer": row.peak.path,
                 "parts": row.peak.parts,
             }
             for row in answer.candidates
@@ -233,14 +234,14 @@ def payload(report: Report, answer: Fit) -> dict[str, Any]:
         "options": dict(answer.smaller_options),
         "larger_devices": [device.name for device in answer.larger_devices],
         "checkpoint": None if answer.checkpoints is None else _found(answer.checkpoints),
-        "allocator": None if answer.gpu is None else _allocator(answer, answer.gpu, paths),
+        "allocator": None if answer.gpu is None else _allocator(answer, answer.gpu),
     }
 
 
-def _allocator(answer: Fit, gpu: Gpu, paths: Sequence[str]) -> dict[str, Any]:
+def _allocator(answer: Fit, gpu: Gpu) -> dict[str, Any]:
     """What is known of the libraries, and the batches that were tried."""
     return {
-        **cuda_memory.libraries(gpu, [paths[index] for index in answer.unknown_convolutions]),
+        **cuda_memory.libraries(gpu, answer.unknown_convolutions),
         "tried": [{"batch": batch, "fits": fits} for batch, fits in answer.tried_batches.items()],
         "monotone": answer.batches_monotone,
     }

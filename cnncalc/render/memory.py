@@ -2,58 +2,81 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from types import MappingProxyType
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from cnncalc import units
-from cnncalc.analysis.report import Report
 from cnncalc.autograd.torch_versions import TESTED
+from cnncalc.columns import ALIVE, SAVED
+from cnncalc.errors import UsageError
 from cnncalc.memory.peaks import Held, Memory, Peak, Run
 from cnncalc.memory.simulate import Settings
+from cnncalc.render import cuda_memory, plain
+from cnncalc.render import table as tables
+from cnncalc.render.cuda_memory import PHASES
+from cnncalc.render.table import Options, Table
 
-#: a phase within a sentence
-PHASES: Mapping[str, str] = MappingProxyType(
-    {
-        "start": "before the pass",
-        "forward": "in the forward pass",
-        "loss": "in the loss",
-        "backward": "in the backward pass",
-        "optimizer": "in the optimizer's step",
-    }
-)
+#: columns, before those of the run, and the one with the percentage and the bar
+COLUMNS = ("out", "activations", "activation_bytes")
+MAIN = "activation_bytes"
+
 #: rows of a chart
 HEIGHT = 12
 _EIGHTHS = " ▁▂▃▄▅▆▇█"
 _SCALE = 10  # characters of "579.7 MB |"
 
 
-def notes(memory: Memory, paths: Sequence[str]) -> list[str]:
+def text(memory: Memory) -> str:
+    """The table as a pipe gets it, without the last line break, which ``print`` adds."""
+    return plain.write(table(memory, Options((), MAIN))).removesuffix("\n")
+
+
+def table(memory: Memory, shown: Options, timeline: bool = False) -> Table:
+    """The layers with what each keeps and has alive, then the figures that are no column.
+
+    ``shown`` without columns has the usual ones. With ``timeline``, charts stand below.
+
+    Raises:
+        UsageError: a column or sort key that does not exist, or that is about training where none is run.
+    """
+    columns = memory.columns
+    if SAVED.name not in columns and SAVED.name in (*shown.columns, shown.sort):
+        raise UsageError(f"{SAVED.name} is about training", hint="add --train")
+    described = [column for column in (SAVED, ALIVE) if column.name in columns]
+    totals = {one.name: (sum if one.total == "sum" else max)(columns[one.name]) for one in described}
+    shown = shown._replace(columns=shown.columns or (*COLUMNS, *columns))
+    found = tables.table(memory.report.beside(columns, totals), shown)
+    said = [*found.notes, *notes(memory)]
+    said += [] if memory.allocated is None else cuda_memory.notes(memory.allocated)
+    return found._replace(notes=said, drawing=drawing(memory) if timeline else None)
+
+
+def notes(memory: Memory) -> list[str]:
     """The figures that are no column: each with its parts at the peak, its moment, and the largest values there."""
     settings = memory.settings
-    found = _figure("inference_memory", memory.inference.peak, paths)
+    found = _figure("inference_memory", memory.inference.peak)
     if memory.order is not None:
         lowest = "lowest possible" if memory.order.lowest_possible else "lowest found"
         own = units.both_bytes(memory.order.own_peak_bytes)
         found.append(f"order of the layers: {lowest}; in the network's own it is {own}")
     if memory.training is not None:
-        found += _figure("training_memory", memory.training.peak, paths)
-    return [*found, *refusal(memory.refused, memory.batch, settings, paths), assumed(settings)]
+        found += _figure("training_memory", memory.training.peak)
+    return [*found, *refusal(memory.refused, memory.inference.batch, settings), assumed(settings)]
 
 
-def refusal(layer: int | None, batch: int, settings: Settings, paths: Sequence[str]) -> list[str]:
+def refusal(layer: str | None, batch: int, settings: Settings) -> list[str]:
     """That PyTorch refuses what was computed, where it does so at a layer."""
     if layer is None:
         return []
     refused = f"PyTorch refuses to {'train' if settings.training else 'run'} this at batch {batch:,}"
-    return [f"{refused}: {paths[layer]} would normalize a single value of each channel"]
+    return [f"{refused}: {layer} would normalize a single value of each channel"]
 
 
-def _figure(name: str, peak: Peak, paths: Sequence[str]) -> list[str]:
+def _figure(name: str, peak: Peak) -> list[str]:
     parts = " + ".join(f"{units.both_bytes(size)} {spoken(part)}" for part, size in peak.parts.items())
-    largest = ", ".join(f"{_named(held, paths)} {units.decimal_bytes(held.bytes)}" for held in peak.largest)
+    largest = ", ".join(f"{_named(held)} {units.decimal_bytes(held.bytes)}" for held in peak.largest)
     return [
-        f"{name}: {units.both_bytes(peak.bytes)}, most alive at once, {PHASES[peak.phase]} at {paths[peak.layer]}",
+        f"{name}: {units.both_bytes(peak.bytes)}, most alive at once, {PHASES[peak.phase]} at {peak.path}",
         f"{name} = {parts}",
         f"largest there: {largest}",
     ]
@@ -64,10 +87,9 @@ def spoken(category: str) -> str:
     return category.replace("_", " ")
 
 
-def _named(held: Held, paths: Sequence[str]) -> str:
+def _named(held: Held) -> str:
     """``gradients of fc6``; an input of the network is a layer itself."""
-    layer = paths[held.layer]
-    return layer if held.category == "input" else f"{spoken(held.category)} of {layer}"
+    return held.path if held.category == "input" else f"{spoken(held.category)} of {held.path}"
 
 
 def assumed(settings: Settings, alone: bool = True) -> str:
@@ -149,8 +171,9 @@ def _phases(phases: Sequence[str]) -> str:
     return text.rstrip()
 
 
-def payload(report: Report, memory: Memory) -> dict[str, Any]:
+def payload(memory: Memory) -> dict[str, Any]:
     """``cnncalc.memory/1``: the report, with the totals, columns, peaks and timeline of the memory."""
+    report = memory.report
     paths = report.columns["path"]
     data = {**report.to_dict(), "schema": "cnncalc.memory/1"}
     data["totals"].update(memory.totals)
@@ -161,14 +184,13 @@ def payload(report: Report, memory: Memory) -> dict[str, Any]:
     own = {
         "settings": run_as(memory.settings),
         "peaks": {
-            "inference": _peak(memory.inference.peak, paths),
-            "training": _peak(memory.training.peak, paths) if memory.training else None,
+            "inference": _peak(memory.inference.peak),
+            "training": _peak(memory.training.peak) if memory.training else None,
         },
-        "timeline": [
-            {"phase": moment.phase, "layer": paths[moment.layer], "bytes": moment.bytes} for moment in run.timeline
-        ],
+        "timeline": [{"phase": moment.phase, "layer": moment.path, "bytes": moment.bytes} for moment in run.timeline],
     }
-    return {**data, **own, "best_order": _order(memory, paths)}
+    allocated = None if memory.allocated is None else cuda_memory.payload(memory.allocated)
+    return {**data, **own, "best_order": _order(memory, paths), "allocator": allocated}
 
 
 def _order(memory: Memory, paths: Sequence[str]) -> dict[str, Any] | None:
@@ -195,15 +217,15 @@ def run_as(settings: Settings) -> dict[str, Any]:
     }
 
 
-def _peak(peak: Peak, paths: Sequence[str]) -> dict[str, Any]:
+def _peak(peak: Peak) -> dict[str, Any]:
     return {
         "bytes": peak.bytes,
         "phase": peak.phase,
-        "layer": paths[peak.layer],
+        "layer": peak.path,
         "parts": peak.parts,
-        "largest": [_held(held, paths) for held in peak.largest],
+        "largest": [_held(held) for held in peak.largest],
     }
 
 
-def _held(held: Held, paths: Sequence[str]) -> dict[str, Any]:
-    return {"category": held.category, "phase": held.phase, "layer": paths[held.layer], "bytes": held.bytes}
+def _held(held: Held) -> dict[str, Any]:
+    return {"category": held.category, "phase": held.phase, "layer": held.path, "bytes": held.bytes}

@@ -8,7 +8,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from cnncalc.columns import COLUMNS
-from cnncalc.errors import CnncalcError, Location, SpecError, quote, suggest
+from cnncalc.errors import CnncalcError, Location, SpecError, UsageError, quote, suggest
 from cnncalc.spec.compile.words import other_word
 from cnncalc.spec.reader import MappingNode, Scalar, SequenceNode, YamlNode
 from cnncalc.values import DTYPES
@@ -48,6 +48,10 @@ def claimable() -> dict[str, str]:
 def in_bytes(quantity: str) -> bool:
     """Whether a quantity is a number of bytes, not a count."""
     return quantity in MEMORY or (quantity in COLUMNS and COLUMNS[quantity].unit == "bytes")
+
+
+#: no device has more bytes
+BYTE_LIMIT = 10**15
 
 
 class Figure(NamedTuple):
@@ -118,6 +122,25 @@ def read_figure(text: str) -> Figure | None:
     digit = Fraction(scale, 10 ** len(decimals or ""))
     exact = digit == 1 and not exponent and not multiple
     return Figure(int(whole + (decimals or "")) * digit, Fraction(0) if exact else digit / 2)
+
+
+def size_in_bytes(what: str, given: object) -> int:
+    """Bytes, as a number or as ``24GB`` (of 10**9 bytes), ``24GiB`` (of 2**30), ``512MB``.
+
+    Raises:
+        UsageError: it is no such size, no whole number, or more than a petabyte; ``what`` it is stands in the message.
+    """
+    value: Fraction | int | None = given if type(given) is int else None
+    if isinstance(given, str) and "/" not in given:
+        figure = read_figure(given.replace("kB", "KB"))
+        value = None if figure is None else figure.value
+    if value is None or value < 0:
+        raise UsageError(f"{what} must be a size like 24GB, 24GiB, 512MB or 16000000000, not {quote(given)}")
+    if value.denominator != 1:
+        raise UsageError(f"{what} must be a whole number of bytes, not {quote(given)}")
+    if value > BYTE_LIMIT:
+        raise UsageError(f"{what} must be at most a petabyte, not {quote(given)}")
+    return int(value)
 
 
 def read_claims(node: YamlNode | None, errors: list[CnncalcError]) -> tuple[Claim, ...]:

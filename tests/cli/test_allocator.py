@@ -9,6 +9,7 @@ from typing import Any
 import jsonschema
 import pytest
 
+import cnncalc as package
 from cnncalc.cli.main import run
 from cnncalc.memory.cuda.gpu import Gpu
 from cnncalc.memory.fit import Fit
@@ -159,7 +160,8 @@ def test_fit(capsys: Any) -> None:
     ],
 )
 def test_how_the_largest_batch_was_found(tried: dict[int, bool], words: str) -> None:
-    assert how(Fit(Settings(), 1, 0, None, None, gpu=Gpu(), tried_batches=tried)) == words
+    report = package.load("lenet5").analyze()
+    assert how(Fit(report, Settings(), 1, 0, None, None, gpu=Gpu(), tried_batches=tried)) == words
 
 
 def test_a_table_says_nothing_of_other_gpus_and_data_types(capsys: Any) -> None:

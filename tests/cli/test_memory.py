@@ -10,8 +10,6 @@ from typing import Any
 import pytest
 
 import cnncalc as package
-from cnncalc.memory.peaks import measure
-from cnncalc.memory.simulate import Settings
 from cnncalc.render import memory, terminal
 from cnncalc.render.table import Heading, Table
 
@@ -271,7 +269,7 @@ def test_the_chart(cnncalc: Run, small: str) -> None:
 @pytest.mark.parametrize("width", [40, 61, 80, 133])
 @pytest.mark.parametrize("name", ["vgg16", "resnet50", "lenet5_modern"])
 def test_charts_fit(name: str, width: int) -> None:
-    found = measure(package.load(name).graph, 4, Settings(training=True, optimizer="adam", implementation="foreach"))
+    found = package.load(name).memory(4, train=True, optimizer="adam")
     assert found.training is not None
     for unicode in (False, True):
         lines = memory.drawing(found)(width, unicode)

@@ -17,10 +17,7 @@ from cnncalc.autograd.tensors import Size
 from cnncalc.errors import UsageError
 from cnncalc.memory.checkpoint_search import EVENTS, fewest
 from cnncalc.memory.checkpointing import candidates, outermost
-from cnncalc.memory.cuda.gpu import Gpu
-from cnncalc.memory.fit import fit
 from cnncalc.memory.input_search import largest_input
-from cnncalc.memory.options import Options
 from cnncalc.memory.runs import Runs, most_samples
 from cnncalc.memory.simulate import Settings, Trace
 from tests.conftest import network
@@ -271,12 +268,7 @@ layers:
 def test_of_several_inputs_the_first_image_is_resized():
     """Every input is alive throughout; of the image, bytes are those of the run on it."""
     two = network(TWO)
-
-    def graph_of(name, shape):
-        assert name == "image"
-        return two.on({name: shape}).graph
-
-    found = fit(two.graph, 40_000, largest="input", graph_of=graph_of)
+    found = two.fit(40_000, largest="input")
     assert found.search is not None and found.largest is not None
     side = found.search.largest_side
     assert found.largest.input == (3, side, side)
@@ -288,46 +280,47 @@ def test_of_several_inputs_the_first_image_is_resized():
 
 
 def test_a_network_without_an_image_has_no_largest_input():
-    words = network("input: {tokens: 7, features: 16}\nlayers: [{linear: 8}]").graph
+    words = network("input: {tokens: 7, features: 16}\nlayers: [{linear: 8}]")
     with pytest.raises(UsageError, match="the input 7x16 has no height and width"):
-        fit(words, 10**6, largest="input", graph_of=lambda name, shape: None)
+        words.fit(10**6, largest="input")
 
 
 def test_the_answer_of_a_device_is_that_of_its_bytes():
-    graph, t4 = cnncalc.load("resnet18").graph, devices.find("t4")
-    on_device, on_bytes = fit(graph, t4, reserve_bytes=10**9), fit(graph, t4.memory, reserve_bytes=10**9)
-    assert on_device == on_bytes._replace(device=t4)
+    resnet, t4 = cnncalc.load("resnet18"), devices.find("t4")
+    on_device, on_bytes = resnet.fit(gpu="t4", reserve="1GB"), resnet.fit(t4.memory, reserve=10**9)
+    assert on_device._replace(report=on_bytes.report, candidates=()) == on_bytes._replace(device=t4, candidates=())
+    assert on_device.candidates == on_bytes.candidates
     assert on_device.largest is not None and on_device.fits
     assert repr(on_device) == f"<Fit: largest batch {on_device.largest.batch:,}, 14.65 GB of 14.66 GB>"
 
 
 def test_what_would_help_is_there_where_nothing_fits():
-    graph = cnncalc.load("resnet18").graph
-    found = fit(graph, 300 * 10**6, Options(train=True), batch=11)
+    resnet = cnncalc.load("resnet18")
+    found = resnet.fit("300MB", batch=11, train=True)
     assert not found.fits and found.candidates[-1].what == "asked"
     assert set(found.smaller_options) <= {"--dtype float16", "--dtype bfloat16", "--amp float16", "--amp bfloat16"}
     assert list(found.larger_devices) == list(devices.DEVICES)
     assert found.checkpoints is not None
     assert found.checkpoints.peak.bytes <= 300 * 10**6 < found.candidates[-1].peak.bytes
-    assert repr(fit(graph, 1000)) == "<Fit: nothing in 1.000 kB>"
+    assert repr(resnet.fit(1000)) == "<Fit: nothing in 1.000 kB>"
 
 
 @pytest.mark.parametrize(
     ("memory", "given", "message"),
     [
-        (0, {}, "--memory must be more than 0 bytes"),
-        (10, {"reserve_bytes": 10}, "--reserve leaves nothing: 10 of 10 bytes"),
+        (0, {}, "memory must be more than 0 bytes"),
+        (10, {"reserve": 10}, "reserve leaves nothing: 10 of 10 bytes"),
         (10, {"largest": "depth"}, "largest is batch or input, not 'depth'"),
-        (10, {"gpu": Gpu(), "options": Options(device="cpu")}, "--allocator cuda is no allocator of cpu"),
-        (10, {"options": Options(fused=True)}, "--fused is about training"),
-        (10, {"options": Options(dtype="float61")}, "unknown data type 'float61'"),
-        (10, {"options": Options(device="gpu")}, "unknown device 'gpu'"),
-        (10, {"options": Options(amp="int8")}, "unknown data type of mixed precision 'int8'"),
-        (10, {"options": Options(torch="0.1")}, "unknown version of PyTorch '0.1'"),
-        (10, {"options": Options(True, optimizer="none", fused=True)}, "--fused is about the optimizer's step"),
+        (10, {"allocator": "cuda", "device": "cpu"}, "--allocator cuda is no allocator of cpu"),
+        (10, {"fused": True}, "--fused is about training"),
+        (10, {"dtype": "float61"}, "unknown data type 'float61'"),
+        (10, {"device": "gpu"}, "unknown device 'gpu'"),
+        (10, {"amp": "int8"}, "unknown data type of mixed precision 'int8'"),
+        (10, {"torch": "0.1"}, "unknown version of PyTorch '0.1'"),
+        (10, {"train": True, "fused": True}, "--fused is about the optimizer's step"),
     ],
 )
 def test_what_is_refused(memory, given, message):
     with pytest.raises(UsageError) as caught:
-        fit(cnncalc.load("lenet5").graph, memory, **given)
+        cnncalc.load("lenet5").fit(memory, **given)
     assert caught.value.message == message

@@ -19,7 +19,7 @@ NETWORKS = ("vgg16", "resnet18", "googlenet", "densenet121", "mobilenet_v2", "vi
 
 def footprint(net: Network | str, batch: int = 1, **settings: Any) -> Memory:
     loaded = cnncalc.load(net) if isinstance(net, str) else net
-    return measure(loaded.graph, batch, Settings(**{"training": True, **settings}))
+    return measure(loaded.analyze(batch), Settings(**{"training": True, **settings}))
 
 
 def saved_by_pytorch(net: Network, batch: int) -> int:
@@ -159,7 +159,7 @@ def test_a_network_without_parameters_has_no_backward_pass() -> None:
 def test_training_needs_gradients() -> None:
     with pytest.raises(cnncalc.CnncalcError, match="int8 has no gradients"):
         footprint("vgg16", dtype="int8")
-    assert measure(cnncalc.load("vgg16").graph, 1, Settings(dtype="int8")).training is None
+    assert measure(cnncalc.load("vgg16").analyze(), Settings(dtype="int8")).training is None
 
 
 def test_every_input_is_alive_throughout() -> None:
@@ -176,4 +176,4 @@ def test_every_input_is_alive_throughout() -> None:
     ]
     assert found.columns["saved_bytes"][:2] == [3 * 4 * 4, 3 * 4 * 6]
     # 24 weights and biases, 3 times 10 values of input, and 3 times 2 of each layer, the sum over one of them
-    assert repr(measure(two.graph, 3, Settings())) == "<Memory test at batch 3: inference 264 B>"
+    assert repr(measure(two.analyze(3), Settings())) == "<Memory test at batch 3: inference 264 B>"

@@ -5,13 +5,9 @@ from __future__ import annotations
 import pytest
 
 import cnncalc
-from cnncalc.graph.graph import Graph
-from cnncalc.memory.fit import fit
-from cnncalc.memory.options import Options
 from cnncalc.memory.runs import Runs
 from cnncalc.memory.simulate import Settings
 from cnncalc.torch_backend.tracker import measure
-from cnncalc.values import Shape
 
 #: networks, and memories in which few samples fit, so that each term counts
 CASES = [
@@ -46,12 +42,8 @@ def test_exactly_what_one_sample_takes_is_enough(name: str, training: bool) -> N
 
 
 def test_the_input_is_bracketed() -> None:
-    def graph_of(_: str, shape: Shape) -> Graph:
-        return cnncalc.load("resnet18", input=shape).graph
-
     memory = 150_000_000
-    options = Options(device="cpu")
-    found = fit(cnncalc.load("resnet18").graph, memory, options, largest="input", batch=2, graph_of=graph_of)
+    found = cnncalc.load("resnet18").fit(memory, largest="input", batch=2, device="cpu")
     largest, following = found.candidates
     assert found.search is not None
     assert (found.search.step, following.input[1]) == (1, largest.input[1] + 1)

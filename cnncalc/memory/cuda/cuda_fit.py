@@ -35,12 +35,12 @@ class ReservedRuns(Runs):
         The moment is that at which most is allocated; parts are those there, and what is ``cached`` beside it.
         """
         run = self.of(batch)
-        peaks, phase, layer = self._within(batch) or self._reserve(batch, inf)
+        peaks, phase, layer, path = self._within(batch) or self._reserve(batch, inf)
         parts = run.by_category(batch, run.alive(max(peaks.events - 1, 0)))
         parts.update({part: peaks.parts[part] for part in BESIDE if peaks.parts[part]})
         cached = peaks.reserved_bytes - peaks.allocated_bytes
         parts.update({"cached": cached} if cached else {})
-        return Peak(peaks.reserved_bytes, phase, layer, parts, Run(run, batch).peak.largest)
+        return Peak(peaks.reserved_bytes, phase, layer, parts, Run(self.graph, run, batch).peak.largest, path)
 
     def largest_batch(self, memory_bytes: int) -> int:
         """The largest batch for which there is room; 0 where there is none for one sample.

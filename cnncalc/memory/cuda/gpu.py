@@ -48,11 +48,12 @@ class Gpu(NamedTuple):
 
 
 class Reserved(NamedTuple):
-    """A run of a network through the allocator, and the phase and layer in which most is allocated."""
+    """A run of a network through the allocator, the phase and layer in which most is allocated, and its path."""
 
     peaks: AllocatorPeaks
     phase: str
     layer: int
+    path: str
 
 
 def reserve(
@@ -66,4 +67,5 @@ def reserve(
     convolutions = libraries.taken(run, graph, batch, settings.with_side)
     peaks = replay(run, batch, libraries.cublas, convolutions, room_bytes)
     event = run.events[max(peaks.events - 1, 0)]
-    return Reserved(peaks, *run.origins[max(event, ~event)])
+    phase, layer = run.origins[max(event, ~event)]
+    return Reserved(peaks, phase, layer, graph.nodes[layer].path)

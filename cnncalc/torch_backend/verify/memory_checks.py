@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 import torch
 
+from cnncalc.analysis.report import Report
 from cnncalc.autograd.torch_versions import TESTED, is_newer, rules
 from cnncalc.graph.graph import Graph
 from cnncalc.graph.walk import overwritten
@@ -14,6 +15,7 @@ from cnncalc.memory import peaks
 from cnncalc.memory.simulate import Settings
 from cnncalc.torch_backend.tracker import Faked
 from cnncalc.torch_backend.verify.probe import OVERWRITING, copies_overwritten
+from cnncalc.values import Assumptions
 
 #: what is compared, by the names of ``cnncalc memory``, and who says it
 QUANTITIES: Mapping[str, str] = {
@@ -51,7 +53,8 @@ def figures(
     """
     version = str(torch.__version__)
     settings = tracked(dtype, with_side)
-    ours = peaks.measure(graph, batch, settings).totals
+    report = Report(graph, Assumptions(batch, dtype, with_side=with_side))
+    ours = peaks.measure(report, settings).totals
     faked = Faked(graph, batch, dtype, with_side)
     measured: dict[str, Callable[[], int]] = {
         "saved_bytes": faked.saved,
