@@ -21,6 +21,8 @@ from cnncalc.values import Assumptions, Shape, format_shape
 
 if TYPE_CHECKING:
     from cnncalc.analysis.comparison import Comparison
+    from cnncalc.analysis.explained import Explained
+    from cnncalc.check.published import Published
     from cnncalc.check.sides import Differences
     from cnncalc.derivation.page import Page
     from cnncalc.memory.cuda.gpu import Gpu
@@ -160,6 +162,42 @@ class Network:
         from cnncalc.derivation.page import page
 
         return page(self.analyze(batch, dtype, convention, with_side, pass_), path)
+
+    def explain(
+        self,
+        batch: int = 1,
+        dtype: str = "float32",
+        convention: str | None = None,
+        with_side: bool = False,
+        pass_: str = "forward",
+    ) -> Explained:
+        """The network under every convention, or under one: what it counts, and what leads from macs to its figure.
+
+        The arguments are as in :meth:`analyze`; without ``convention`` it is every one. Where a convention has no
+        figure of the network, its ``reason`` says why.
+
+        Raises:
+            UsageError: an unknown convention, or one that counts no backward pass; and what :meth:`analyze` raises.
+        """
+        from cnncalc.analysis.explained import explain
+        from cnncalc.analysis.report import check_counted
+
+        if convention is not None:
+            check_counted(convention, pass_)
+        return explain(self.analyze(batch, dtype, "macs", with_side, pass_), convention)
+
+    def who_counts(self, published: str) -> Published:
+        """The ways of counting that come to a published figure, or nearest to it.
+
+        Args:
+            published: the figure as it is printed: ``4.1G``, ``25.6M`` or, for bytes, ``98MB``.
+
+        Raises:
+            UsageError: it is no figure.
+        """
+        from cnncalc.check.published import who_counts
+
+        return who_counts(published, self.analyze(), self.document, self._given)
 
     def memory(
         self,

@@ -248,6 +248,10 @@ CALLS = {
         for name in ("memory", "reserve", "largest", "batch", "dtype", "with_side", "train", "checkpoint", "torch")
     },
     "fit(gpu)": lambda odd: cnncalc.load("lenet5").fit(gpu=odd),
+    "explain(convention)": lambda odd: cnncalc.load("lenet5").explain(convention=odd),
+    "explain(dtype)": lambda odd: cnncalc.load("lenet5").explain(dtype=odd),
+    "explain(pass_)": lambda odd: cnncalc.load("lenet5").explain(pass_=odd),
+    "who_counts": lambda odd: cnncalc.load("lenet5").who_counts(odd),
     "derive(batch)": lambda odd: cnncalc.load("alexnet").derive("conv1", batch=odd),
 }
 
@@ -308,6 +312,10 @@ def test_derive(capsys):
 PRINTED = {
     "compare": (lambda: cnncalc.compare("resnet18", cnncalc.load("resnet34"), batch=2, top=1), "compare resnet18 resnet34 --batch 2 --top 1"),
     "diff": (lambda: cnncalc.diff("resnet18", "resnet34", vars={"classes": 10}), "diff resnet18 resnet34 --set classes=10"),
+    "explain": (lambda: cnncalc.load("googlenet_paper").explain(batch=2), "explain googlenet_paper --batch 2"),
+    "explain one": (lambda: cnncalc.load("resnet18").explain(convention="thop"), "explain resnet18 --convention thop"),
+    "explain backward": (lambda: cnncalc.load("resnet18").explain(pass_="backward"), "explain resnet18 --pass backward"),
+    "who counts": (lambda: cnncalc.load("resnet50", {"classes": 10}).who_counts("4.1G"), "explain resnet50 --set classes=10 --published 4.1G"),
     "memory": (lambda: cnncalc.load("googlenet_paper").memory(4, with_side=True, train=True, optimizer="adam", checkpoint=["sqrt"], device="cpu"), "memory googlenet_paper --batch 4 --with-side --train --optimizer adam --checkpoint sqrt --device cpu"),
     "memory in the best order": (lambda: cnncalc.load("resnet18").memory(best_order=True, allocator="cuda", gpu="t4"), "memory resnet18 --best-order --allocator cuda --gpu t4"),
     "fit": (lambda: cnncalc.load("resnet18").fit("300MB", reserve="1MB", batch=11, train=True), "fit resnet18 --memory 300MB --reserve 1MB --batch 11 --train"),
@@ -339,6 +347,29 @@ def test_compare_and_diff():
     assert changed.changes[0].totals["params"] == (11_689_512, 21_797_672)
     with pytest.raises(cnncalc.UsageError, match="compare takes at least two networks"):
         cnncalc.compare("resnet18")
+
+
+def test_explain():
+    vgg = cnncalc.load("vgg16")
+    found = vgg.explain()
+    assert found.totals["macs"] == vgg.analyze().totals["macs"]
+    assert found.totals["fvcore"] == vgg.analyze(convention="fvcore").totals["work"]
+    assert found.is_known and found.convention is None
+    assert found.parameters["params"] == 138_357_544  # torchvision VGG16_Weights.num_params
+    [thop] = vgg.explain(convention="thop").conventions
+    assert thop.total == sum(term.work for term in thop.terms)
+    assert thop.total == found.totals["macs"] + sum(difference.work for difference in thop.differences)
+    assert repr(vgg.explain(convention="thop")) == f"<Explained vgg16: thop {thop.total:,}>"
+
+
+def test_who_counts():
+    found = cnncalc.load("vgg16").who_counts("138M")
+    assert found.agree
+    assert {match.rule: match.computed for match in found.matches if match.network == "vgg16"}["params"] == 138_357_544
+    assert repr(found) == f"<Published '138M' of vgg16: {len(found.matches)} ways agree with its digits>"
+    far = cnncalc.load("vgg16").who_counts("7")
+    assert not far.agree and len(far.matches) == 3
+    assert repr(far) == "<Published '7' of vgg16: none agrees with its digits; these come nearest>"
 
 
 def test_memory():

@@ -8,19 +8,23 @@ from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from fractions import Fraction
 from types import MappingProxyType
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
+from cnncalc import __version__, units
 from cnncalc.analysis import params
-from cnncalc.analysis.report import Report
+from cnncalc.analysis.report import Report, plain
 from cnncalc.counting.conventions import CONVENTIONS
 from cnncalc.counting.differences import parameters
 from cnncalc.counting.price import groups, not_known, terms
 from cnncalc.errors import CnncalcError, UsageError, quote
 from cnncalc.graph.graph import Graph
+from cnncalc.render import plain as text
+from cnncalc.render.table import Heading, Table
 from cnncalc.spec import document, zoo
 from cnncalc.spec.claims import read_figure
 from cnncalc.spec.document import SpecDocument
 from cnncalc.spec.expand import expand
+from cnncalc.spec.reader import YamlNode
 from cnncalc.values import Assumptions, Shape
 
 #: sides of square inputs that networks are commonly published at
@@ -41,10 +45,66 @@ class Match(NamedTuple):
     off: float
 
 
+class Published(NamedTuple):
+    """The ways of counting that come to a published figure; where none agrees with its digits, the nearest.
+
+    ``print(published)`` prints what ``cnncalc explain NETWORK --published FIGURE`` does.
+    """
+
+    report: Report
+    figure: str
+    matches: tuple[Match, ...]
+    agree: bool
+
+    def __repr__(self) -> str:
+        return f"<Published {quote(self.figure)} of {self.report.about.name}: {self._told()}>"
+
+    def __str__(self) -> str:
+        return text.write(self.table()).removesuffix("\n")
+
+    def table(self) -> Table:
+        """A line for each way of counting."""
+        headings = [
+            Heading("network", "network", False),
+            Heading("rule", "counted as", False),
+            Heading("input", "input", False),
+            Heading("computed", "computed", True),
+            Heading("off", "off", True),
+        ]
+        rows = [
+            [one.network, one.rule, units.cell(one.input), units.grouped(one.computed), _percent(100 * one.off)]
+            for one in self.matches
+        ]
+        asked = f"{self.report.about.name}: who counts {self.figure}?"
+        return Table([asked], headings, rows, [], [self._told()], [list(one) for one in self.matches], [])
+
+    def _told(self) -> str:
+        if not self.agree:
+            return "none agrees with its digits; these come nearest"
+        count = len(self.matches)
+        return f"{count} way{' agrees' if count == 1 else 's agree'} with its digits"
+
+    def to_dict(self) -> dict[str, Any]:
+        """The same as JSON data, ``cnncalc.explain/1``."""
+        return {
+            "schema": "cnncalc.explain/1",
+            "tool": {"name": "cnncalc", "version": __version__},
+            "spec": plain(self.report.spec),
+            "published": self.figure,
+            "agree": self.agree,
+            "matches": [plain(match._asdict()) for match in self.matches],
+        }
+
+
+def _percent(off: float) -> str:
+    """Two digits; whole percents as such from 100 to a million, where two digits would have an exponent."""
+    return f"{off:+,.0f}%" if 99.5 <= abs(off) < 10**6 else f"{off:+.2g}%"
+
+
 def who_counts(
-    printed: str, spec: SpecDocument, graph: Graph, vars: Mapping[str, object] = MappingProxyType({})
-) -> tuple[list[Match], bool]:
-    """The ways of counting that agree with a printed figure to its digits, nearest first; whether any does.
+    printed: str, report: Report, spec: SpecDocument, given: Mapping[str, YamlNode] = MappingProxyType({})
+) -> Published:
+    """The ways of counting that agree with a printed figure to its digits, nearest first.
 
     Looked at are every convention that is reproducible, and every way of counting parameters (bytes of them, for a
     figure in bytes): of the network on its own input and on common ones, of its variants on theirs; and the figure is
@@ -52,23 +112,24 @@ def who_counts(
 
     Args:
         printed: the figure as it is published: ``4.1G``, ``98MB``.
-        spec: the network's spec.
-        graph: the spec expanded on the input, and with the ``vars``, that are asked about.
-        vars: values for variables of the spec; on other inputs they hold as well.
+        report: the network that is asked about, on its input.
+        spec: its spec.
+        given: values that it gives to variables of the spec; on other inputs they hold as well.
 
     Raises:
         UsageError: what is printed is no figure.
     """
-    figure = None if "/" in printed else read_figure(printed)  # a ratio is to another network
+    known = isinstance(printed, str) and "/" not in printed  # a ratio is to another network
+    figure = read_figure(printed) if known else None
     if figure is None or not figure.value:
-        raise UsageError(f"--published takes a figure like 4.1G, 25.6M or 98MB, not {quote(printed)}")
+        raise UsageError(f"published takes a figure like 4.1G, 25.6M or 98MB, not {quote(printed)}")
     readings = [("", figure)]
     binary = read_figure(re.sub(r"([KMGT])(?!i)", r"\1i", printed))
     if binary is not None and binary != figure:
         readings.append((", in 1024s", binary))
     ways = _in_bytes if printed.endswith("B") else _counts
     found: dict[tuple[str, str, int], tuple[Match, bool]] = {}
-    for one in _forms(spec, graph, vars):
+    for one in _forms(spec, report.graph, given):
         for rule, total in ways(one):
             for suffix, reading in readings:
                 off = float(Fraction(total) / reading.value - 1)
@@ -77,17 +138,17 @@ def who_counts(
                 found.setdefault((one.name, match.rule, total), (match, agrees))  # the first input says it for all
     ranked = sorted(found.values(), key=lambda pair: abs(pair[0].off))
     agreeing = [match for match, agrees in ranked if agrees]
-    return (agreeing, True) if agreeing else ([match for match, _ in ranked[:NEAREST]], False)
+    nearest = agreeing or [match for match, _ in ranked[:NEAREST]]
+    return Published(report, printed, tuple(nearest), bool(agreeing))
 
 
 def _input(graph: Graph) -> Shape:
     return graph.nodes[graph.inputs[0]].shape
 
 
-def _forms(spec: SpecDocument, graph: Graph, vars: Mapping[str, object]) -> Iterator[Graph]:
+def _forms(spec: SpecDocument, graph: Graph, given: Mapping[str, YamlNode]) -> Iterator[Graph]:
     """The network, on other inputs, and its variants."""
     yield graph
-    given = document.assigned(vars, spec.vars)
     shape = _input(graph)
     if len(shape) == 3:
         for side in SIDES:

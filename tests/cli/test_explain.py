@@ -198,9 +198,9 @@ def test_a_convention_of_which_no_line_speaks_is_a_note(cnncalc):
     ("arguments", "message"),
     [
         (["net.yaml", "fc", "--published", "1M"], "--published asks about a network, not a layer"),
-        (["net.yaml", "--published", "many"], "--published takes a figure like 4.1G, 25.6M or 98MB, not 'many'"),
-        (["net.yaml", "--published", ""], "--published takes a figure like 4.1G, 25.6M or 98MB, not ''"),
-        (["net.yaml", "--published", "1/2"], "--published takes a figure like 4.1G, 25.6M or 98MB, not '1/2'"),
+        (["net.yaml", "--published", "many"], "published takes a figure like 4.1G, 25.6M or 98MB, not 'many'"),
+        (["net.yaml", "--published", ""], "published takes a figure like 4.1G, 25.6M or 98MB, not ''"),
+        (["net.yaml", "--published", "1/2"], "published takes a figure like 4.1G, 25.6M or 98MB, not '1/2'"),
         (["net.yaml", "--published", "1M", "--batch", "2"], "--published asks about one sample and takes no --batch"),
         (["net.yaml", "fc", "--published", ""], "--published asks about a network, not a layer"),
         (["net.yaml", "--published", "1M", "--convention", "thop"], "--published asks about every convention and takes no --convention"),
@@ -355,6 +355,7 @@ def test_a_network_that_multiplies_nothing(cnncalc, tmp_path):
         (["vgg16", "--convention", "flops"], 0),
         (["vit_b_16", "--convention", "flops"], 0),
         (["vgg16", "--convention", "flops", "--pass", "backward"], 1),  # nothing of relu
+        (["vit_b_16", "--published", "17.6G"], 0),  # which asks who counts like that, and judges nothing
     ],
 )
 def test_strict_asks_for_a_figure_and_of_one_convention_for_all_arithmetic(cnncalc, arguments, code):
