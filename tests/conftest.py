@@ -8,11 +8,11 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import suppress
-from threading import Timer
 from types import ModuleType
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from cnncalc.analysis.report import Report
 from cnncalc.graph.graph import Graph
@@ -21,6 +21,13 @@ from cnncalc.spec import document
 from cnncalc.spec.expand import expand
 from cnncalc.spec.zoo import Found
 from cnncalc.values import Assumptions
+
+# the same examples each time, however long one takes
+settings.register_profile(
+    "cnncalc", deadline=None, derandomize=True, database=None, suppress_health_check=[HealthCheck.too_slow]
+)
+settings.load_profile("cnncalc")
+os.environ.setdefault("OMP_NUM_THREADS", "1")  # PyTorch's tensors are small here, and other tests run beside these
 
 _KEPT_ALIVE: list[Any] = []  # a torch Library undoes its definitions when it is collected
 
@@ -46,13 +53,8 @@ def torchvision() -> ModuleType:
 
 @pytest.fixture
 def start() -> Iterator[Callable[..., subprocess.Popen[str]]]:
-    """Starts a command that answers to interrupts, wherever the tests run, and ends by itself or is a failure."""
+    """Starts a command that answers to interrupts, wherever the tests run; none outlives its test."""
     started: list[subprocess.Popen[str]] = []
-
-    def kill() -> None:
-        for child in started:
-            with suppress(ProcessLookupError):
-                os.killpg(child.pid, signal.SIGKILL)
 
     def run(*command: str) -> subprocess.Popen[str]:
         child = subprocess.Popen(
@@ -67,12 +69,10 @@ def start() -> Iterator[Callable[..., subprocess.Popen[str]]]:
         started.append(child)
         return child
 
-    guard = Timer(120, kill)
-    guard.start()
     yield run
-    guard.cancel()
-    kill()
     for child in started:
+        with suppress(ProcessLookupError):
+            os.killpg(child.pid, signal.SIGKILL)
         child.communicate()
 
 

@@ -197,7 +197,7 @@ def act(tmp_path):
             for name, value in step["env"].items():
                 env[name] = re.sub(r"\$\{\{ inputs\.(\w+) \}\}", lambda match: values[match[1]], value)
             command = [BASH, "--noprofile", "--norc", "-eo", "pipefail", str(script)]
-            result = subprocess.run(command, env=env, cwd=work, capture_output=True, text=True, timeout=60)
+            result = subprocess.run(command, env=env, cwd=work, capture_output=True, text=True)
             assert result.stderr == ""
             out += result.stdout
             if result.returncode:

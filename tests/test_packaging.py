@@ -1,10 +1,12 @@
-"""The wheel, in a fresh environment without torch and in an empty folder."""
+"""What is distributed: the wheel, in a fresh environment without torch and in an empty folder; and the sources."""
 
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
+import tarfile
 import zipfile
 from pathlib import Path
 
@@ -14,21 +16,29 @@ ROOT = Path(__file__).resolve().parent.parent
 
 
 @pytest.fixture(scope="module")
-def wheel(tmp_path_factory) -> Path:
-    folder = tmp_path_factory.mktemp("wheel")
-    build = [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--wheel-dir", str(folder), str(ROOT)]
-    subprocess.run(build, check=True, timeout=300, cwd=folder)
-    (built,) = folder.glob("cnncalc-*.whl")
-    return built
+def built(tmp_path_factory) -> Path:
+    """A folder with the wheel and the sources."""
+    folder, backend = tmp_path_factory.mktemp("built"), tmp_path_factory.mktemp("backend")
+    pip = [sys.executable, "-m", "pip", "install", "--quiet", "--target", str(backend), "hatchling"]
+    subprocess.run(pip, check=True)
+    build = [sys.executable, "-m", "hatchling", "build", "--directory", str(folder)]
+    subprocess.run(build, check=True, cwd=ROOT, env={**os.environ, "PYTHONPATH": str(backend)}, capture_output=True)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def wheel(built) -> Path:
+    (path,) = built.glob("cnncalc-*.whl")
+    return path
 
 
 @pytest.fixture(scope="module")
 def installed(wheel, tmp_path_factory) -> Path:
     """The ``bin`` folder of an environment that has the wheel and what it needs, nothing else."""
     folder = tmp_path_factory.mktemp("environment")
-    subprocess.run([sys.executable, "-m", "venv", str(folder)], check=True, timeout=300)
+    subprocess.run([sys.executable, "-m", "venv", str(folder)], check=True)
     pip = [str(folder / "bin" / "python"), "-m", "pip", "install", "--quiet", str(wheel)]
-    subprocess.run(pip, check=True, timeout=300)
+    subprocess.run(pip, check=True)
     return folder / "bin"
 
 
@@ -39,7 +49,7 @@ def empty(tmp_path_factory) -> Path:
 
 def call(installed: Path, empty: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     command = [str(installed / "cnncalc"), *arguments]
-    return subprocess.run(command, capture_output=True, text=True, cwd=empty, timeout=60)
+    return subprocess.run(command, capture_output=True, text=True, cwd=empty)
 
 
 def test_specs_are_in_the_wheel(wheel):
@@ -48,6 +58,16 @@ def test_specs_are_in_the_wheel(wheel):
         assert f"cnncalc/specs/{path.relative_to(ROOT / 'specs')}" in names
     assert "cnncalc/specs/index.json" in names
     assert not [name for name in names if name.startswith(("tests/", "specs/"))]
+
+
+def test_the_sources_have_all_that_their_tests_read(built):
+    (path,) = built.glob("cnncalc-*.tar.gz")
+    with tarfile.open(path) as sources:
+        names = {name.partition("/")[2] for name in sources.getnames()}
+    read = {path for folder in ("cnncalc", "specs", "tests", ".github") for path in (ROOT / folder).rglob("*")}
+    files = {str(path.relative_to(ROOT)) for path in read if path.is_file() and path.parent.name != "__pycache__"}
+    tops = {"README.md", "CHANGELOG.md", "LICENSE", "pyproject.toml", ".pre-commit-hooks.yaml"}
+    assert sorted((files | tops) - names) == []
 
 
 def test_no_torch_there(installed):

@@ -37,5 +37,5 @@ def cnncalc(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch)
 def process(*arguments: str, **options: object) -> subprocess.CompletedProcess[str]:
     """Runs a command as a process of its own."""
     command = [sys.executable, "-m", "cnncalc", *arguments]
-    given = {"capture_output": True, "text": True, "timeout": 60, **options}
+    given = {"capture_output": True, "text": True, **options}
     return subprocess.run(command, **given)  # type: ignore[call-overload,no-any-return]

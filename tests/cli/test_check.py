@@ -165,7 +165,7 @@ def test_what_is_no_spec_stops_no_other(cnncalc: Command, folder: Path) -> None:
 
 def test_a_pipe_is_read_once(folder: Path) -> None:
     command = [sys.executable, "-m", "cnncalc", "check", "/dev/stdin"]
-    done = subprocess.run(command, input=BASE, capture_output=True, text=True, timeout=60)
+    done = subprocess.run(command, input=BASE, capture_output=True, text=True)
     assert (done.returncode, done.stdout.splitlines()[0]) == (0, "1 spec, 0 claims hold")
 
 
@@ -300,7 +300,7 @@ def test_watch_judges_again_until_it_is_interrupted(folder: Path, start: Callabl
     plant(folder, "width: 4", "width: 16", "base")
     assert "params: 12 is published, but the network has 48" in round_to("2 errors")
     running.send_signal(signal.SIGINT)
-    assert (running.communicate(timeout=60)[0], running.returncode) == ("", -signal.SIGINT)
+    assert (running.communicate()[0], running.returncode) == ("", -signal.SIGINT)
 
 
 # -- claims ------------------------------------------------------------------------------------------------------------

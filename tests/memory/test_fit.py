@@ -51,7 +51,7 @@ def test_the_solved_batch_is_the_last_that_fits(run, memory):
 
 @pytest.mark.parametrize("training", [False, True])
 @pytest.mark.parametrize("name", NETWORKS)
-@settings(deadline=None, max_examples=20)
+@settings(max_examples=20)
 @given(factor=st.fractions(0, 40))
 def test_the_solved_batch_of_a_network_brackets_the_memory(name, training, factor):
     runs = RUNS[name, training]

@@ -142,7 +142,7 @@ def random_network(seed: int) -> Graph:
     return network(f"{STEM}{chr(10).join(lines)}\n  - {{concat: [{', '.join(ends)}]}}").graph
 
 
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 @given(st.integers(0, 10**6), st.sampled_from([1, 2, 8]))
 def test_random_networks_never_below_the_least_nor_above_their_own(seed: int, beam: int) -> None:
     graph = random_network(seed)

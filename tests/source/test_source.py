@@ -392,7 +392,7 @@ def test_command(capsys, tmp_path):
     path = tmp_path / "lenet.py"
     assert run(["source", "lenet5_modern", "--output", str(path)]) == 0
     assert path.read_text("utf-8") == text == text_of(cnncalc.load("lenet5_modern"))
-    result = subprocess.run([sys.executable, str(path)], capture_output=True, text=True, timeout=120)
+    result = subprocess.run([sys.executable, str(path)], capture_output=True, text=True)
     params = cnncalc.load("lenet5_modern").analyze().totals["params"]
     assert result.stdout == f"{params:,} parameters\n(1, 10)\n"
 
@@ -448,7 +448,7 @@ sys.exit(code)
 
 def without(missing, *arguments):
     script = WITHOUT.format(missing=missing, arguments=list(arguments))
-    return subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=120)
+    return subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
 
 
 def test_torch_is_not_needed():

@@ -92,7 +92,7 @@ def check(data: bytes) -> None:
     assert len(lines) <= 21
 
 
-FUZZ = settings(max_examples=400, derandomize=True, deadline=None, suppress_health_check=list(HealthCheck))
+FUZZ = settings(max_examples=400, suppress_health_check=list(HealthCheck))
 
 
 @pytest.fixture(autouse=True)

@@ -159,7 +159,7 @@ def test_real_processes(name: str, tmp_path: Path) -> None:
     cwd.mkdir()
     used = tmp_path / "used"
     command = [sys.executable, "-S", "-c", MEASURE, str(used), sys.executable, "-m", "cnncalc", "params", str(path)]
-    result = subprocess.run(command, cwd=cwd, capture_output=True, timeout=60, check=False)
+    result = subprocess.run(command, cwd=cwd, capture_output=True, check=False)
     assert result.returncode == 2
     assert result.stdout == b""
     err = result.stderr.decode()

@@ -756,7 +756,7 @@ def test_a_thousand_problems_are_twenty_lines_and_a_number(capsys: pytest.Captur
 def test_standard_input_without_end() -> None:
     command = [sys.executable, "-m", "cnncalc", "params", "-"]
     with subprocess.Popen(["yes"], stdout=subprocess.PIPE) as endless:
-        result = subprocess.run(command, stdin=endless.stdout, capture_output=True, timeout=20, check=False, text=True)
+        result = subprocess.run(command, stdin=endless.stdout, capture_output=True, check=False, text=True)
         endless.kill()
     assert result.returncode == 2
     assert result.stdout == ""
