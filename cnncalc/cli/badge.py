@@ -27,16 +27,18 @@ VERDICT_COLORS = {"over max": "red", "over warn": "orange", "within": "green"}
 @click.argument("network", type=SpecName())
 @click.argument("quantity", type=Column())
 @network_options
-@click.option("--format", "-f", "format_", type=click.Choice(FORMATS), default="svg", help="json is for shields.io.")
-@click.option("--output", metavar="FILE", help="Write a file, not standard output.")
-@click.option("--label", metavar="TEXT", help="Other words before the figure.")
-@click.option("--color", metavar="COLOR", help="A name or #hex; by default what the budget of the spec says.")
+@click.option(
+    "--format", "-f", "format_", type=click.Choice(FORMATS), default="svg", help="svg, or json for shields.io."
+)
+@click.option("--output", metavar="FILE", help="Write to this file, not to standard output.")
+@click.option("--label", metavar="TEXT", help="The words before the figure.")
+@click.option("--color", metavar="COLOR", help="A name or #hex. By default the colour that the budget sets.")
 @debug_option
 def command(network: str, quantity: str, **given: Any) -> None:
-    """A total as a badge for a README: params, macs, flops, work, activations, ...
+    """A total as a badge for a README.
 
-    It is green within the budget that the spec sets on the figure, orange over its warn, red over its max, and blue
-    where there is none.
+    QUANTITY is for example params, macs, flops, work or activations. The budget in the spec sets the colour: green
+    within it, orange over its warn, red over its max, blue without one.
     """
     from cnncalc.cli.output import target, write_file, write_stdout
     from cnncalc.render import badge, json

@@ -24,24 +24,32 @@ EXPORTS = ("github", "junit", "sarif", "markdown", "json")
 @click.command("check")
 @click.argument("paths", nargs=-1, metavar="[PATH...]")
 @click.option("--strict", is_flag=True, help="Fail on warnings too.")
-@click.option("--exit-zero", is_flag=True, help="Exit with 0 whatever is found.")
-@click.option("--notes", is_flag=True, help="Show the notes too, which never fail.")
-@click.option("--ignore", multiple=True, metavar="CODE", help="A lint rule to leave out; may be repeated.")
-@click.option("--config", metavar="FILE", help="This configuration, not the nearest cnncalc.toml or pyproject.toml.")
-@click.option("--against", metavar="REVISION", help="Say how a figure over its budget grew since a git revision.")
-@click.option("--suggest", is_flag=True, help="Print a budget with headroom for each spec, and judge nothing.")
-@click.option("--jobs", "-j", type=click.IntRange(1, 64), metavar="N", help="Processes; by default as many as gain.")
-@click.option("--watch", is_flag=True, help="Judge again whenever a file changes, until interrupted.")
-@click.option("--format", "-f", "format_", type=click.Choice(FORMATS), default="text", help="What is printed.")
+@click.option("--exit-zero", is_flag=True, help="Exit with 0 even if something fails.")
+@click.option("--notes", is_flag=True, help="Show notes too. Notes never fail.")
+@click.option("--ignore", multiple=True, metavar="CODE", help="Leave out a lint rule. May be repeated.")
+@click.option("--config", metavar="FILE", help="Use this file, not the nearest cnncalc.toml or pyproject.toml.")
+@click.option(
+    "--against", metavar="REVISION", help="If a figure is over its budget, say what grew since a git revision."
+)
+@click.option("--suggest", is_flag=True, help="Print a budget with headroom for each spec; check nothing.")
+@click.option(
+    "--jobs",
+    "-j",
+    type=click.IntRange(1, 64),
+    metavar="N",
+    help="Number of processes. By default as many as save time.",
+)
+@click.option("--watch", is_flag=True, help="Check again whenever a file changes, until interrupted.")
+@click.option("--format", "-f", "format_", type=click.Choice(FORMATS), default="text", help="How to print the result.")
 @click.option("--export", metavar="FORMAT[=FILE]", multiple=True, help=f"Write too: {', '.join(EXPORTS)}.")
 @click.option("--no-color", is_flag=True, help="No colour (NO_COLOR does the same).")
 @debug_option
 def command(paths: tuple[str, ...], **given: Any) -> int:
-    """Judge published figures, budgets and lint rules of specs.
+    """Check specs against published figures, budgets and lint rules.
 
-    PATH is a spec, a folder of specs or a name; by default what the configuration names, or ./specs.
+    PATH is a spec, a folder of specs or a name. By default the configuration names the paths, or else it is ./specs.
 
-    Exits with 1 on errors, and with --strict on warnings. A spec that can't be read is a finding like any other.
+    Exits with 1 on errors, and with --strict also on warnings. A spec that can't be read counts as an error.
     """
     from cnncalc.check import model, watch
     from cnncalc.check import session as sessions

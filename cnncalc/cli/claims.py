@@ -11,13 +11,13 @@ from cnncalc.cli.options import SpecName, output_options, take_output
 
 @click.command("claims")
 @click.argument("networks", nargs=-1, type=SpecName(), metavar="[NETWORK...]")
-@click.option("--misprints", is_flag=True, help="Only what does not hold.")
+@click.option("--misprints", is_flag=True, help="Show misprints only.")
 @output_options
 def command(networks: tuple[str, ...], **given: Any) -> int:
     """Published figures beside the computed ones, each with its source.
 
-    A misprint is a figure that its own source contradicts, or that follows another rule; the reason stands below.
-    Without a name: of every network.
+    A misprint is a published figure that is wrong, or that was counted by another rule. The reason stands below the
+    table. Without NETWORK, shows the figures of every network.
     """
     from cnncalc.check import claimtable, payload
     from cnncalc.check import session as sessions

@@ -22,18 +22,22 @@ from cnncalc.errors import UsageError
 @click.command("compare")
 @click.argument("networks", nargs=-1, required=True, type=SpecName(), metavar="NETWORK NETWORK...")
 @network_options
-@click.option("--columns", type=Columns(), help="Other quantities, in this order.")
-@click.option("--depth", type=click.IntRange(1, 200), default=1, metavar="N", help="Names in a part's path.")
-@click.option("--sort", type=Column(), metavar="QUANTITY", help="The parts by their largest difference.")
-@click.option("--top", type=click.IntRange(0), metavar="N", help="The first N parts.")
+@click.option("--columns", type=Columns(), help="Compare these quantities, in this order.")
+@click.option(
+    "--depth", type=click.IntRange(1, 200), default=1, metavar="N", help="Compare parts whose path has N names."
+)
+@click.option(
+    "--sort", type=Column(), metavar="QUANTITY", help="Sort the parts by their largest difference in this quantity."
+)
+@click.option("--top", type=click.IntRange(0), metavar="N", help="Show the first N parts.")
 @click.option("--measured", is_flag=True, help="Compare files that cnncalc profile --save has written.")
 @output_options
 @click.pass_context
 def command(ctx: click.Context, /, networks: tuple[str, ...], **given: Any) -> None:
     """Networks side by side.
 
-    Totals, ratios to the first network, and the parts whose names match. With --measured, times and rates of saved
-    measurements.
+    Shows totals, ratios to the first network, and the parts whose names match. --measured compares the times and rates
+    of saved measurements.
     """
     from cnncalc.analysis.comparison import compare
     from cnncalc.cli.output import emit

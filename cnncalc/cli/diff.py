@@ -26,21 +26,21 @@ class Diff(click.Command):
 @click.command("diff", cls=Diff)
 @click.argument("operands", nargs=-1, metavar="A B | REVISION [-- PATH...]")
 @network_options
-@click.option("--columns", type=Columns(), help="Other totals, in this order.")
-@click.option("--depth", type=click.IntRange(1, 200), metavar="N", help="Sum up what is nested deeper.")
-@click.option("--top", type=click.IntRange(0), metavar="N", help="The first N parts of a network.")
-@click.option("--exit-zero", is_flag=True, help="Exit with 0 also where there are differences.")
+@click.option("--columns", type=Columns(), help="Compare these totals, in this order.")
+@click.option("--depth", type=click.IntRange(1, 200), metavar="N", help="Sum up layers that are nested deeper.")
+@click.option("--top", type=click.IntRange(0), metavar="N", help="Show the first N parts of each network.")
+@click.option("--exit-zero", is_flag=True, help="Exit with 0 even if something differs.")
 @output_options
 @click.pass_context
 def command(ctx: click.Context, /, operands: tuple[str, ...], **given: Any) -> int:
     """What changed: totals and layers, before and after.
 
-    A and B are specs or folders, whose specs are compared by name.
+    A and B are two specs, or two folders. Specs in folders are compared by name.
 
-    With a git REVISION, the specs at each PATH (by default ./specs) are compared with the working tree, and with
-    REVISION..REVISION two revisions. Nothing is checked out.
+    With a git REVISION, compares the specs at each PATH (default ./specs) then with those of now; with
+    REVISION..REVISION, two revisions. It checks nothing out.
 
-    Exits with 1 where there is a difference.
+    Exits with 1 if something differs.
     """
     from cnncalc.check import difftable, sides
     from cnncalc.check.diff import Assumed

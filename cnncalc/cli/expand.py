@@ -16,7 +16,7 @@ from cnncalc.cli.options import SpecName, debug_option, load, spec_options
 def command(network: str, **given: Any) -> None:
     """A spec with everything written out.
 
-    Every default, block and repeat; the result is a spec that counts the same.
+    Writes out every default, block and repeat. The result is a spec with the same figures.
     """
     from cnncalc.cli.output import write_stdout
 

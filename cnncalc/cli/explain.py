@@ -15,12 +15,11 @@ from cnncalc.errors import UsageError
 @click.argument("network", type=SpecName())
 @click.argument("layer", required=False)
 @network_options
-@click.option("--published", metavar="FIGURE", help="Who counts like that? As in --published 4.1G.")
+@click.option("--published", metavar="FIGURE", help="Find who counts like that, for example --published 4.1G.")
 @click.option(
     "--strict",
     is_flag=True,
-    help="Exit with 1 where a convention's figure is not known; of the one that --convention names, where it "
-    "leaves arithmetic uncounted too.",
+    help="Exit with 1 if a convention's figure is not known, or if that of --convention leaves out arithmetic.",
 )
 @click.option(
     "--format",
@@ -28,17 +27,18 @@ from cnncalc.errors import UsageError
     "format_",
     type=click.Choice(("plain", "markdown", "json")),
     default="plain",
-    help="For a layer, markdown has the formulas in LaTeX.",
+    help="How to print it. For a layer, markdown has the formulas in LaTeX.",
 )
 @debug_option
 @click.pass_context
 def command(ctx: click.Context, /, network: str, layer: str | None, **given: Any) -> int:
     """What is counted, by whom, and why figures differ.
 
-    Without LAYER: the network under every convention, what leads from macs to each figure, and its parameters in every
-    way of counting; with --convention, under that one. With LAYER, a path as the other commands show it: sizes,
-    parameters, MACs and FLOPs, activations and the receptive field, every formula with its numbers put in; a block or
-    a stage is the sum of its layers.
+    Without LAYER, shows the network under every convention (or under --convention alone), why each figure differs from
+    macs, and every way to count the parameters.
+
+    With LAYER, a path from the other commands, shows the formulas of its sizes, parameters, MACs, FLOPs, activations
+    and receptive field, with the numbers put in. A block or a stage is the sum of its layers.
     """
     from cnncalc.cli.output import write_stdout, write_terminal
     from cnncalc.render import explained, formula, json, markdown

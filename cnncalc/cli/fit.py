@@ -12,25 +12,34 @@ from cnncalc.cli.running import running_options
 
 @click.command("fit")
 @click.argument("network", type=SpecName())
-@click.option("--memory", metavar="SIZE", help="What there is: 24GB (of 10^9 bytes), 24GiB (of 2^30), 512MB or bytes.")
-@click.option("--gpu", metavar="NAME", help="A GPU's memory: t4, l4, v100, a100-40gb, rtx4090, h100, ...")
-@click.option("--reserve", metavar="SIZE", default="0", help="Bytes of it that are left for what is no tensor.")
+@click.option(
+    "--memory",
+    metavar="SIZE",
+    help="The memory to fill: 24GB (1 GB = 10^9 bytes), 24GiB (1 GiB = 2^30 bytes), 512MB, or bytes.",
+)
+@click.option("--gpu", metavar="NAME", help="Take the memory of a GPU: t4, l4, v100, a100-40gb, rtx4090, h100, ...")
+@click.option("--reserve", metavar="SIZE", default="0", help="Bytes to keep free for everything that is not a tensor.")
 @click.option(
     "--largest",
     type=click.Choice(("batch", "input")),
     default="batch",
-    help="What is sought: the largest batch, or the largest square input at a batch.",
+    help="What to look for: the largest batch, or the largest square input at one batch.",
 )
-@click.option("--batch", type=click.IntRange(1, 10**9), metavar="N", help="Does this batch fit? With input: its batch.")
+@click.option(
+    "--batch",
+    type=click.IntRange(1, 10**9),
+    metavar="N",
+    help="Check whether this batch fits. With --largest input: the batch to use.",
+)
 @spec_options
-@click.option("--dtype", default="float32", help="float64, float32, float16, bfloat16 or int8.")
+@click.option("--dtype", default="float32", help="Data type: float64, float32, float16, bfloat16 or int8.")
 @click.option("--with-side", is_flag=True, help="Run the side outputs (auxiliary heads) too.")
 @running_options
 @output_options
 def command(network: str, **given: Any) -> int:
-    """The largest batch, or the largest input, that a memory holds.
+    """Find the largest batch (or input size) that fits in memory.
 
-    The exit code is 1 where nothing fits, or not the batch that was asked for.
+    Exits with 1 if nothing fits, or if the requested batch does not.
     """
     from cnncalc.cli.output import emit
     from cnncalc.render.fit import table

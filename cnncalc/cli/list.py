@@ -15,19 +15,24 @@ if TYPE_CHECKING:
 
 
 @click.command("list")
-@click.option("--filter", "filter_", metavar="CONDITION", help="As in 'params < 10M and macs < 1G'.")
-@click.option("--columns", type=Columns(), help="Other columns, in this order.")
-@click.option("--sort", type=Column(), metavar="COLUMN", help="Largest first.")
-@click.option("--top", type=click.IntRange(1), metavar="N", help="The first N networks.")
+@click.option(
+    "--filter",
+    "filter_",
+    metavar="CONDITION",
+    help="List only networks for which this is true, for example 'params < 10M and macs < 1G'.",
+)
+@click.option("--columns", type=Columns(), help="Show these columns, in this order.")
+@click.option("--sort", type=Column(), metavar="COLUMN", help="Sort by this column, largest first.")
+@click.option("--top", type=click.IntRange(1), metavar="N", help="Show the first N networks.")
 @work_options
 @click.option("--with-side", is_flag=True, help="Count the side outputs (auxiliary heads) too.")
 @output_options
 def command(**given: Any) -> int:
     """Every network, with its totals.
 
-    Those of ./specs, then those of the zoo. What a convention has no figure of is named below the table.
+    Lists ./specs first, then the zoo. Networks for which a convention has no figure are named below the table.
 
-    A spec with mistakes is named on standard error; the others are listed, and the exit code is 2.
+    Errors in a spec go to standard error; the others are still listed, and the exit code is 2.
     """
     from cnncalc.analysis.report import check_counted
     from cnncalc.cli.output import emit

@@ -14,17 +14,17 @@ from cnncalc.cli.running import running_options
 @click.argument("network", type=SpecName())
 @network_options
 @running_options
-@click.option("--gpu", metavar="NAME", help="The GPU of --allocator: t4, l4, v100, a100-40gb, rtx4090, h100, ...")
-@click.option("--best-order", is_flag=True, help="Inference in the order of layers with the lowest peak.")
-@click.option("--timeline", is_flag=True, help="A chart of the bytes alive, layer by layer.")
+@click.option("--gpu", metavar="NAME", help="The GPU for --allocator: t4, l4, v100, a100-40gb, rtx4090, h100, ...")
+@click.option("--best-order", is_flag=True, help="Run inference in the order of layers with the lowest peak.")
+@click.option("--timeline", is_flag=True, help="Draw the bytes alive, layer by layer.")
 @rows_options
 @output_options
 def command(network: str, **given: Any) -> None:
-    """Memory: activations, inference_memory, and with --train training_memory.
+    """Activations, and the peak memory of inference and training.
 
-    Activations are a sum over the layers, values and bytes. The other two are the most bytes alive at once: with the
-    weights, and in training with what the backward pass keeps, the gradients and the optimizer's state. With
-    --allocator cuda, what PyTorch's allocator takes of a GPU for that stands beside it.
+    Shows three figures: the sum of all activations, and the peak memory of inference and (with --train) of a training
+    step. A peak has the weights, and in training also what the backward pass keeps, the gradients and the optimizer's
+    state. --allocator cuda adds the GPU memory that PyTorch's allocator reserves.
     """
     from cnncalc.cli.output import emit
     from cnncalc.cli.tables import take_rows

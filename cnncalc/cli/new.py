@@ -16,7 +16,7 @@ from cnncalc.errors import UsageError, escape
 def command(name: str) -> None:
     """Write a commented first spec.
 
-    It is NAME.yaml, which must not exist yet; - prints it.
+    Writes NAME.yaml, which must not exist yet. With - for NAME, prints it.
     """
     from cnncalc.cli.output import write_file, write_stdout
     from cnncalc.spec import document, write

@@ -119,8 +119,8 @@ def spec_options(command: Command) -> Command:
                 multiple=True,
                 metavar="SIZES",
                 callback=_or_none,
-                help="Another input: 300x300 for the size alone, 3x300x300, or 128 tokens; NAME=SIZES where the spec "
-                "has several inputs.",
+                help="Another input: 300x300 (the size alone), 3x300x300, or 128 (tokens). NAME=SIZES if the spec has "
+                "several inputs.",
             ),
         ],
     )
@@ -134,15 +134,15 @@ def work_options(command: Command) -> Command:
             click.option(
                 "--convention",
                 default="macs",
-                help="The counting rule of the column work: macs, flops, paper, or a tool's: torch, fvcore, ptflops, "
-                "ptflops-aten, thop, torchinfo, torchprofile, calflops.",
+                help="Count the way a paper or another tool does, in the column work: macs (default), flops, paper, "
+                "torch, fvcore, ptflops, ptflops-aten, thop, torchinfo, torchprofile, calflops.",
             ),
             click.option(
                 "--pass",
                 "pass_",
                 default="forward",
                 metavar="PASS",
-                help="Whose work is counted: forward, backward (the gradients), or step, which is both.",
+                help="Which pass to count: forward (default), backward, or step for both.",
             ),
         ],
     )
@@ -154,8 +154,8 @@ def network_options(command: Command) -> Command:
         command,
         [
             spec_options,
-            click.option("--batch", type=click.IntRange(1, 10**9), default=1, metavar="N", help="Samples at once."),
-            click.option("--dtype", default="float32", help="float64, float32, float16, bfloat16 or int8."),
+            click.option("--batch", type=click.IntRange(1, 10**9), default=1, metavar="N", help="Number of samples."),
+            click.option("--dtype", default="float32", help="Data type: float64, float32, float16, bfloat16 or int8."),
             work_options,
             click.option("--with-side", is_flag=True, help="Count the side outputs (auxiliary heads) too."),
         ],
@@ -169,7 +169,7 @@ def output_options(command: Command) -> Command:
         [
             click.option(
                 "--format", "-f", "format_", type=click.Choice(FORMATS), default="table",
-                help="table is for the terminal, and plain text in a pipe.",
+                help="How to print it. A table becomes plain text in a pipe.",
             ),
             click.option(
                 "--export", metavar="FORMAT=FILE", multiple=True, help=f"Write a file too: {', '.join(EXPORTS)}."
@@ -190,11 +190,15 @@ def rows_options(command: Command) -> Command:
     return with_options(
         command,
         [
-            click.option("--depth", type=click.IntRange(1, 200), metavar="N", help="Sum up what is nested deeper."),
-            click.option("--full", is_flag=True, help="A row per operator: fold nothing."),
-            click.option("--columns", type=Columns(), help="Other columns, in this order."),
-            click.option("--sort", type=Column(), metavar="COLUMN", help="Largest first."),
-            click.option("--top", type=click.IntRange(1), metavar="N", help="The first N rows, the rest summed up."),
+            click.option(
+                "--depth", type=click.IntRange(1, 200), metavar="N", help="Sum up layers that are nested deeper."
+            ),
+            click.option("--full", is_flag=True, help="Show one row per operator; fold nothing."),
+            click.option("--columns", type=Columns(), help="Show these columns, in this order."),
+            click.option("--sort", type=Column(), metavar="COLUMN", help="Sort by this column, largest first."),
+            click.option(
+                "--top", type=click.IntRange(1), metavar="N", help="Show the first N rows and sum up the rest."
+            ),
         ],
     )
 

@@ -62,35 +62,42 @@ class Seconds(click.FloatRange):
 @click.command("profile")
 @click.argument("network", required=False, type=SpecName())
 @spec_options
+@click.option("--device", metavar="WORD", help="cpu, cuda, cuda:1 or mps. By default cuda if there is one, else cpu.")
 @click.option(
-    "--device", metavar="WORD", help="cpu, cuda, cuda:1 or mps; by default cuda where there is one, else cpu."
+    "--batch", type=Batches(), default="1", help="Number of samples. Several numbers, or 1..256, make a sweep."
 )
-@click.option("--batch", type=Batches(), default="1", help="Samples at once; several, or 1..256, are a sweep.")
-@click.option("--dtype", default="float32", help="float64, float32, float16 or bfloat16.")
-@click.option("--mode", type=click.Choice(MODES), default="infer", help="train adds the backward pass, no optimizer.")
+@click.option("--dtype", default="float32", help="Data type: float64, float32, float16 or bfloat16.")
+@click.option(
+    "--mode", type=click.Choice(MODES), default="infer", help="train adds the backward pass, without an optimizer."
+)
 @click.option("--with-side", is_flag=True, help="Build the side outputs (auxiliary heads) too.")
-@click.option("--channels-last", is_flag=True, help="The memory order of images that some devices prefer.")
-@click.option("--compile", is_flag=True, help="Run it through torch.compile.")
-@click.option("--cuda-graph", is_flag=True, help="Replay it as a CUDA graph.")
-@click.option("--seconds", type=Seconds(0, 3600), default=3.0, metavar="S", help="How long to repeat it.")
+@click.option("--channels-last", is_flag=True, help="Store images with their channels last, which some devices prefer.")
+@click.option("--compile", is_flag=True, help="Compile the network with torch.compile.")
+@click.option("--cuda-graph", is_flag=True, help="Replay the network as a CUDA graph.")
+@click.option("--seconds", type=Seconds(0, 3600), default=3.0, metavar="S", help="Repeat the run for S seconds.")
 @click.option("--repeat", type=click.IntRange(1, 10_000), metavar="N", help="Time N runs, however long they take.")
-@click.option("--threads", type=click.IntRange(1, 1024), metavar="N", help="Threads of the CPU.")
-@click.option("--max-memory", type=click.IntRange(1), metavar="BYTES", help="What it may take, not what is free.")
+@click.option("--threads", type=click.IntRange(1, 1024), metavar="N", help="Number of CPU threads.")
+@click.option(
+    "--max-memory",
+    type=click.IntRange(1),
+    metavar="BYTES",
+    help="Memory that the run may use. By default what is free.",
+)
 @click.option("--save", metavar="FILE", help="Write the measurement as JSON, for --show and compare --measured.")
 @click.option(
     "--workspaces",
     metavar="FILE",
-    help="Write, or add to, a table of what cuDNN takes in each convolution on this GPU, for memory and fit.",
+    help="Measure cuDNN's workspace in each convolution on this GPU, and write or extend a table for memory and fit.",
 )
-@click.option("--show", metavar="FILE", help="Show a measurement that was saved; PyTorch is not needed.")
-@click.option("--sort", metavar="COLUMN", help="Largest first: seconds, macs, bytes, flops_per_second, ...")
-@click.option("--top", type=click.IntRange(1), metavar="N", help="The first N rows, the rest summed up.")
+@click.option("--show", metavar="FILE", help="Show a saved measurement. Needs no PyTorch.")
+@click.option("--sort", metavar="COLUMN", help="Sort by seconds, macs, bytes, flops_per_second, ..., largest first.")
+@click.option("--top", type=click.IntRange(1), metavar="N", help="Show the first N rows and sum up the rest.")
 @output_options
 @click.pass_context
 def command(ctx: click.Context, /, network: str | None, **given: Any) -> None:
     """Time, memory and rates of a network, measured in PyTorch.
 
-    The whole network is timed first, then every layer in runs of its own. What is predicted stands beside it.
+    Times the whole network first, then every layer in runs of its own. Shows the predicted figures beside the measured.
     """
     from cnncalc.cli.output import emit, target, write_file
     from cnncalc.render import json, measured

@@ -10,12 +10,14 @@ from cnncalc.errors import UsageError, quote, suggest
 
 @click.command("rule")
 @click.argument("code", required=False)
-@click.option("--format", "-f", "format_", type=click.Choice(("plain", "json")), default="plain", help="plain or json.")
+@click.option(
+    "--format", "-f", "format_", type=click.Choice(("plain", "json")), default="plain", help="How to print it."
+)
 @debug_option
 def command(code: str | None, format_: str) -> None:
     """Say what a lint rule finds, why, and how to put it right.
 
-    CODE is as in CN003; without it all rules are listed.
+    CODE is a rule, for example CN003. Without CODE, lists all rules.
     """
     from cnncalc.check import lint
     from cnncalc.cli.output import write_stdout

@@ -13,35 +13,34 @@ from cnncalc.cli.options import Command, with_options
 def running_options(command: Command) -> Command:
     """The options, as keyword arguments of :meth:`cnncalc.network.Network.memory` and ``fit``."""
     options: list[Callable[[Any], Any]] = [
-        click.option("--train", is_flag=True, help="A training step too: forward, loss, backward, optimizer."),
+        click.option("--train", is_flag=True, help="Run a training step too: forward, loss, backward, optimizer."),
         click.option(
             "--optimizer", default="none", metavar="NAME", help="none (default), sgd, momentum, adam or adamw."
         ),
-        click.option("--weight-decay", is_flag=True, help="The optimizer has a weight decay that is not 0."),
+        click.option("--weight-decay", is_flag=True, help="The optimizer uses weight decay."),
         click.option(
             "--foreach/--no-foreach", default=None,
-            help="The optimizer's step on all parameters at once, or one by one; PyTorch's choice by default: at once "
-            "on a GPU.",
+            help="Update all parameters at once, or one by one. By default as PyTorch does: at once on a GPU.",
         ),
-        click.option("--fused", is_flag=True, help="The optimizer's step in one kernel, without temporaries."),
+        click.option("--fused", is_flag=True, help="Run the optimizer's step in one kernel, without temporaries."),
         click.option(
-            "--amp", metavar="DTYPE", help="Mixed precision (torch.autocast) of a float32 network: float16 or bfloat16."
+            "--amp", metavar="DTYPE", help="Run a float32 network in mixed precision: float16 or bfloat16."
         ),
         click.option(
             "--checkpoint", metavar="BLOCK", multiple=True,
-            help="Blocks, by name or path, that the backward pass runs again instead of keeping their values; sqrt "
-            "cuts the network into about as many parts as each has layers.",
+            help="Checkpoint a block (name or path): the backward pass runs it again instead of keeping its values. "
+            "sqrt cuts the network into even parts. May be repeated.",
         ),
-        click.option("--device", default="cuda", metavar="DEVICE", help="Where it would run: cuda (default) or cpu."),
-        click.option("--no-inplace", "inplace", flag_value=False, default=True, help="Nothing is written in place."),
-        click.option("--torch", metavar="VERSION", help="Another version of PyTorch than the newest tested, as 1.9."),
+        click.option("--device", default="cuda", metavar="DEVICE", help="Where it runs: cuda (default) or cpu."),
+        click.option("--no-inplace", "inplace", flag_value=False, default=True, help="Write nothing in place."),
+        click.option("--torch", metavar="VERSION", help="Follow another version of PyTorch, for example 1.9."),
         click.option(
             "--allocator", type=click.Choice(("cuda",)),
-            help="What PyTorch's caching allocator takes of a GPU for it: requested, allocated and reserved.",
+            help="Show the GPU memory that PyTorch's caching allocator requests, allocates and reserves.",
         ),
         click.option(
             "--workspaces", metavar="FILE",
-            help="Table of cuDNN's workspaces, of cnncalc profile --workspaces, for --allocator.",
+            help="Take the sizes of cuDNN's workspaces from this file (written by cnncalc profile --workspaces).",
         ),
     ]  # fmt: skip
     return with_options(command, options)

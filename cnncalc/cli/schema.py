@@ -14,7 +14,7 @@ from cnncalc.render.schemas import NAMES
 def command(what: str) -> None:
     """The JSON Schema of specs, or of the output.
 
-    Editors check a spec while it is typed; a program checks what it reads.
+    An editor can check a spec while you type it; a program can check the output that it reads.
     """
     from json import dumps
 

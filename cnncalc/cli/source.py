@@ -18,15 +18,17 @@ OPSET = 18
 @click.argument("network", type=SpecName())
 @spec_options
 @click.option("--with-side", is_flag=True, help="Write the side outputs (auxiliary heads) too.")
-@click.option("--output", metavar="FILE", help="Write a file, not standard output.")
+@click.option("--output", metavar="FILE", help="Write to this file, not to standard output.")
 @click.option("--onnx", metavar="FILE", help="Write the network with random weights as ONNX instead.")
-@click.option("--opset", type=click.IntRange(18, 25), default=OPSET, show_default=True, help="ONNX's operators.")
+@click.option(
+    "--opset", type=click.IntRange(18, 25), default=OPSET, show_default=True, help="Version of ONNX's operators."
+)
 @debug_option
 def command(network: str, **given: Any) -> None:
     """A network as readable PyTorch.
 
-    The file needs PyTorch alone. Blocks are classes, repeats are loops, and modules have the names of the spec: a
-    state dict has the same keys as that of the network that build makes.
+    The file needs PyTorch alone. Blocks become classes and repeats become loops. Modules have the names of the spec,
+    so weights load into the network that cnncalc builds, and back.
     """
     from cnncalc import source
     from cnncalc.cli.output import write_file, write_stdout

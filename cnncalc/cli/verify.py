@@ -15,38 +15,42 @@ from cnncalc.errors import CnncalcError, UsageError, format_errors
 @click.command("verify")
 @click.argument("networks", nargs=-1, metavar="[NETWORK...]", type=SpecName())
 @spec_options
-@click.option("--all", "all_", is_flag=True, help="Every network: those of ./specs, then those of the zoo.")
+@click.option("--all", "all_", is_flag=True, help="Verify every network: those of ./specs, then those of the zoo.")
 @click.option("--with-side", is_flag=True, help="Build the side outputs (auxiliary heads) too.")
 @click.option(
     "--fvcore/--no-fvcore",
     default=None,
-    help="Let fvcore count too, which runs one sample on the CPU; by default for one network, where that takes little.",
+    help="Let fvcore count too; it runs one sample on the CPU. By default for one network, if that is quick.",
 )
 @click.option(
     "--values/--no-values",
     default=None,
-    help="Run it forward and backward on the CPU; by default for one network, where that takes little.",
+    help="Run it forward and backward on the CPU. By default for one network, if that is quick.",
 )
 @click.option(
     "--memory/--no-memory",
     default=None,
-    help="Count the bytes of tensors that PyTorch takes and keeps, on fake tensors; by default for one network.",
+    help="Compare memory, measured on fake tensors. By default for one network.",
 )
-@click.option("--batch", type=click.IntRange(1, 10**9), default=1, metavar="N", help="Samples of the memory figures.")
-@click.option("--dtype", default="float32", help="Their data type: float64, float32, float16 or bfloat16.")
+@click.option(
+    "--batch", type=click.IntRange(1, 10**9), default=1, metavar="N", help="Number of samples for the memory figures."
+)
+@click.option(
+    "--dtype", default="float32", help="Data type for the memory figures: float64, float32, float16 or bfloat16."
+)
 @click.option(
     "--against",
     metavar="PEER",
-    help="Copy the weights of torchvision:NAME, timm:NAME or FILE.py:CLASS, and compare the outputs. The file is run.",
+    help="Compare outputs with torchvision:NAME, timm:NAME or FILE.py:CLASS, on the same weights. The file is run.",
 )
 @output_options
 def command(networks: tuple[str, ...], **given: Any) -> int:
     """Every figure against the network built in PyTorch.
 
-    Shapes, parameters, buffers, MACs and depth are compared layer by layer on the device meta, where nothing is
-    computed; of one network also memory, to the byte, what fvcore counts, and a pass forward and backward with values.
+    Compares shapes, parameters, buffers, MACs and depth layer by layer on the device meta, which computes nothing. For
+    one network, also compares memory to the byte and the count of fvcore, and runs it forward and backward.
 
-    Exits with 1 where a figure differs; what is a known limit of a tool is named, and does not count.
+    Exits with 1 if a figure differs. Known limits of a tool are listed and do not count.
     """  # fmt: skip
     from cnncalc.cli.output import emit, target
     from cnncalc.render import agreement

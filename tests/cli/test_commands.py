@@ -247,6 +247,12 @@ def test_help(cnncalc, command):
     assert "--debug" in result.out
 
 
+def test_help_lists_every_command_in_a_whole_sentence(cnncalc):
+    out = cnncalc("--help").out
+    assert all(f"\n  {command} " in out for command in COMMANDS)
+    assert "...\n" not in out.split("Commands:")[1]
+
+
 def test_version(cnncalc):
     from cnncalc import __version__
 
