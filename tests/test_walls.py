@@ -377,40 +377,38 @@ def test_rooms_of_the_table():
         assert set(seen.split()) <= {"*", *floors[: floors.index(room)]}, room
 
 
-def modules_after(code: str) -> set[str]:
-    """What a fresh interpreter has imported after running ``code``."""
-    script = f"import sys, json\n{code}\nprint(json.dumps(sorted(sys.modules)), file=sys.stderr)"
+def modules_after(*steps: str) -> list[set[str]]:
+    """What a fresh interpreter has imported after each step, one after the other."""
+    lines = [f"{step}\nprint(json.dumps(sorted(sys.modules)), file=sys.stderr)" for step in steps]
+    script = "\n".join(["import sys, json", *lines])
     result = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True, cwd=ROOT)
-    return {name.split(".")[0] for name in json.loads(result.stderr.splitlines()[-1])}
+    return [{name.split(".")[0] for name in json.loads(line)} for line in result.stderr.splitlines()]
 
 
-@pytest.mark.parametrize(
-    ("code", "absent"),
-    [
-        ("import cnncalc", {"torch", "fvcore", "numpy", "rich", "click", "yaml", "dataclasses"}),
-        ("import cnncalc; cnncalc.load('vgg16').analyze()", {"torch", "fvcore", "numpy", "rich", "click"}),
-        ("from cnncalc.cli.main import run; run(['params', 'vgg16'])", {"torch", "fvcore", "numpy", "rich"}),
-        (
-            "sys.stdout.isatty = lambda: True; from cnncalc.cli.main import run; run(['params', 'vgg16'])",
-            {"torch", "fvcore", "numpy", "rich"},
-        ),
-        ("from cnncalc.cli.main import run; run(['summary', 'vgg16', '--format', 'json'])", {"torch", "numpy", "rich"}),
-        ("from cnncalc.cli.main import run; run(['list'])", {"torch", "fvcore", "numpy", "rich"}),
-        ("from cnncalc.cli.main import run; run(['check', 'specs/classic'])", {"torch", "fvcore", "numpy", "rich"}),
-        ("from cnncalc.cli.main import run; run(['claims', 'vgg16'])", {"torch", "fvcore", "numpy", "rich"}),
-        ("from cnncalc.cli.main import run; run(['diff', 'vgg11', 'vgg13'])", {"torch", "fvcore", "numpy", "rich"}),
-        ("from cnncalc.cli.main import run; run(['explain', 'vgg16'])", {"torch", "fvcore", "numpy", "rich"}),
-        ("from cnncalc.cli.main import run; run(['fit', 'vgg16', '--gpu=t4'])", {"torch", "fvcore", "numpy", "rich"}),
-        ("from cnncalc.cli.main import run; run(['source', 'vgg16'])", {"torch", "fvcore", "numpy", "rich"}),
-        ("from cnncalc.cli.main import run; run(['badge', 'vgg16', 'params'])", {"torch", "fvcore", "numpy", "rich"}),
-    ],
-)
-def test_heavy_imports_stay_out(code, absent):
-    assert modules_after(code) & absent == set()
+COMMANDS = [
+    "params vgg16", "summary vgg16 --format json", "list", "check specs/classic", "claims vgg16", "diff vgg11 vgg13",
+    "explain vgg16", "fit vgg16 --gpu=t4", "source vgg16", "badge vgg16 params",
+]  # fmt: skip
+#: what must not be there after a step, nor after those before it
+STEPS = {
+    "import cnncalc": {"torch", "fvcore", "numpy", "rich", "click", "yaml", "dataclasses"},
+    "cnncalc.load('vgg16').analyze()": {"torch", "fvcore", "numpy", "rich", "click"},
+    "from cnncalc.cli.main import run": {"torch", "fvcore", "numpy", "rich"},
+    **{f"run({command.split()})": {"torch", "fvcore", "numpy", "rich"} for command in COMMANDS},
+    "sys.stdout.isatty = lambda: True; run(['params', 'vgg16'])": {"torch", "fvcore", "numpy", "rich"},
+}
+
+
+def test_heavy_imports_stay_out():
+    loaded = modules_after(*STEPS)
+    assert len(loaded) == len(STEPS)
+    for (step, absent), there in zip(STEPS.items(), loaded, strict=True):
+        assert there & absent == set(), step
 
 
 def test_heavy_import_check_can_fail():
-    assert "rich" in modules_after("import rich")
+    before, after = modules_after("import cnncalc", "import rich")
+    assert ("rich" in before, "rich" in after) == (False, True)
 
 
 def test_rooms():

@@ -491,7 +491,11 @@ def test_a_terminal_is_wide_enough(cnncalc, arguments, width):
     whole = cnncalc("explain", *arguments).out
     numbers, there = (set(re.findall(r"\d[\d,]*", text)) for text in (whole, shown))
     assert numbers <= there or "no room here for" in shown
-    assert terminal("explain", *arguments, "--format", "plain", COLUMNS=str(width)).splitlines() == whole.splitlines()
+
+
+def test_a_format_by_name_is_as_wide_as_it_is(cnncalc):
+    whole = cnncalc("explain", "resnet50").out
+    assert terminal("explain", "resnet50", "--format", "plain", COLUMNS="60").splitlines() == whole.splitlines()
 
 
 def test_a_formula_on_a_narrow_terminal_is_a_sentence():

@@ -76,9 +76,9 @@ NETWORKS = {
       other: [{conv: 32}, {conv: 2}]""",
     "branches that overwrite and flatten": """
   - concat:
-      one: [{conv: 2}, relu, flatten]
+      one: [{conv: 2}, dropout, flatten]
       two: [{conv: 24}, flatten, relu, {linear: 5}]
-      three: [{maxpool: 8}, flatten, dropout]
+      three: [{maxpool: 8}, flatten]
   - {linear: 3}""",
     "not series-parallel": """
   - {conv: 16, name: a}
@@ -153,14 +153,14 @@ def test_random_networks_never_below_the_least_nor_above_their_own(seed: int, be
 
 
 def test_most_random_networks_are_at_the_least() -> None:
-    """With the usual beam all 80 of them were; where one set alone is carried on, 72."""
-    graphs = [random_network(seed) for seed in range(80)]
+    """With the usual beam all 40 of them were; where one set alone is carried on, 36."""
+    graphs = [random_network(seed) for seed in range(40)]
     optima = [least(graph, 1) for graph in graphs]
     usual, greedy = ([lowest(graph, 1, USUAL, beam) for graph in graphs] for beam in (BEAM, 1))
-    assert sum(found.peak_bytes == optimum for found, optimum in zip(usual, optima, strict=True)) >= 78
-    assert sum(found.peak_bytes == optimum for found, optimum in zip(greedy, optima, strict=True)) >= 60
-    assert sum(found.peak_bytes < found.own_peak_bytes for found in usual) >= 10
-    assert sum(found.lowest_possible for found in usual) >= 60
+    assert sum(found.peak_bytes == optimum for found, optimum in zip(usual, optima, strict=True)) >= 39
+    assert sum(found.peak_bytes == optimum for found, optimum in zip(greedy, optima, strict=True)) >= 30
+    assert sum(found.peak_bytes < found.own_peak_bytes for found in usual) >= 5
+    assert sum(found.lowest_possible for found in usual) >= 30
     assert not all(found.lowest_possible for found in greedy)
 
 
