@@ -181,6 +181,13 @@ def test_columns_are_found_by_their_headers(command, headers, names):
     assert command(*headers)[0] in (0, 1)
 
 
+def test_what_columns_there_are_is_known_without_measuring(monkeypatch):
+    columns = cnncalc.load("alexnet").analyze().columns
+    monkeypatch.setattr("cnncalc.analysis.import_module", None)
+    assert all(name in columns for name in (*COLUMNS, *DESCRIPTIONS))
+    assert not any(name in columns for name in ("parms", *OF_A_RUN))
+
+
 def test_the_rest_says_nothing_that_does_not_add_up(command):
     """input 1x4x4, c 2x4x4, relu 2x4x4: the last row of the rest is no sum of shapes, fields or strides."""
     words = ("shapes", "./net.yaml", "--top", "1", "--columns", "out,field,stride,count,params,depth")

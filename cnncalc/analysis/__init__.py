@@ -38,6 +38,9 @@ class Columns(Mapping[str, Sequence[Any]]):
                 self._known[name] = self._given[name]()
         return self._known[name]
 
+    def __contains__(self, name: object) -> bool:
+        return name in self._names  # and nothing is measured
+
     def __iter__(self) -> Iterator[str]:
         return iter(self._names)
 

@@ -72,6 +72,7 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
         signal.signal(signal.SIGINT, signal.SIG_DFL)
         os.kill(os.getpid(), signal.SIGINT)
     sys.stderr = None if _flush_failed(sys.stderr) else sys.stderr
+    gc.freeze()  # the interpreter looks for cycles once more at its end, which costs a tenth of a short command
     sys.exit(code)
 
 

@@ -7,7 +7,6 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 import click
-from click.shell_completion import CompletionItem
 
 from cnncalc.columns import named
 from cnncalc.errors import EnvironmentFailure, UsageError, escape, quote
@@ -19,6 +18,8 @@ Command = TypeVar("Command", bound=Callable[..., Any])
 
 
 if TYPE_CHECKING:
+    from click.shell_completion import CompletionItem
+
     from cnncalc.analysis.report import Report
     from cnncalc.network import Network
 
@@ -33,6 +34,8 @@ class SpecName(_ParamType):
     name = "network"
 
     def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+        from click.shell_completion import CompletionItem
+
         from cnncalc.spec import zoo
 
         if "/" in incomplete or incomplete.startswith("."):

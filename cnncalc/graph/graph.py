@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, ClassVar, NamedTuple, Protocol, TypeVar
 
 from cnncalc.errors import Location, ShapeError
@@ -90,6 +89,8 @@ class Program(NamedTuple):
 
     def of(self, nodes: Sequence[Node]) -> dict[str, list[int]]:
         """The nodes that are written in each way, by index."""
+        from fnmatch import fnmatchcase
+
         found = {}
         for writing, path in self.written.items():
             keyword = writing.split()[0]
