@@ -5,11 +5,21 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping, Sequence
 from functools import cached_property
-from types import MappingProxyType
+from types import MappingProxyType, ModuleType
 from typing import TYPE_CHECKING, Any
 
 from cnncalc.analysis.report import About, Report
-from cnncalc.errors import SpecError, UsageError, check_flag, check_word, checked_words, listing, quote
+from cnncalc.errors import (
+    EnvironmentFailure,
+    SpecError,
+    UsageError,
+    check_flag,
+    check_word,
+    checked_words,
+    escape,
+    listing,
+    quote,
+)
 from cnncalc.graph.graph import Graph
 from cnncalc.spec import document, zoo
 from cnncalc.spec.claims import size_in_bytes
@@ -29,6 +39,7 @@ if TYPE_CHECKING:
     from cnncalc.memory.fit import Fit
     from cnncalc.memory.peaks import Memory
     from cnncalc.spec.reader import YamlNode
+    from cnncalc.torch_backend.build import GraphModule
 
 #: bytes of a file that was saved
 SAVED_LIMIT = 2**26
@@ -325,6 +336,62 @@ class Network:
         except SpecError:
             return None
 
+    def to_torch(
+        self,
+        device: str = "cpu",
+        dtype: str = "float32",
+        with_side: bool = False,
+        inplace: bool = True,
+        max_memory: int | None = None,
+    ) -> GraphModule:
+        """The network as a ``torch.fx.GraphModule`` with random weights, in training mode.
+
+        Its forward takes a tensor ``[batch, *shape]`` for each input (int64 for ids) and returns the output, or a tuple
+        of the outputs, then of the side outputs. Its modules have the names of the layers.
+
+        Args:
+            device: ``cpu``, ``cuda``, ``cuda:1``, ``mps`` or ``meta``, which needs no memory.
+            dtype: float64, float32, float16 or bfloat16.
+            with_side: whether side outputs (auxiliary heads) are built and returned.
+            inplace: whether activations and sums overwrite their input where they can.
+            max_memory: bytes that weights and activations of one sample may take; None for what the device has free.
+
+        Raises:
+            EnvironmentFailure: PyTorch is not installed; the device is not there, or has not the memory.
+            UsageError: an unknown device or data type.
+        """
+        build = torch_backend("build", "building a network").build
+        built: GraphModule = build(self.graph, device, dtype, with_side, inplace, max_memory)
+        return built
+
+    def to_source(self, with_side: bool = False) -> str:
+        """The network as a Python file that imports torch and the standard library alone.
+
+        Its modules have the names of the layers, so a state dict has the same keys as that of :meth:`to_torch`.
+        ``with_side`` says whether side outputs (auxiliary heads) are built and returned.
+
+        Raises:
+            UsageError: ``with_side`` is no truth value.
+        """
+        from cnncalc import source
+
+        return source.write(self.graph, with_side, self.about)
+
+    def to_onnx(self, opset: int = 18, with_side: bool = False) -> bytes:
+        """The network as a file of ONNX, with random weights and a free batch axis.
+
+        Args:
+            opset: the version of ONNX's operators, 18 to 25.
+            with_side: whether side outputs (auxiliary heads) are written too.
+
+        Raises:
+            EnvironmentFailure: PyTorch, onnx or onnxscript is not installed; the weights do not fit into one file or
+                into memory; or PyTorch's exporter fails.
+            UsageError: another version.
+        """
+        data: bytes = torch_backend("onnx", "writing ONNX").export(self.graph, opset, with_side)
+        return data
+
     def expand(self) -> str:
         """The network as a spec with every default, block and repeat written out, which counts the same.
 
@@ -334,6 +401,23 @@ class Network:
         from cnncalc.spec.write import write
 
         return write(self.graph, self.name, self.title, self.document.source)
+
+
+def torch_backend(module: str, what: str) -> ModuleType:
+    """A module of the room that imports PyTorch; ``what`` needs it, in the words of the message.
+
+    Raises:
+        EnvironmentFailure: PyTorch is not installed, or broken.
+    """
+    from importlib import import_module
+
+    install = "pip install 'cnncalc[torch]'"
+    try:
+        return import_module(f"cnncalc.torch_backend.{module}")
+    except (ImportError, OSError) as error:
+        if isinstance(error, ImportError) and error.name == "torch":
+            raise EnvironmentFailure(f"{what} needs PyTorch, which is not installed", hint=install) from None
+        raise EnvironmentFailure(f"PyTorch can't be imported: {escape(str(error))[:200]}", hint=install) from error
 
 
 def _gpu(allocator: str | None, name: str | None, workspaces: str | os.PathLike[str] | None) -> Gpu | None:

@@ -252,20 +252,45 @@ CALLS = {
     "explain(dtype)": lambda odd: cnncalc.load("lenet5").explain(dtype=odd),
     "explain(pass_)": lambda odd: cnncalc.load("lenet5").explain(pass_=odd),
     "who_counts": lambda odd: cnncalc.load("lenet5").who_counts(odd),
+    "to_source(with_side)": lambda odd: cnncalc.load("lenet5").to_source(odd),
     "derive(batch)": lambda odd: cnncalc.load("alexnet").derive("conv1", batch=odd),
 }
 
 
-@pytest.mark.parametrize("call", CALLS)
-def test_odd_arguments_are_refused_with_an_error_of_ours(call):
+#: the same of calls that need PyTorch
+CALLS_OF_TORCH = {
+    **{
+        f"to_torch({name})": lambda odd, name=name: cnncalc.load("lenet5").to_torch(**{"device": "meta", name: odd})
+        for name in ("device", "dtype", "with_side", "inplace", "max_memory")
+    },
+    **{
+        f"to_onnx({name})": lambda odd, name=name: cnncalc.load("lenet5").to_onnx(**{"opset": 3, name: odd})
+        for name in ("opset", "with_side")
+    },
+}
+
+
+def refusals(call):
+    """What a call says of odd arguments. Each is refused with an error of ours, or has a value."""
     refused = []
     for odd in ODD:
         try:
-            CALLS[call](odd)
+            call(odd)
         except cnncalc.CnncalcError as error:
             refused.append(str(error))
-    assert len(refused) > len(ODD) / 2
     assert all(text.isascii() and text.isprintable() for text in refused)
+    return refused
+
+
+@pytest.mark.parametrize("call", CALLS)
+def test_odd_arguments_are_refused_with_an_error_of_ours(call):
+    assert len(refusals(CALLS[call])) > len(ODD) / 2
+
+
+@pytest.mark.parametrize("call", CALLS_OF_TORCH)
+def test_odd_arguments_of_what_needs_pytorch(call):
+    pytest.importorskip("torch")
+    assert len(refusals(CALLS_OF_TORCH[call])) > len(ODD) / 2
 
 
 def test_input_as_the_command_line_has_it():
@@ -412,6 +437,53 @@ def test_diff_of_folders_and_data(tmp_path):
 def test_expand():
     network = cnncalc.load("googlenet_paper")
     assert cnncalc.load(network.expand()).analyze(with_side=True).totals == network.analyze(with_side=True).totals
+
+
+def test_to_source(capsys):
+    network = cnncalc.load("googlenet_paper")
+    run(["source", "googlenet_paper", "--with-side"])
+    assert network.to_source(with_side=True) == capsys.readouterr().out
+    assert network.to_source() != network.to_source(with_side=True)
+
+
+def test_to_torch():
+    torch = pytest.importorskip("torch")
+    network = cnncalc.load("googlenet_paper")
+    model = network.to_torch(device="meta", dtype="float16", with_side=True)
+    assert isinstance(model, torch.fx.GraphModule) and model.training
+    assert sum(p.numel() for p in model.parameters()) == network.analyze(with_side=True).totals["params"]
+    outputs = model(torch.empty(2, 3, 224, 224, device="meta", dtype=torch.float16))
+    assert [tuple(output.shape) for output in outputs] == [(2, 1000)] * 3
+    with pytest.raises(cnncalc.EnvironmentFailure) as caught:
+        network.to_torch(max_memory=1000)
+    assert str(caught.value).startswith("error: weights and activations of googlenet_paper take ")
+
+
+def test_to_onnx(tmp_path):
+    pytest.importorskip("torch")
+    onnx = pytest.importorskip("onnx")
+    pytest.importorskip("onnxscript")
+    lenet = cnncalc.load("lenet5_modern")
+    model = onnx.load_from_string(lenet.to_onnx())
+    assert [tuple(tensor.dims) for tensor in model.graph.initializer if tensor.name.endswith("weight")]
+    assert model.opset_import[0].version == 18
+
+
+@pytest.mark.parametrize(
+    ("call", "what"),
+    [
+        (lambda lenet: lenet.to_torch(), "building a network"),
+        (lambda lenet: lenet.to_onnx(), "writing ONNX"),
+    ],
+)
+def test_what_needs_pytorch_says_so(monkeypatch, call, what):
+    for module in [name for name in sys.modules if name.startswith("cnncalc.torch_backend")]:
+        monkeypatch.delitem(sys.modules, module)
+    monkeypatch.setitem(sys.modules, "torch", None)
+    with pytest.raises(cnncalc.EnvironmentFailure) as caught:
+        call(cnncalc.load("lenet5"))
+    message = f"error: {what} needs PyTorch, which is not installed (hint: pip install 'cnncalc[torch]')"
+    assert str(caught.value) == message
 
 
 def test_every_public_name_is_there():

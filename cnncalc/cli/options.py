@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from types import ModuleType
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 import click
 
 from cnncalc.columns import named
-from cnncalc.errors import EnvironmentFailure, UsageError, escape, quote
+from cnncalc.errors import UsageError, quote
 
 FORMATS = ("table", "plain", "json", "csv", "tsv", "markdown")
 EXPORTS = ("plain", "json", "csv", "tsv", "markdown")
@@ -233,20 +232,3 @@ def analyze(name: str, options: NetworkOptions) -> Report:
 def report_of(network: Network, options: NetworkOptions) -> Report:
     """The Report of a network under the options."""
     return network.analyze(options.batch, options.dtype, options.convention, options.with_side, options.pass_)
-
-
-def torch_backend(module: str, what: str) -> ModuleType:
-    """A module of the room that imports PyTorch; ``what`` needs it, in the words of the message.
-
-    Raises:
-        EnvironmentFailure: PyTorch is not installed, or broken.
-    """
-    from importlib import import_module
-
-    install = "pip install 'cnncalc[torch]'"
-    try:
-        return import_module(f"cnncalc.torch_backend.{module}")
-    except (ImportError, OSError) as error:
-        if isinstance(error, ImportError) and error.name == "torch":
-            raise EnvironmentFailure(f"{what} needs PyTorch, which is not installed", hint=install) from None
-        raise EnvironmentFailure(f"PyTorch can't be imported: {escape(str(error))[:200]}", hint=install) from error

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from cnncalc.cli.options import EXPORTS, SpecName, load, output_options, spec_options, take_output, torch_backend
+from cnncalc.cli.options import EXPORTS, SpecName, load, output_options, spec_options, take_output
 from cnncalc.errors import UsageError, escape, quote
+from cnncalc.network import torch_backend
 
 if TYPE_CHECKING:
     from cnncalc.memory.cuda.workspaces import WorkspaceTable

@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from cnncalc.cli.options import SpecName, debug_option, load, spec_options, torch_backend
+from cnncalc.cli.options import SpecName, debug_option, load, spec_options
 from cnncalc.errors import UsageError
 
 OPSET = 18
@@ -30,7 +30,6 @@ def command(network: str, **given: Any) -> None:
     The file needs PyTorch alone. Blocks become classes and repeats become loops. Modules have the names of the spec,
     so weights load into the network that cnncalc builds, and back.
     """
-    from cnncalc import source
     from cnncalc.cli.output import write_file, write_stdout
 
     loaded = load(network, given["vars"], given["input"])
@@ -38,11 +37,9 @@ def command(network: str, **given: Any) -> None:
     onnx_path = _path("--onnx", given["onnx"], loaded.document.files)
     if onnx_path is not None and path is not None and os.path.realpath(path) == os.path.realpath(onnx_path):
         raise UsageError("--output and --onnx are the same file")
-    data = None
-    if onnx_path is not None:
-        data = torch_backend("onnx", "--onnx").export(loaded.graph, given["opset"], given["with_side"])
+    data = None if onnx_path is None else loaded.to_onnx(given["opset"], given["with_side"])
     if path is not None or onnx_path is None:
-        text = source.write(loaded.graph, given["with_side"], loaded.about)
+        text = loaded.to_source(given["with_side"])
         write_stdout(text) if path is None else write_file(path, text)
     if onnx_path is not None and data is not None:
         write_file(onnx_path, data)

@@ -8,8 +8,9 @@ from typing import Any
 
 import click
 
-from cnncalc.cli.options import EXPORTS, SpecName, load, output_options, spec_options, take_output, torch_backend
+from cnncalc.cli.options import EXPORTS, SpecName, load, output_options, spec_options, take_output
 from cnncalc.errors import CnncalcError, UsageError, format_errors
+from cnncalc.network import torch_backend
 
 
 @click.command("verify")

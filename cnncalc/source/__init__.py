@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from cnncalc.analysis.report import About
+from cnncalc.errors import check_flag
 from cnncalc.graph.graph import Graph
 
 
@@ -17,7 +18,11 @@ def write(graph: Graph, with_side: bool = False, about: About | None = None) -> 
         graph: the network.
         with_side: whether side outputs (auxiliary heads) are built and returned, after the outputs.
         about: its title and source, for the docstring.
+
+    Raises:
+        UsageError: ``with_side`` is no truth value.
     """
     from cnncalc.source.writer import Writer
 
+    check_flag("with_side", with_side)
     return Writer(graph, with_side, about or About(graph.name)).write()

@@ -8,9 +8,10 @@ from typing import Any
 
 import torch
 from torch import fx, nn
+from torch.fx import GraphModule as GraphModule
 
 from cnncalc.analysis.report import Report
-from cnncalc.errors import EnvironmentFailure, UsageError, suggest
+from cnncalc.errors import EnvironmentFailure, UsageError, check_flag, check_whole, check_word, quote, suggest
 from cnncalc.graph.graph import Graph, Node
 from cnncalc.graph.walk import overwritten
 from cnncalc.ops.base import Lowering
@@ -55,7 +56,11 @@ def build(
         EnvironmentFailure: the device is not there, or has not the memory.
     """
     place = find_device(device)
-    check_dtype(dtype)
+    check_word("data type", dtype, DTYPES)
+    check_flag("with_side", with_side)
+    check_flag("inplace", inplace)
+    if max_memory is not None:
+        check_whole("max_memory", max_memory, 1)
     _check_memory(graph, place, dtype, with_side, max_memory)
     replaced = overwritten(graph, with_side) if inplace else [None] * len(graph.nodes)
     names = module_names(graph)
@@ -90,16 +95,6 @@ def build(
     return whole.to(DTYPES[dtype])
 
 
-def check_dtype(name: str) -> None:
-    """Refuses a data type that networks can't be built in.
-
-    Raises:
-        UsageError: with a suggestion.
-    """
-    if name not in DTYPES:
-        raise UsageError(f"unknown data type '{name}'", hint=suggest(name, DTYPES) or f"one of: {', '.join(DTYPES)}")
-
-
 def find_device(word: str) -> torch.device:
     """The device that a word names.
 
@@ -107,9 +102,10 @@ def find_device(word: str) -> torch.device:
         UsageError: no such word.
         EnvironmentFailure: it is not there, or its number is out of range.
     """
-    kind, colon, number = word.partition(":")
+    kind, colon, number = word.partition(":") if isinstance(word, str) else ("", "", "")
     if kind not in DEVICES or (colon and not (number.isascii() and number.isdigit() and len(number) < 4)):
-        raise UsageError(f"unknown device '{word}'", hint=suggest(kind, DEVICES) or f"one of: {', '.join(DEVICES)}")
+        hint = suggest(kind, DEVICES) or f"one of: {', '.join(DEVICES)}"
+        raise UsageError(f"unknown device {quote(word)}", hint=hint)
     if kind == "cuda":
         count = torch.cuda.device_count() if torch.cuda.is_available() else 0
         if int(number or 0) >= count:

@@ -463,7 +463,7 @@ def test_torch_is_not_imported():
 
 def test_onnx_needs_torch(tmp_path):
     result = without(["torch"], "source", "lenet5_modern", "--onnx", str(tmp_path / "x.onnx"))
-    message = "error: --onnx needs PyTorch, which is not installed (hint: pip install 'cnncalc[torch]')\nFalse\n"
+    message = "error: writing ONNX needs PyTorch, which is not installed (hint: pip install 'cnncalc[torch]')\nFalse\n"
     assert (result.returncode, result.stderr) == (3, message)
     assert list(tmp_path.iterdir()) == []
 
@@ -471,7 +471,9 @@ def test_onnx_needs_torch(tmp_path):
 def test_onnx_needs_its_packages(monkeypatch, capsys, tmp_path):
     monkeypatch.setattr("cnncalc.torch_backend.onnx.find_spec", lambda name: None)
     assert run(["source", "lenet5_modern", "--onnx", str(tmp_path / "x.onnx")]) == 3
-    message = "error: --onnx needs onnx and onnxscript, which are not installed (hint: pip install onnx onnxscript)\n"
+    message = (
+        "error: writing ONNX needs onnx and onnxscript, which are not installed (hint: pip install onnx onnxscript)\n"
+    )
     assert capsys.readouterr().err == message
     assert list(tmp_path.iterdir()) == []
 

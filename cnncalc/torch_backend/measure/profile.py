@@ -13,11 +13,11 @@ from torch import fx
 
 from cnncalc import __version__
 from cnncalc.analysis.report import About, Report
-from cnncalc.errors import CnncalcError, EnvironmentFailure, UsageError
+from cnncalc.errors import CnncalcError, EnvironmentFailure, UsageError, check_word
 from cnncalc.graph.graph import Graph
 from cnncalc.memory import peaks
 from cnncalc.memory.cuda.workspaces import Libraries, WorkspaceBytes, convolutions
-from cnncalc.torch_backend.build import build, check_dtype, find_device, free_memory
+from cnncalc.torch_backend.build import DTYPES, build, find_device, free_memory
 from cnncalc.torch_backend.measure import cudnn_workspaces, machine, passes, per_layer, predicted, timing
 from cnncalc.torch_backend.measure.passes import Settings as Settings
 from cnncalc.torch_backend.measure.passes import Subject, Taken
@@ -131,7 +131,7 @@ def _check(graph: Graph, given: Settings, device: torch.device) -> None:
     axes = [len(graph.nodes[index].shape) for index in graph.inputs]
     if given.channels_last and 3 not in axes:
         raise UsageError(f"channels last is an order of images, but the input has {axes[0]} axes")
-    check_dtype(given.dtype)
+    check_word("data type", given.dtype, DTYPES)
     Report(graph, Assumptions(max(given.batches, default=0), given.dtype))
 
 

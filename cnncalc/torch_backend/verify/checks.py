@@ -11,9 +11,9 @@ from torch import fx
 from torch.utils.flop_counter import FlopCounterMode
 
 from cnncalc.analysis.report import About, Report
-from cnncalc.errors import EnvironmentFailure, escape, listing
+from cnncalc.errors import EnvironmentFailure, check_word, escape, listing
 from cnncalc.graph.graph import Graph
-from cnncalc.torch_backend.build import build, check_dtype, free_memory, inputs, outputs
+from cnncalc.torch_backend.build import DTYPES, build, free_memory, inputs, outputs
 from cnncalc.torch_backend.verify import memory_checks
 from cnncalc.torch_backend.verify.fvcore_counts import count_with_fvcore, fvcore_version
 from cnncalc.torch_backend.verify.limits import LIMITS
@@ -131,7 +131,7 @@ def verify(
         UsageError: an unknown data type.
         EnvironmentFailure: fvcore or values are asked for, and fvcore or the memory is not there.
     """
-    check_dtype(dtype)
+    check_word("data type", dtype, DTYPES)
     run = _Run(graph, with_side)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
