@@ -78,23 +78,25 @@ class Tape(TensorOps):
         """x @ weight.T + bias over the last axis.
 
         The bias is part of the product where the rows of x lie one after the other, and added afterwards where they
-        must be copied for it. Without a bias the weight's gradient comes before that of x.
+        must be copied for it. Without a bias the weight's gradient comes before that of x. The weight is read through a
+        transposed view: its gradient arrives one step after that of the bias.
         """
         inputs = self.lowered(x, weight, *([bias] if bias is not None else []))
         given, weight, *biases = map(self.hold, inputs)
         shape = (*x.shape[:-1], weight.shape[0])
         rows = given if len(shape) == 2 else self.reshape(given, (prod(shape[:-1]), x.shape[-1]))
+        turned = self.transpose(weight, 0, 1)
         if biases and (len(shape) == 2 or is_contiguous(given.shape, given.strides)):
-            products = self.gradients(rows, weight, calls=(PRODUCT, PRODUCT))
+            products = self.products(rows, turned)
 
             def backward(grad: Tensor, needs: Sequence[bool]) -> list[Tensor | None]:
-                return [*products(grad, needs[:2]), grad if needs[2] else None]  # the bias was broadcast
+                return [grad if needs[0] else None, *products(grad, needs[1:])]  # the bias was broadcast
 
             out = self.new((rows.shape[0], shape[-1]), x.scales)
             self.library_call(PRODUCT)
-            self.record(out, [rows, weight, *biases], backward, factors(rows, weight))
+            self.record(out, [*biases, rows, turned], backward, factors(rows, turned))
             return out if len(shape) == 2 else self.view(out, shape)
-        out = self.product(rows, weight, (rows.shape[0], shape[-1]))
+        out = self.product(rows, turned, (rows.shape[0], shape[-1]))
         if len(shape) != 2:
             out = self.unsafe_view(out, shape)
         for added in biases:

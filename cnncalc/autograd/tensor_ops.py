@@ -12,8 +12,8 @@ from math import prod
 from cnncalc.autograd.autocast import FULL
 from cnncalc.autograd.engine import PRODUCT
 from cnncalc.autograd.lifetimes import scoped
-from cnncalc.autograd.strides import computed, contiguous, cut, is_channels_last
-from cnncalc.autograd.tensors import Tensor
+from cnncalc.autograd.strides import Strides, computed, contiguous, cut, is_channels_last
+from cnncalc.autograd.tensors import Backward, Tensor
 from cnncalc.autograd.view_ops import Metadata, ViewOps, metadata
 from cnncalc.values import Shape
 
@@ -213,10 +213,24 @@ class TensorOps(ViewOps):
 
     def product(self, x: Tensor, y: Tensor, shape: Shape) -> Tensor:
         """A product of two matrices, or of two batches of them, of a shape; y's gradient is made before that of x."""
-        backward = self.gradients(y, x, calls=(PRODUCT, PRODUCT))
+        backward = self.products(y, x)
         out = self.new(shape, x.scales or y.scales)
         self.library_call(PRODUCT)
         return self.record(out, [x, y], lambda grad, needs: backward(grad, needs[::-1])[::-1], factors(x, y))
+
+    def products(self, *values: Tensor) -> Backward:
+        """The gradients of factors, products too, in this order; that of a matrix lies in columns where it does."""
+        sizes = [(value.shape, value.scales, value.itemsize, _in_columns(value)) for value in values]
+
+        def backward(grad: Tensor, needs: Sequence[bool]) -> list[Tensor | None]:
+            found: list[Tensor | None] = [None] * len(sizes)
+            for index, size in enumerate(sizes):
+                if needs[index]:
+                    found[index] = self.new(*size)
+                    self.library_call(PRODUCT)
+            return found
+
+        return backward
 
     def index(self, x: Tensor, places: Tensor, axis: int = 0) -> Tensor:
         """Some positions of an axis in any order, such as rows of a table; the places are kept."""
@@ -256,6 +270,11 @@ class TensorOps(ViewOps):
 
 def _shared(grad: Tensor, needs: Sequence[bool]) -> list[Tensor | None]:
     return [grad if need else None for need in needs]
+
+
+def _in_columns(x: Tensor) -> Strides | None:
+    """The strides of a matrix whose columns lie one after the other; None for any other tensor."""
+    return x.strides if len(x.shape) == 2 and x.strides == (1, x.shape[0]) else None
 
 
 def factors(x: Tensor, y: Tensor) -> list[Tensor]:
