@@ -86,7 +86,7 @@ def profile(
         "command": command,
         "spec": {
             **{name: spec[name] for name in ("name", "title", "sha256")},
-            "input": list(graph.nodes[graph.inputs[0]].shape),
+            "input": graph.input_sizes,
             "vars": spec["vars"],
         },
         "settings": {
@@ -248,12 +248,11 @@ def _compared(
     if memory.reserved:
         return [*rows, *_of_allocator(graph, given, batch, memory, taken)]
     said = [f"the residual is {RESIDUAL}"]
+    settings = tracked(given.dtype, given.with_side)
+    run = peaks.training if given.training else peaks.inference
+    expected = run(graph, batch, settings).peak.bytes
     if given.training:
-        settings = tracked(given.dtype, given.with_side)
-        expected = peaks.training(graph, batch, settings).peak.bytes
         said += untracked(graph, batch, settings, expected)
-    else:
-        expected = held + predicted.live_bytes(graph, batch, given.dtype, given.with_side)
     return [*rows, _row("memory_bytes", expected, memory.bytes, memory.by, "; ".join(said))]
 
 
