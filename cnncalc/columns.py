@@ -118,7 +118,7 @@ _LISTED = {
 COLUMNS: Mapping[str, Column] = MappingProxyType(_LISTED)
 #: columns of tables that are no figures, and their headers
 DESCRIPTIONS: Mapping[str, str] = MappingProxyType(
-    {**{name: name for name in ("inputs", "in", "out", "count")}, "shared_with": "shared with", "line": "line"}
+    {**{name: name for name in ("inputs", "in", "out", "layout", "count", "line")}, "shared_with": "shared with"}
 )
 
 SAVED = Column(

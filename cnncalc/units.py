@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from numbers import Number
 from typing import Any
 
@@ -78,13 +79,15 @@ def ratio(value: Any, base: Any) -> str:
 
 
 def cell(value: Any) -> str:
-    """A value of any column: grouped numbers, sizes joined by x, nothing for None."""
+    """A value of any column: grouped numbers, sizes joined by x, sizes by name as name=sizes, nothing for None."""
     if value is None:
         return ""
     if isinstance(value, bool):
         return str(value).lower()
     if isinstance(value, Number):
         return grouped(value)
+    if isinstance(value, Mapping):
+        return " ".join(f"{name}={cell(sizes)}" for name, sizes in value.items())
     if isinstance(value, (tuple, list)):
         if value and isinstance(value[0], (tuple, list, str)):
             return " ".join(map(cell, value))

@@ -124,10 +124,10 @@ def _reach(signature: Signature) -> tuple[Tap, ...] | None:
 def _field(
     node: Node, shapes: tuple[Shape, ...], taps: tuple[Tap, ...] | None, fields: list[Field | None]
 ) -> Field | None:
-    if not node.inputs:
-        return Field((Axis(1, 1, 1, 0, 1),) * (len(node.shape) - 1)) if node.shape.layout == "map" else None
     if taps is None:
         return None
+    if not node.inputs:
+        return Field((Axis(1, 1, 1, 0, 1),) * (len(node.shape) - 1)) if node.shape.layout == "map" else None
     seen = []
     for index, shape in zip(node.inputs, shapes, strict=True):
         field = fields[index]

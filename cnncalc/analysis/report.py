@@ -27,6 +27,7 @@ DESCRIBED: Mapping[str, Callable[[Graph], Sequence[Any]]] = MappingProxyType(
         "inputs": lambda graph: [[graph.nodes[index].path for index in node.inputs] for node in graph.nodes],
         "in": lambda graph: graph.per_node(lambda signature: signature.inputs),
         "out": lambda graph: [node.shape for node in graph.nodes],
+        "layout": lambda graph: [node.shape.layout for node in graph.nodes],
         "count": lambda graph: [node.count for node in graph.nodes],
         "shared_with": lambda graph: [
             None if node.shared is None else graph.nodes[node.shared].path for node in graph.nodes
@@ -36,7 +37,7 @@ DESCRIBED: Mapping[str, Callable[[Graph], Sequence[Any]]] = MappingProxyType(
     }
 )
 #: keys of a row that name and place the layer, in the order of the JSON
-IDENTITY = ("path", "op", "inputs", "in", "out", "count")
+IDENTITY = ("path", "op", "inputs", "in", "out", "layout", "count")
 ORIGIN = ("shared_with", "file", "line")
 
 #: one sample in float32, forward, without side outputs
@@ -78,6 +79,7 @@ class Row:
     op: str
     inputs: list[str]
     out: Shape
+    layout: str
     count: int
     shared_with: str | None
     file: str
@@ -212,9 +214,10 @@ class Report:
 
     @cached_property
     def assumptions(self) -> Mapping[str, Any]:
-        """What the figures depend on, as the JSON has it: the input's shape, and the fields of Assumptions."""
-        first = self.graph.nodes[self.graph.inputs[0]]
-        return {"input": list(first.shape), **self.assumed.to_dict()}
+        """What the figures depend on, as the JSON has it: the sizes of the input, of several by their names, and the
+        fields of Assumptions.
+        """
+        return {"input": self.graph.input_sizes, **self.assumed.to_dict()}
 
     @cached_property
     def columns(self) -> Mapping[str, Sequence[Any]]:

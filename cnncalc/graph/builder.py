@@ -74,16 +74,16 @@ class Rules:
             known = self._ops[key] = cls(**arguments)
         return known
 
-    def input(self, shape: ValueShape) -> Signature:
+    def input(self, shape: ValueShape, stated: ValueShape) -> Signature:
         """The signature of an input.
 
         Raises:
             ShapeError: more than 2**63 - 1 values.
         """
-        key = (Input, shape, shape.identity)
+        key = (Input, shape, shape.identity, stated)
         if key not in self._signatures:
             _check_elements(shape)
-            self._signatures[key] = Signature(Input(), (), shape, {})
+            self._signatures[key] = Signature(Input(stated), (), shape, {})
         return self._signatures[key]
 
     def after(self, op: Op, before: Sequence[Signature]) -> Signature:
@@ -107,7 +107,7 @@ class Rules:
 def _typed(op: Op, shapes: tuple[ValueShape, ...]) -> Signature:
     least, most = op.arity
     if len(shapes) < least or (most is not None and len(shapes) > most):
-        wanted = f"{least} input" if most == 1 else f"at least {least} inputs"
+        wanted = f"{'' if least == most else 'at least '}{least} input{'' if least == 1 else 's'}"
         raise ShapeError(f"takes {wanted}, but got {len(shapes)}")
     for given in shapes:
         if given.layout not in op.layouts:
@@ -141,14 +141,14 @@ class GraphBuilder:
         #: their positions, by the object
         self._listed: dict[int, int] = {}
 
-    def input(self, path: str, shape: ValueShape, place: Place) -> int:
-        """Adds an input of the network; its index. Inputs come before operators.
+    def input(self, path: str, shape: ValueShape, place: Place, stated: ValueShape | None = None) -> int:
+        """Adds an input, in place of the one that is ``stated``; its index. Inputs come before operators.
 
         Raises:
             SpecError: more than 2**63 - 1 values.
         """
         try:
-            signature = self.rules.input(shape)
+            signature = self.rules.input(shape, stated or shape)
         except ShapeError as error:
             raise SpecError(f"{path}: {error.message}", place.location) from None
         return self._append(path, (), 1, place, None, None, signature)
@@ -169,7 +169,7 @@ class GraphBuilder:
         try:
             signature = self.rules.after(op, [signatures[nodes[index].signature] for index in inputs])
             count = 1
-            if len(inputs) > 1 or nodes[inputs[0]].count > 1 or op.count() > 1:
+            if len(inputs) != 1 or nodes[inputs[0]].count > 1 or op.count() > 1:
                 count = self._count(op, inputs, signature.output)
         except ShapeError as error:
             raise SpecError(f"{op.name} '{path}': {error.message}", place.location, error.hint) from None
@@ -182,7 +182,7 @@ class GraphBuilder:
     def _count(self, op: Op, inputs: tuple[int, ...], output: ValueShape) -> int:
         """How many values of its shape a node makes."""
         counts = [self.nodes[index].count for index in inputs]
-        count = counts[0]
+        count = counts[0] if counts else 1
         if counts.count(count) < len(counts):
             raise ShapeError(f"inputs must come in the same number, but there are {_list(counts)} of them")
         count *= op.count()

@@ -24,11 +24,20 @@ class Place(Protocol):
 
 
 class Input(Op):
-    """The network's input; not a keyword of the language."""
+    """An input of the network; not a keyword of the language.
+
+    ``stated`` is its shape in the spec, in whose place another may have been handed in.
+    """
 
     name = "input"
     fields: ClassVar[Mapping[str, Field]] = {}
     layouts = tuple(LAYOUTS)
+
+    stated: ValueShape
+
+    def __init__(self, stated: ValueShape) -> None:
+        super().__init__()
+        self.__dict__["stated"] = stated
 
     def shape(self) -> ValueShape:
         raise ShapeError("the input has the shape that the spec gives")
@@ -142,6 +151,12 @@ class Graph:
         self.blocks = blocks
         self.name = name
         self.program = program
+
+    @property
+    def input_sizes(self) -> list[int] | dict[str, list[int]]:
+        """The sizes of the only input, or those of several by their names."""
+        found = {self.nodes[index].path: list(self.nodes[index].shape) for index in self.inputs}
+        return found if len(found) > 1 else next(iter(found.values()))
 
     def operators(self, with_side: bool = True) -> list[Node]:
         """Every node but the inputs, in call order; without ``with_side`` those of side outputs are left out."""

@@ -14,7 +14,7 @@ from cnncalc.memory.fit import Candidate, Fit
 from cnncalc.memory.input_search import InputSearch
 from cnncalc.render import cuda_memory, memory, plain
 from cnncalc.render.cuda_memory import PARTS
-from cnncalc.render.table import Heading, Table, title
+from cnncalc.render.table import Heading, Table, inputs, title
 
 #: what takes memory of a device and is no tensor
 EXCLUDED = (
@@ -76,7 +76,7 @@ def _word(row: Candidate, search: InputSearch | None) -> str:
 
 def _captions(answer: Fit) -> list[str]:
     about, given = answer.report.about, answer.report.assumptions
-    assumed = [f"input {units.cell(given['input'])}", str(given["dtype"])]
+    assumed = [inputs(answer.report), str(given["dtype"])]
     assumed.append("training" if answer.settings.training else "inference")
     if given["with_side"]:
         assumed.append("side outputs counted")

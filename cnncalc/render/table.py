@@ -16,6 +16,7 @@ from cnncalc.columns import COLUMNS, DESCRIPTIONS, OF_A_RUN, WORK
 from cnncalc.counting.backward import TITLES, rule
 from cnncalc.counting.conventions import CONVENTIONS
 from cnncalc.errors import check_word, listing
+from cnncalc.graph.graph import Input
 
 BAR_WIDTH = 10
 _NUMBERED = re.compile(r"(.+)_(\d+)")
@@ -141,11 +142,24 @@ def title(name: str, said: str) -> str:
 def captions(report: Report, worked: bool) -> list[str]:
     """What is shown, and under which assumptions; ``worked`` says whether its work is counted by one convention."""
     given = report.assumptions
-    assumed = [f"input {units.cell(given['input'])}", f"batch {given['batch']}", str(given["dtype"])]
+    assumed = [inputs(report), f"batch {given['batch']}", str(given["dtype"])]
     if given["with_side"]:
         assumed.append("side outputs counted")
     assumed += [f"convention {given['convention']}"] if worked else []
     return [title(report.about.name, report.about.title), ", ".join([*assumed, *_pass(given)])]
+
+
+def inputs(report: Report) -> str:
+    """The sizes of the inputs, and of those that have other channels (features) than the spec states, the spec's."""
+    nodes = [report.graph.nodes[index] for index in report.graph.inputs]
+    stated = {node.path: (node.shape, node.op.stated) for node in nodes if isinstance(node.op, Input)}
+    own = {
+        name: spec
+        for name, (shape, spec) in stated.items()
+        if spec.axis is not None and shape.channels != spec.channels
+    }
+    said = f"input {units.cell(report.assumptions['input'])}"
+    return f"{said} (the spec's is {units.cell(own if len(nodes) > 1 else own[nodes[0].path])})" if own else said
 
 
 def counted_by(given: Mapping[str, Any]) -> list[str]:

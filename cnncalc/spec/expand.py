@@ -190,13 +190,12 @@ class _Expander:
             raise document.parts[0].error(message, "a network takes it in with uses:")
         values = self.variables[document.parts[0].source]
         bare = _Scope(None, values, "", [], None)  # type: ignore[arg-type]  # sizes read variables alone
-        shapes = {stated.name: stated.typed(bare) for stated in document.inputs}
-        if input is not None:
-            shapes = replaced(shapes, input)
+        own = {stated.name: stated.typed(bare) for stated in document.inputs}
+        shapes = own if input is None else replaced(own, input)
         self.builder = builder = GraphBuilder(document.rules)
         scope = _Scope(builder, dict(values), "", [0], None)
         for stated in document.inputs:
-            index = builder.input(stated.name, shapes[stated.name], stated.node)
+            index = builder.input(stated.name, shapes[stated.name], stated.node, own[stated.name])
             if stated.name != ONLY:
                 scope.names[stated.name] = (stated.name, index, stated.node)
                 scope.values.update(variables_of(stated.name, shapes[stated.name]))

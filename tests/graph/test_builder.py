@@ -55,11 +55,11 @@ def test_the_first_node_is_the_input() -> None:
 
 def test_the_input_is_no_operator_of_the_language() -> None:
     assert "input" not in OPS
-    assert Input().work((3, 8, 8)) == NO_WORK
-    assert Input().lowering().target == "torch.nn.Identity"
+    assert Input(MapShape(3, 8, 8)).work(MapShape(3, 8, 8)) == NO_WORK
+    assert Input(MapShape(3, 8, 8)).lowering().target == "torch.nn.Identity"
     assert Input.samples() == []
     with pytest.raises(ShapeError):
-        Input().shape()
+        Input(MapShape(3, 8, 8)).shape()
 
 
 def test_equal_operators_are_one_object_and_one_kind() -> None:

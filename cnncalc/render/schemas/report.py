@@ -27,9 +27,11 @@ from cnncalc.render.schemas.notation import (
     record,
     words,
 )  # fmt: skip
-from cnncalc.values import DTYPES
+from cnncalc.values import DTYPES, LAYOUTS
 
-SHAPE = Definition("shape", array(POSITIVE, 1, 4))
+SHAPE = Definition("shape", array(POSITIVE))
+#: of the only input, or of several by their names
+INPUT: Schema = {"type": ["array", "object"], "items": POSITIVE, "additionalProperties": SHAPE}
 SPEC = Definition(
     "spec",
     record(
@@ -47,7 +49,7 @@ SPEC = Definition(
 )
 DTYPE = words(DTYPES)
 COUNTED: Schema = {"convention": TEXT, "with_side": FLAG, "pass": words(PASSES)}
-ASSUMPTIONS = Definition("assumptions", record({"input": SHAPE, "batch": POSITIVE, "dtype": DTYPE, **COUNTED}))
+ASSUMPTIONS = Definition("assumptions", record({"input": INPUT, "batch": POSITIVE, "dtype": DTYPE, **COUNTED}))
 #: what a spec says of a published figure
 CLAIM: Schema = {
     "quantity": TEXT,
@@ -67,6 +69,7 @@ _DESCRIBED: Schema = {
     "inputs": array(TEXT),
     "in": array(SHAPE),
     "out": SHAPE,
+    "layout": (words(LAYOUTS), "of out"),
     "count": (POSITIVE, "values of that shape"),
     "shared_with": (nullable(TEXT), "the layer whose weights are used"),
     "file": TEXT,
@@ -126,7 +129,7 @@ def summary() -> Schema:
 
 def listed() -> Schema:
     """What list prints."""
-    described: Schema = {"name": TEXT, "title": TEXT, "family": TEXT, "file": TEXT, "input": SHAPE}
+    described: Schema = {"name": TEXT, "title": TEXT, "family": TEXT, "file": TEXT, "input": INPUT}
     reasons = array(record({"name": TEXT, "reason": TEXT}))
     return output(
         "list",
@@ -195,7 +198,7 @@ def diff() -> Schema:
     }
     assumed = {
         "set": (array(TEXT), "NAME=VALUE"),
-        "input": (nullable(array(POSITIVE)), "null: each network's own"),
+        "input": (nullable(INPUT), "null: each network's own"),
         "batch": POSITIVE,
         "dtype": TEXT,
         **COUNTED,

@@ -19,7 +19,7 @@ from cnncalc.render.schemas.notation import (
     record,
     words,
 )  # fmt: skip
-from cnncalc.render.schemas.report import DTYPE, SHAPE, SPEC, report_fields
+from cnncalc.render.schemas.report import DTYPE, INPUT, SHAPE, SPEC, report_fields
 
 _PHASE = words(("start", "forward", "loss", "backward", "optimizer"))
 _SETTINGS = record(
@@ -189,7 +189,7 @@ def fit() -> Schema:
         "fit",
         {
             "spec": SPEC,
-            "assumptions": record({"input": SHAPE, "dtype": DTYPE, "with_side": FLAG}),
+            "assumptions": record({"input": INPUT, "dtype": DTYPE, "with_side": FLAG}),
             "settings": _SETTINGS,
             "memory": record(available),
             "asked": (nullable(POSITIVE), "the batch of --batch; null: none"),

@@ -65,8 +65,9 @@ def _object(value: dict[str, Any], schema: Mapping[str, Any], path: str) -> str 
     missing = [key for key in schema.get("required", ()) if key not in value]
     if missing:
         return f"{path or '/'} needs {missing[0]}"
-    unknown = [key for key in value if key not in properties] if schema.get("additionalProperties") is False else []
+    others = schema.get("additionalProperties", {})
+    unknown = [key for key in value if key not in properties] if others is False else []
     if unknown:
         return f"{path or '/'} has an unknown key {unknown[0][:60]!a}"
-    found = (misfit(item, properties.get(key, {}), f"{path}/{ascii(key)[1:-1]}") for key, item in value.items())
+    found = (misfit(item, properties.get(key, others), f"{path}/{ascii(key)[1:-1]}") for key, item in value.items())
     return next((one for one in found if one), None)

@@ -70,7 +70,7 @@ class Verified(NamedTuple):
         return {
             "name": self.graph.name,
             "file": self.about.file,
-            "input": list(self.graph.nodes[self.graph.inputs[0]].shape),
+            "input": self.graph.input_sizes,
             "with_side": self.with_side,
             "layers": self.layers,
             "memory": {"batch": self.batch, "dtype": self.dtype},
