@@ -7,13 +7,13 @@ from types import MappingProxyType
 from typing import Any
 
 from cnncalc.check.model import Finding
-from cnncalc.check.rules import fields, names, text, weights, windows, wiring
+from cnncalc.check.rules import fields, inputs, names, text, weights, windows, wiring
 from cnncalc.check.rules.base import Hit, Rule
 from cnncalc.check.subject import Subject
 from cnncalc.errors import Location
 from cnncalc.render.table import Heading, Table
 
-_FILES = (windows, fields, weights, wiring, names, text)
+_FILES = (windows, inputs, fields, weights, wiring, names, text)
 
 #: every rule by its code, in order
 RULES: Mapping[str, Rule] = MappingProxyType(

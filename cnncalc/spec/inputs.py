@@ -68,18 +68,19 @@ def stated(name: str, node: YamlNode, slots: Slots) -> StatedInput:
         SpecError: it has none of the forms, or a size can't be read.
     """
     read = partial(slots.expression, what="a size")
+    said = name if name == ONLY else f"the input '{name}'"
     if isinstance(node, MappingNode):
         words = tuple(node.entries)
         form = next((form for form in FORMS if sorted(form) == sorted(words)), None)
         if form is None:
-            raise node.error(f"{name} has no layout with the keys {', '.join(words) or 'of an empty mapping'}", _HINT)
+            raise node.error(f"{said} has no layout with the keys {', '.join(words) or 'of an empty mapping'}", _HINT)
         return StatedInput(name, node, tuple((word, read(node.entries[word][1])) for word in form))
     if not isinstance(node, SequenceNode) or not 1 <= len(node.items) <= 4:
         found = f"{len(node.items)} values" if isinstance(node, SequenceNode) else node.kind
-        message = f"{name} is a list of the channels and up to 3 spatial sizes, or a mapping, not {found}"
+        message = f"{said} is a list of the channels and up to 3 spatial sizes, or a mapping, not {found}"
         raise node.error(message, _HINT)
     if all(isinstance(item, SequenceNode) for item in node.items):
-        message = f"{name} states one value, but this is a list of lists"
+        message = f"{said} states one value, but this is a list of lists"
         raise node.error(message, "several inputs have names: 'inputs: {left: [1, 16, 16], right: [1, 28, 28]}'")
     return StatedInput(name, node, tuple(("", read(item)) for item in node.items))
 

@@ -45,7 +45,7 @@ def codes(findings: list[Finding]) -> list[str]:
 
 
 def test_codes_are_numbered_and_say_what_they_find():
-    assert list(RULES) == [f"CN{number:03}" for number in range(1, 16)]
+    assert list(RULES) == [f"CN{number:03}" for number in range(1, 17)]
     assert len({rule.name for rule in RULES.values()}) == len(RULES)
     for rule in RULES.values():
         assert rule.severity in ("warning", "note")
@@ -549,7 +549,7 @@ def test_rule_lists_all(capsys):
     assert run(["rule"]) == 0
     lines = capsys.readouterr().out.split("\n")
     assert lines[0].split() == ["code", "severity", "name", "summary"]
-    assert [line.split()[:3] for line in lines[2:17]] == [
+    assert [line.split()[:3] for line in lines[2:18]] == [
         [rule.code, rule.severity, rule.name] for rule in RULES.values()
     ]
 
@@ -590,3 +590,30 @@ def test_rule_without_such_a_code(capsys, code, message):
     assert run(["rule", code]) == 2
     captured = capsys.readouterr()
     assert (captured.out, captured.err) == ("", f"{message}\n")
+
+
+@pytest.mark.parametrize(
+    ("own", "message"),
+    [
+        (
+            "[9, 9, 3]",
+            "net.yaml:4:8: warning: input 9x9x3 has the channels last: the spec that it extends has 3x8x8"
+            " (hint: channels come first, did you mean 3x9x9?) [CN016]",
+        ),
+        (
+            "[2, 3, 8, 8]",
+            "net.yaml:4:8: warning: input 2x3x8x8 has a batch axis: the spec that it extends has 3x8x8"
+            " (hint: no batch axis: 3x8x8, and --batch 2) [CN016]",
+        ),
+        ("[1, 9, 9]", None),
+        ("[3, 9, 3]", None),
+        ("[$n, 9, 3]", None),
+        ("{tokens: 9, features: 3}", None),
+    ],
+)
+def test_an_input_is_held_against_that_of_the_base(lint, own, message):
+    layers = "layers:\n  - {affine: [], name: a}\n"
+    base = f"cnncalc: 1\nsource: a test\ninput: [3, 8, 8]\nvars: {{n: 9}}\n{layers}"
+    heir = f"cnncalc: 1\nsource: a test\nextends: base\ninput: {own}\n"
+    found = [str(finding) for finding in lint(heir, base=base) if finding.code == "CN016"]
+    assert found == ([] if message is None else [message])
