@@ -150,16 +150,16 @@ def captions(report: Report, worked: bool) -> list[str]:
 
 
 def inputs(report: Report) -> str:
-    """The sizes of the inputs, and of those that have other channels (features) than the spec states, the spec's."""
-    nodes = [report.graph.nodes[index] for index in report.graph.inputs]
-    stated = {node.path: (node.shape, node.op.stated) for node in nodes if isinstance(node.op, Input)}
-    own = {
-        name: spec
-        for name, (shape, spec) in stated.items()
-        if spec.axis is not None and shape.channels != spec.channels
-    }
+    """The sizes of the inputs; and where one has other channels (features) than the spec states, those of the spec."""
     said = f"input {units.cell(report.assumptions['input'])}"
-    return f"{said} (the spec's is {units.cell(own if len(nodes) > 1 else own[nodes[0].path])})" if own else said
+    given = [report.graph.nodes[index] for index in report.graph.inputs]
+    stated = [(node, node.op.stated) for node in given if isinstance(node.op, Input)]
+    own = {
+        node.path: shape for node, shape in stated if shape.axis is not None and shape.channels != node.shape.channels
+    }
+    if not own:
+        return said
+    return f"{said} (the spec's is {units.cell(own if len(given) > 1 else next(iter(own.values())))})"
 
 
 def counted_by(given: Mapping[str, Any]) -> list[str]:

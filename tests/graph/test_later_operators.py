@@ -244,7 +244,7 @@ def test_memory(made: Callable[[], Graph], training: bool) -> None:
     """Parameters and inputs are all there at any moment, and training frees what it saved."""
     graph = made()
     report = Report(graph)
-    run = Run(simulate(graph, 2, Settings(training=training)), 2)
+    run = Run(graph, simulate(graph, 2, Settings(training=training)), 2)
     assert run.category("parameters") == 4 * report.totals["params"]
     given = [graph.nodes[index].shape for index in graph.inputs]
     assert run.category("input") == 2 * sum((8 if x.layout == "ids" else 4) * prod(x) for x in given)

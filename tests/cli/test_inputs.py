@@ -1,0 +1,72 @@
+"""What every command says of the inputs."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+TWO = """cnncalc: 1
+source: a test
+inputs: {image: [3, 8, 8], text: {tokens: 7, features: 5}}
+layers:
+  - {conv: 4, kernel: 3, from: image}
+  - global_avgpool
+  - {flatten: [], name: seen}
+  - {linear: 4, from: text}
+  - {global_avgpool: [], name: read}
+  - {add: [seen, read]}
+"""
+
+
+@pytest.fixture
+def two(tmp_path):
+    path = tmp_path / "two.yaml"
+    path.write_text(TWO)
+    return str(path)
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ([], "input image=3x8x8 text=7x5, batch 1"),
+        (["image=16"], "input image=3x16x16 text=7x5, batch 1"),
+        (["16x12", "text=9"], "input image=3x16x12 text=9x5, batch 1"),
+        (["image=1x8x8"], "input image=1x8x8 text=7x5 (the spec's is image=3x8x8), batch 1"),
+        (["image=1x8x8", "text=7x6"],
+         "input image=1x8x8 text=7x6 (the spec's is image=3x8x8 text=7x5), batch 1"),
+    ],
+)  # fmt: skip
+def test_the_header_names_every_input(cnncalc, two, given, said):
+    options = [word for sizes in given for word in ("--input", sizes)]
+    for command in ("summary", "params", "macs", "shapes", "memory"):
+        assert cnncalc(command, two, *options).out.split("\n")[1].startswith(said), command
+    shown = cnncalc("fit", two, "--memory", "1GB", *options).out.split("\n")[1]
+    assert shown.startswith(said.removesuffix("batch 1"))
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ("160", "input 3x160x160, batch 1"),
+        ("3x160x160", "input 3x160x160, batch 1"),
+        ("1x160x160", "input 1x160x160 (the spec's is 3x224x224), batch 1"),
+    ],
+)
+def test_the_header_names_other_channels(cnncalc, given, said):
+    assert cnncalc("params", "resnet18", "--input", given).out.split("\n")[1].startswith(said)
+
+
+def test_json_has_the_sizes_by_name(cnncalc, two):
+    read = json.loads(cnncalc("summary", two, "-f", "json").out)
+    assert read["assumptions"]["input"] == {"image": [3, 8, 8], "text": [7, 5]}
+    assert [(row["path"], row["layout"]) for row in read["layers"]] == [
+        ("image", "map"), ("text", "sequence"), ("conv1", "map"), ("global_avgpool1", "map"), ("seen", "vector"),
+        ("linear1", "sequence"), ("read", "vector"), ("add1", "vector"),
+    ]  # fmt: skip
+    assert json.loads(cnncalc("summary", "lenet5", "-f", "json").out)["assumptions"]["input"] == [1, 32, 32]
+
+
+def test_layouts_are_a_column(cnncalc, two):
+    lines = cnncalc("shapes", two, "--columns", "layout,out", "-f", "csv").out.split("\n")
+    assert lines[:3] == ["path,op,layout,out", "image,input,map,3x8x8", "text,input,sequence,7x5"]
