@@ -66,11 +66,11 @@ def evaluate(text: str) -> Any:
 def built(op: Op, inputs: Sequence[Shape]) -> Graph:
     """A graph of one operator; each of its inputs is one of the network's."""
     place: Any = SimpleNamespace(location=None)
-    kinds = [Signature(Input(), (), shape, {}) for shape in inputs]
+    kinds = [Signature(Input(shape), (), shape, {}) for shape in inputs]
     inputs = typed(op, *inputs)
     output = op.shape(*inputs)
     kinds.append(Signature(op, tuple(inputs), output, op.weights(*inputs)))
-    nodes = [Node(i, f"x{i}", Input(), (), shape, 1, place, None, None, None, i) for i, shape in enumerate(inputs)]
+    nodes = [Node(i, f"x{i}", Input(shape), (), shape, 1, place, None, None, None, i) for i, shape in enumerate(inputs)]
     last, indices = len(inputs), tuple(range(len(inputs)))
     nodes.append(Node(last, "y", op, indices, kinds[-1].output, op.count(), place, None, None, None, last))
     return Graph(nodes, kinds, [last], [], {"y": last}, {})
