@@ -420,7 +420,7 @@ def test_an_operator_without_a_rule_is_an_error(graph) -> None:
             return VectorShape(1)
 
     with pytest.raises(UsageError, match="no formulas are known for unknown 'y'"):
-        Formulas(built(Unknown(), ()), Assumptions()).of(0)
+        Formulas(built(Unknown(VectorShape(1)), ()), Assumptions()).of(0)
 
 
 def test_an_operator_has_one_rule() -> None:
