@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from cnncalc.memory.peaks import Memory
     from cnncalc.spec.reader import YamlNode
     from cnncalc.torch_backend.build import GraphModule
+    from cnncalc.torch_backend.verify.checks import Verified
 
 #: bytes of a file that was saved
 SAVED_LIMIT = 2**26
@@ -335,6 +336,40 @@ class Network:
             return self.on({name: shape}).graph
         except SpecError:
             return None
+
+    def verify(
+        self,
+        with_side: bool = False,
+        fvcore: bool | None = None,
+        values: bool | None = None,
+        memory: bool | None = None,
+        batch: int = 1,
+        dtype: str = "float32",
+        against: str | None = None,
+    ) -> Verified:
+        """Every figure against the network built in PyTorch, layer by layer.
+
+        Args:
+            with_side: whether side outputs (auxiliary heads) are built and compared too.
+            fvcore: whether fvcore counts too; None where that takes little.
+            values: whether it runs forward and backward with values, on the CPU; None where that takes little.
+            memory: whether bytes of tensors are counted, on fake tensors; None where that takes little.
+            batch: samples at once of the memory figures.
+            dtype: their data type: float64, float32, float16 or bfloat16.
+            against: another implementation whose weights are copied and whose outputs are compared:
+                ``torchvision:NAME``, ``timm:NAME`` or ``FILE.py:CLASS``. The file is run.
+
+        Raises:
+            EnvironmentFailure: PyTorch, or what else is asked for, is not installed, or has not the memory.
+            UsageError: an unknown data type or implementation, or one that does not take the input.
+        """
+        backend = torch_backend("verify.checks", "verify")
+        other = None if against is None else torch_backend("verify.against", "verify")
+        peer = other.find_peer(against, self.input) if other else None
+        verified: Verified = backend.verify(self.graph, with_side, fvcore, values, memory, batch, dtype, self.about)
+        if other:
+            verified = verified._replace(checks=(*verified.checks, *other.compare(self.graph, peer)))
+        return verified
 
     def to_torch(
         self,

@@ -264,6 +264,12 @@ CALLS_OF_TORCH = {
         for name in ("device", "dtype", "with_side", "inplace", "max_memory")
     },
     **{
+        f"verify({name})": lambda odd, name=name: cnncalc.load("lenet5").verify(
+            **{"fvcore": False, "values": False, "memory": False, name: odd}
+        )
+        for name in ("with_side", "fvcore", "values", "memory", "batch", "dtype", "against")
+    },
+    **{
         f"to_onnx({name})": lambda odd, name=name: cnncalc.load("lenet5").to_onnx(**{"opset": 3, name: odd})
         for name in ("opset", "with_side")
     },
@@ -469,9 +475,23 @@ def test_to_onnx(tmp_path):
     assert model.opset_import[0].version == 18
 
 
+def test_verify(capsys):
+    pytest.importorskip("torch")
+    lenet = cnncalc.load("lenet5_modern")
+    found = lenet.verify(batch=2, fvcore=False)
+    assert found.agrees and {check.verdict for check in found.checks} == {"equal"}
+    assert repr(found) == f"<Verified lenet5_modern: {len(found.checks)} checks, equal>"
+    assert {check.quantity: check.theirs for check in found.checks}["params"] == lenet.analyze().totals["params"]
+    assert run(["verify", "lenet5_modern", "--batch=2", "--no-fvcore"]) == 0
+    assert str(found) == capsys.readouterr().out.removesuffix("\n")
+    assert run(["verify", "lenet5_modern", "--batch=2", "--no-fvcore", "-f", "json"]) == 0
+    assert found.to_dict() == json.loads(capsys.readouterr().out)
+
+
 @pytest.mark.parametrize(
     ("call", "what"),
     [
+        (lambda lenet: lenet.verify(), "verify"),
         (lambda lenet: lenet.to_torch(), "building a network"),
         (lambda lenet: lenet.to_onnx(), "writing ONNX"),
     ],

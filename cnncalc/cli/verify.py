@@ -10,7 +10,6 @@ import click
 
 from cnncalc.cli.options import EXPORTS, SpecName, load, output_options, spec_options, take_output
 from cnncalc.errors import CnncalcError, UsageError, format_errors
-from cnncalc.network import torch_backend
 
 
 @click.command("verify")
@@ -58,33 +57,24 @@ def command(networks: tuple[str, ...], **given: Any) -> int:
 
     output = take_output(given)
     _refuse(networks, given)
-    backend = torch_backend("verify.checks", "verify")
     options = {name: given[name] for name in ("with_side", "fvcore", "values", "memory", "batch", "dtype")}
     broken: list[CnncalcError] = []
     inputs: list[str | None] = []
-    if given["all_"] or len(networks) > 1:
-        found = _every(broken) if given["all_"] else [load(name, given["vars"], given["input"]) for name in networks]
+    found = _every(broken) if given["all_"] else [load(name, given["vars"], given["input"]) for name in networks]
+    several = given["all_"] or len(networks) > 1
+    if several:
         options.update({name: bool(given[name]) for name in ("fvcore", "values", "memory")})
-        results = [
-            backend.verify(network.graph, **options, about=network.about).to_dict() for network in _progress(found)
-        ]
     else:
-        network = load(networks[0], given["vars"], given["input"])
-        inputs = list(network.document.files)
+        inputs = list(found[0].document.files)
+        options["against"] = given["against"]
         for export in output.export:  # before seconds of work
             target(export, EXPORTS, inputs)
-        peer = None
-        if given["against"]:
-            against = torch_backend("verify.against", "verify")
-            peer = against.find_peer(given["against"], network.input)
-        verified = backend.verify(network.graph, **options, about=network.about)
-        if peer:
-            verified = verified._replace(checks=(*verified.checks, *against.compare(network.graph, peer)))
-        results = [verified.to_dict()]
-    if len(results) == 1 and not given["all_"]:
-        emit(output, lambda data: agreement.table(results[0], data), lambda: agreement.payload(results), inputs)
-    else:
-        emit(output, lambda _: agreement.overview(results), lambda: agreement.payload(results), inputs)
+    results = [network.verify(**options).entry for network in (_progress(found) if several else found)]
+
+    def table(data: bool) -> Any:
+        return agreement.overview(results) if several else agreement.table(results[0], data)
+
+    emit(output, table, lambda: agreement.payload(results), inputs)
     for problem in broken:
         for line in format_errors(problem):
             click.echo(line, err=True)

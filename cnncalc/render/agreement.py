@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from cnncalc import units
+from cnncalc.render import plain
 from cnncalc.render.table import Heading, Table
 
 #: rows of single layers that a quantity shows; the JSON has all
@@ -23,6 +24,11 @@ def payload(networks: Networks) -> dict[str, Any]:
         "tool": {"name": "cnncalc", "version": __version__},
         "networks": list(networks),
     }
+
+
+def text(network: Mapping[str, Any]) -> str:
+    """The table as a pipe gets it, without the last line break, which ``print`` adds."""
+    return plain.write(table(network)).removesuffix("\n")
 
 
 def table(network: Mapping[str, Any], data: bool = False) -> Table:

@@ -90,7 +90,7 @@ def find_peer(word: str, input: Shape) -> Peer:
         UsageError: there is no such peer, or its code fails.
         EnvironmentFailure: the package is not installed.
     """
-    source, colon, name = word.rpartition(":")
+    source, colon, name = word.rpartition(":") if isinstance(word, str) else ("", "", "")
     if not colon or not source or not name:
         raise UsageError(f"{quote(word)} names no implementation", None, "torchvision:NAME, timm:NAME or FILE.py:CLASS")
     if source == "torchvision":

@@ -10,8 +10,9 @@ import torch
 from torch import fx
 from torch.utils.flop_counter import FlopCounterMode
 
-from cnncalc.analysis.report import About, Report
-from cnncalc.errors import EnvironmentFailure, check_word, escape, listing
+from cnncalc import rendered
+from cnncalc.analysis.report import BATCH_LIMIT, About, Report
+from cnncalc.errors import EnvironmentFailure, check_flag, check_whole, check_word, escape, listing
 from cnncalc.graph.graph import Graph
 from cnncalc.torch_backend.build import DTYPES, build, free_memory, inputs, outputs
 from cnncalc.torch_backend.verify import memory_checks
@@ -48,6 +49,7 @@ class Check(NamedTuple):
 
 class Verified(NamedTuple):
     """The checks of a network, in order; what differs in a layer stands after the check of its quantity.
+    ``print(verified)`` prints what ``cnncalc verify`` does.
 
     ``batch`` and ``dtype`` are those of the memory figures; the others are of one sample, in float32.
     """
@@ -65,7 +67,20 @@ class Verified(NamedTuple):
         """Whether nothing differs, known limits aside."""
         return all(check.verdict != DIFFERS for check in self.checks)
 
+    def __repr__(self) -> str:
+        checks = f"{len(self.checks)} checks"
+        return f"<Verified {self.graph.name}: {checks}, {rendered('agreement.verdict', self.entry)}>"
+
+    def __str__(self) -> str:
+        return str(rendered("agreement.text", self.entry))
+
     def to_dict(self) -> dict[str, Any]:
+        """The checks as JSON data, ``cnncalc.verify/1``."""
+        data: dict[str, Any] = rendered("agreement.payload", [self.entry])
+        return data
+
+    @property
+    def entry(self) -> dict[str, Any]:
         """The network's part of ``cnncalc.verify/1``."""
         return {
             "name": self.graph.name,
@@ -128,10 +143,15 @@ def verify(
         about: where the network comes from.
 
     Raises:
-        UsageError: an unknown data type.
+        UsageError: an unknown data type, a batch below 1, or a choice that is none.
         EnvironmentFailure: fvcore or values are asked for, and fvcore or the memory is not there.
     """
     check_word("data type", dtype, DTYPES)
+    check_whole("batch", batch, 1, BATCH_LIMIT)
+    check_flag("with_side", with_side)
+    for name, choice in (("fvcore", fvcore), ("values", values), ("memory", memory)):
+        if choice is not None:
+            check_flag(name, choice)
     run = _Run(graph, with_side)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
