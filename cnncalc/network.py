@@ -21,6 +21,7 @@ from cnncalc.errors import (
     quote,
 )
 from cnncalc.graph.graph import Graph
+from cnncalc.ops.base import show
 from cnncalc.spec import document, zoo
 from cnncalc.spec.claims import size_in_bytes
 from cnncalc.spec.document import SpecDocument
@@ -32,6 +33,7 @@ from cnncalc.values import Assumptions, Shape, format_shape
 if TYPE_CHECKING:
     from cnncalc.analysis.comparison import Comparison
     from cnncalc.analysis.explained import Explained
+    from cnncalc.analysis.measured import Profile
     from cnncalc.check.published import Published
     from cnncalc.check.sides import Differences
     from cnncalc.derivation.page import Page
@@ -77,7 +79,7 @@ class Spec:
         spec = self.document
         given = document.assigned({} if vars is None else vars, spec.vars)
         try:
-            return Network(spec, *expand(spec, given, input), given)
+            return Network(spec, *expand(spec, given, input), given, input)
         except SpecError as error:
             own = _own_inputs(spec, given) if input is not None else None
             if own is None:
@@ -104,9 +106,11 @@ class Network:
         graph: Graph,
         variables: Mapping[str, Any],
         given: Mapping[str, YamlNode] = MappingProxyType({}),
+        sizes: Given | None = None,
     ) -> None:
         self.document = spec
         self._given = given
+        self._sizes = sizes
         self.graph = graph
         self.vars = dict(variables)
         self.name = spec.name
@@ -119,7 +123,7 @@ class Network:
         Raises:
             SpecError: it does not fit.
         """
-        return Network(self.document, *expand(self.document, self._given, input), self._given)
+        return Network(self.document, *expand(self.document, self._given, input), self._given, input)
 
     @cached_property
     def about(self) -> About:
@@ -370,6 +374,62 @@ class Network:
         if other:
             verified = verified._replace(checks=(*verified.checks, *other.compare(self.graph, peer)))
         return verified
+
+    def profile(
+        self,
+        batch: int | Sequence[int] = 1,
+        dtype: str = "float32",
+        with_side: bool = False,
+        *,
+        device: str | None = None,
+        mode: str = "infer",
+        channels_last: bool = False,
+        compile: bool = False,
+        cuda_graph: bool = False,
+        seconds: float = 3.0,
+        repeat: int | None = None,
+        threads: int | None = None,
+        max_memory: int | None = None,
+        workspaces: bool = False,
+    ) -> Profile:
+        """Time, memory and rates, measured in PyTorch: of the whole network, then of every layer in runs of its own.
+
+        Args:
+            batch: samples at once; several are a sweep of the whole network, which ends where one does not fit.
+            dtype: float64, float32, float16 or bfloat16.
+            with_side: whether side outputs (auxiliary heads) are built too.
+            device: ``cpu``, ``cuda``, ``cuda:1`` or ``mps``; None is cuda where there is one, else cpu.
+            mode: infer; or train, which adds the backward pass, no optimizer.
+            channels_last: the memory order of images that some devices prefer.
+            compile: whether it runs through ``torch.compile``.
+            cuda_graph: whether it is replayed as a CUDA graph.
+            seconds: how long it is repeated, where ``repeat`` says no number of runs.
+            repeat: how many runs are timed, however long they take.
+            threads: threads of the CPU.
+            max_memory: bytes that it may take; None for what is free.
+            workspaces: whether what cuDNN takes in each convolution has to be measured, which needs a GPU.
+
+        Raises:
+            EnvironmentFailure: PyTorch is not installed; the device is not there, no batch fits, or PyTorch can't run
+                or compile the network.
+            UsageError: an unknown word, a number out of range, or settings that do not go together.
+        """
+        from cnncalc.analysis.measured import Profile
+
+        check_word("mode", mode, ("infer", "train"))
+        check_flag("workspaces", workspaces)
+        backend = torch_backend("measure.profile", "profile")
+        settings = backend.Settings(
+            backend.default_device() if device is None else device,
+            tuple(batch) if isinstance(batch, (list, tuple)) else (batch,),
+            dtype, mode == "train", with_side, channels_last, compile, cuda_graph, seconds, repeat, threads, max_memory,
+        )  # fmt: skip
+        if workspaces:
+            backend.check_workspaces(settings)
+        spec = [word for name in self._given for word in ("--set", f"{name}={show(self.vars[name])}")]
+        inputs = [] if self._sizes is None else shown(self._sizes).split()
+        spec += [word for sizes in inputs for word in ("--input", sizes)]
+        return Profile(backend.profile(self.graph, settings, spec, device is not None, self.about))
 
     def to_torch(
         self,

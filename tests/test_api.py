@@ -270,6 +270,23 @@ CALLS_OF_TORCH = {
         for name in ("with_side", "fvcore", "values", "memory", "batch", "dtype", "against")
     },
     **{
+        f"profile({name})": lambda odd, name=name: cnncalc.load("lenet5").profile(**{"repeat": 1, name: odd})
+        for name in (
+            "batch",
+            "dtype",
+            "with_side",
+            "device",
+            "mode",
+            "channels_last",
+            "cuda_graph",
+            "seconds",
+            "repeat",
+            "threads",
+            "max_memory",
+            "workspaces",
+        )
+    },
+    **{
         f"to_onnx({name})": lambda odd, name=name: cnncalc.load("lenet5").to_onnx(**{"opset": 3, name: odd})
         for name in ("opset", "with_side")
     },
@@ -488,9 +505,39 @@ def test_verify(capsys):
     assert found.to_dict() == json.loads(capsys.readouterr().out)
 
 
+def test_profile(tmp_path):
+    pytest.importorskip("torch")
+    small = {
+        "cnncalc": 1,
+        "name": "small",
+        "vars": {"c": 4},
+        "input": [1, 8, 8],
+        "layers": [{"conv": "$c", "kernel": 3}],
+    }
+    network = cnncalc.load(small, vars={"c": 5}, input="1x9x9")
+    found = network.profile([1, 2], mode="train", device="cpu", repeat=1, threads=1)
+    assert [run.batch for run in found.runs] == [1, 2] and found.layers == ()
+    assert found.runs[1].macs == 2 * 7 * 7 * 5 * 3 * 3 * 2  # the gradient of the weights takes as many again
+    assert repr(found).startswith("<Profile small on cpu: batch 1 in ")
+    options = "--device cpu --batch 1,2 --dtype float32 --mode train --repeat 1 --threads 1"
+    assert found.data["command"] == f"cnncalc profile small --set c=5 --input 1x9x9 {options}"
+    one = network.profile(repeat=1)
+    assert [layer.path for layer in one.layers] == ["conv1"]
+    assert sum(layer.bytes for layer in one.layers) == one.runs[0].bytes
+
+
+def test_a_profile_prints_what_is_shown_of_a_saved_one(tmp_path, capsys):
+    pytest.importorskip("torch")
+    found = cnncalc.load("lenet5_modern").profile(repeat=1)
+    (tmp_path / "m.json").write_text(json.dumps(found.to_dict()))
+    assert run(["profile", "--show", str(tmp_path / "m.json")]) == 0
+    assert str(found) == capsys.readouterr().out.removesuffix("\n")
+
+
 @pytest.mark.parametrize(
     ("call", "what"),
     [
+        (lambda lenet: lenet.profile(), "profile"),
         (lambda lenet: lenet.verify(), "verify"),
         (lambda lenet: lenet.to_torch(), "building a network"),
         (lambda lenet: lenet.to_onnx(), "writing ONNX"),

@@ -28,7 +28,7 @@ ROOMS = {
     "ops": "errors values autograd",
     "graph": "errors values autograd ops",
     "counting": "errors values ops graph",
-    "analysis": "errors values columns ops graph counting",
+    "analysis": "errors values units columns ops graph counting",
     "memory": "errors values units devices columns autograd ops graph counting analysis",
     "derivation": "errors values ops graph counting memory analysis",
     "spec": "errors values columns ops graph",  # columns: what a claim may state

@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from cnncalc.cli.options import EXPORTS, SpecName, load, output_options, spec_options, take_output
-from cnncalc.errors import UsageError, escape, quote
-from cnncalc.network import torch_backend
+from cnncalc.errors import UsageError, quote
 
 if TYPE_CHECKING:
     from cnncalc.memory.cuda.workspaces import WorkspaceTable
@@ -22,7 +21,11 @@ else:
 MODES = ("infer", "train")
 BATCH_LIMIT = 10**9
 SWEEP_LIMIT = 64
-BYTE_LIMIT = 2**26
+#: the options of :meth:`cnncalc.network.Network.profile` that are called alike
+MEASURED = (
+    "batch", "dtype", "with_side", "device", "mode", "channels_last", "compile", "cuda_graph", "seconds", "repeat",
+    "threads", "max_memory",
+)  # fmt: skip
 
 
 class Batches(_ParamType):
@@ -123,7 +126,8 @@ def command(ctx: click.Context, /, network: str | None, **given: Any) -> None:
         if given["save"] is not None:
             target(f"json={given['save']}", EXPORTS, inputs)
         known = _known(given["workspaces"], inputs) if given["workspaces"] is not None else None
-        data = _measure(loaded, given)
+        options = {name: given[name] for name in MEASURED}
+        data = loaded.profile(**options, workspaces=given["workspaces"] is not None).to_dict()
         if given["save"] is not None:
             write_file(given["save"], json.write(data))
         if given["workspaces"] is not None:
@@ -131,36 +135,18 @@ def command(ctx: click.Context, /, network: str | None, **given: Any) -> None:
     emit(output, lambda _: measured.table(data, sort, top), lambda: data, inputs)
 
 
-def _measure(network: Any, given: dict[str, Any]) -> dict[str, Any]:
-    """The measurement of a network under the command's options."""
-    backend = torch_backend("measure.profile", "profile")
-    device = backend.default_device() if given["device"] is None else given["device"]
-    names = ("dtype", "with_side", "channels_last", "compile", "cuda_graph", "seconds", "repeat", "threads")
-    settings = backend.Settings(
-        device=device,
-        batches=given["batch"],
-        training=given["mode"] == "train",
-        max_memory=given["max_memory"],
-        **{name: given[name] for name in names},
-    )
-    line = _command(network.name, device, given)
-    if given["workspaces"] is not None:
-        backend.check_workspaces(settings)
-    data: dict[str, Any] = backend.profile(network.graph, settings, line, given["device"] is not None, network.about)
-    return data
-
-
 def _known(path: str, inputs: Sequence[str | None]) -> WorkspaceTable | None:
     """The table that rows are added to; None where the file is to be made."""
     import os
 
     from cnncalc.cli.output import target
+    from cnncalc.network import saved_text
     from cnncalc.render import workspaces
 
     if not path:
         raise UsageError("--workspaces takes the name of a file")
     target(f"json={path}", EXPORTS, inputs)
-    return workspaces.parse(read_text(path, "table of workspaces"), path) if os.path.exists(path) else None
+    return workspaces.parse(saved_text(path, "table of workspaces"), path) if os.path.exists(path) else None
 
 
 def _table(data: dict[str, Any], known: WorkspaceTable | None, path: str) -> dict[str, Any]:
@@ -175,29 +161,6 @@ def _table(data: dict[str, Any], known: WorkspaceTable | None, path: str) -> dic
     return workspaces.payload(workspaces.joined([*([known] if known is not None else []), *found], path))
 
 
-def _command(name: str, device: str, given: dict[str, Any]) -> str:
-    """The command line that measures the same: the network by its name, no file."""
-    from shlex import join
-
-    words = ["cnncalc", "profile", name]
-    for name, value in given["vars"].items():
-        words += ["--set", escape(f"{name}={value}")]
-    for sizes in given["input"] or ():
-        words += ["--input", escape(sizes)]
-    words += ["--device", device, "--batch", ",".join(map(str, given["batch"]))]
-    words += ["--dtype", given["dtype"], "--mode", given["mode"]]
-    words += [f"--{flag.replace('_', '-')}" for flag in _FLAGS if given[flag]]
-    for option in ("repeat", "threads", "max_memory"):
-        if given[option] is not None:
-            words += [f"--{option.replace('_', '-')}", str(given[option])]
-    if given["repeat"] is None:
-        words += ["--seconds", f"{given['seconds']:g}"]
-    return join(words)
-
-
-_FLAGS = ("with_side", "channels_last", "compile", "cuda_graph")
-
-
 def read(path: str) -> dict[str, Any]:
     """A saved measurement.
 
@@ -205,23 +168,10 @@ def read(path: str) -> dict[str, Any]:
         SpecNotFoundError: the file can't be read.
         UsageError: it holds something else; with the position.
     """
+    from cnncalc.network import saved_text
     from cnncalc.render import measured
 
-    return measured.parse(read_text(path, "measurement"), path)
-
-
-def read_text(path: str, what: str) -> str:
-    """The text of a file that was saved.
-
-    Raises:
-        SpecNotFoundError: the file can't be read.
-        LimitError: it is too large.
-        SpecSyntaxError: it is not UTF-8.
-    """
-    from cnncalc.spec.reader import decoded
-    from cnncalc.spec.zoo import read_bytes
-
-    return decoded(read_bytes(path, BYTE_LIMIT, what), path, BYTE_LIMIT)
+    return measured.parse(saved_text(path, "measurement"), path)
 
 
 def refuse_others(ctx: click.Context, option: str, allowed: Sequence[str], network: str | None = None) -> None:

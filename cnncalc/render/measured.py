@@ -10,6 +10,7 @@ from typing import Any
 
 from cnncalc import units
 from cnncalc.errors import Location, UsageError, check_word, quote
+from cnncalc.render import plain
 from cnncalc.render.table import Heading, Table, title
 
 SCHEMA = "cnncalc.profile/1"
@@ -91,6 +92,11 @@ def _place(text: str, file: str, value: Any) -> Location:
     return Location(file, before.count("\n") + 1, at - before.rfind("\n"))
 
 
+def text(data: Mapping[str, Any]) -> str:
+    """The table as a pipe gets it, without the last line break, which ``print`` adds."""
+    return plain.write(table(data)).removesuffix("\n")
+
+
 def table(data: Mapping[str, Any], sort: str | None = None, top: int | None = None) -> Table:
     """Layers of a measurement of one batch, or the batches of a sweep.
 
@@ -160,7 +166,7 @@ def _layers(data: Mapping[str, Any], sort: str | None, top: int | None) -> Table
         shown["bound"] = bound(found["flops_per_byte"], peak)
         return [shown[heading.key] for heading in headings]
 
-    def plain(row: Mapping[str, Any]) -> list[Any]:
+    def exact(row: Mapping[str, Any]) -> list[Any]:
         found = figures(row)
         limit = [bound(found["flops_per_byte"], peak)] if peak else []
         return [row["path"], row["op"], *(_plain(found[key]) for key in keys), *limit]
@@ -170,7 +176,7 @@ def _layers(data: Mapping[str, Any], sort: str | None, top: int | None) -> Table
         total[-1] = ""
     bars = [row["seconds"] / whole if whole else 0.0 for row in rows]
     captions = [*_captions(data), *_whole(data, data["runs"][0])]
-    return Table(captions, headings, list(map(cells, rows)), total, _notes(data), list(map(plain, rows)), bars)
+    return Table(captions, headings, list(map(cells, rows)), total, _notes(data), list(map(exact, rows)), bars)
 
 
 def _summed(label: str, rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:

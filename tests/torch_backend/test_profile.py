@@ -54,7 +54,7 @@ def quick(**given) -> Settings:
 
 
 def measured_of(network, **given):
-    return profile.profile(network.graph, quick(**given), "cnncalc profile tiny", about=network.about)
+    return profile.profile(network.graph, quick(**given), about=network.about)
 
 
 @pytest.mark.parametrize(

@@ -124,7 +124,7 @@ def test_a_step_takes_what_is_predicted(training):
     from cnncalc.torch_backend.measure.passes import Settings
 
     given = Settings("cuda", (8,), training=training, repeat=2, seconds=0.0)
-    data = profile.profile(cnncalc.load("resnet18").graph, given, "cnncalc profile resnet18")
+    data = profile.profile(cnncalc.load("resnet18").graph, given)
     rows = {row["quantity"]: row for row in data["runs"][0]["compared"]}
     assert rows["requested_bytes"]["measured"] == pytest.approx(rows["requested_bytes"]["predicted"], rel=0.005)
     assert rows["memory_bytes"]["measured"] == pytest.approx(rows["memory_bytes"]["predicted"], rel=0.02)

@@ -5,15 +5,25 @@ The result is JSON data, ``cnncalc.profile/1``. Nothing is written here.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from shlex import join
 from typing import Any
 
 import torch
 from torch import fx
 
 from cnncalc import __version__
-from cnncalc.analysis.report import About, Report
-from cnncalc.errors import CnncalcError, EnvironmentFailure, UsageError, check_word
+from cnncalc.analysis.report import BATCH_LIMIT, About, Report
+from cnncalc.errors import (
+    CnncalcError,
+    EnvironmentFailure,
+    UsageError,
+    check_flag,
+    check_whole,
+    check_word,
+    escape,
+    quote,
+)
 from cnncalc.graph.graph import Graph
 from cnncalc.memory import peaks
 from cnncalc.memory.cuda.workspaces import Libraries, WorkspaceBytes, convolutions
@@ -28,6 +38,9 @@ from cnncalc.values import Assumptions
 FUSED = "(fused)"
 UNFUSED = "the memory of a compiled network is not predicted"
 UNCAPTURED = "the memory of a network beside its CUDA graph is not predicted"
+#: truth values among the settings, and the most that the others may be
+FLAGS = ("with_side", "channels_last", "compile", "cuda_graph")
+SWEEP_LIMIT, SECONDS_LIMIT, REPEAT_LIMIT, THREAD_LIMIT = 64, 3600, 10_000, 1024
 RESIDUAL = "temporaries inside operators; memory inside kernels is not seen"
 
 
@@ -36,8 +49,20 @@ def default_device() -> str:
     return "cuda" if torch.cuda.is_available() else "cpu"
 
 
+def _command(name: str, spec: Sequence[str], given: Settings) -> str:
+    """The command that measures the same; ``spec`` are its words about variables and input."""
+    words = ["cnncalc", "profile", name, *map(escape, spec), "--device", given.device]
+    words += ["--batch", ",".join(map(str, given.batches)), "--dtype", given.dtype]
+    words += ["--mode", "train" if given.training else "infer"]
+    words += [f"--{flag.replace('_', '-')}" for flag in FLAGS if getattr(given, flag)]
+    for option in ("repeat", "threads", "max_memory"):
+        if getattr(given, option) is not None:
+            words += [f"--{option.replace('_', '-')}", str(getattr(given, option))]
+    return join([*words, "--seconds", f"{given.seconds:g}"] if given.repeat is None else words)
+
+
 def profile(
-    graph: Graph, given: Settings, command: str, chosen: bool = True, about: About | None = None
+    graph: Graph, given: Settings, spec: Sequence[str] = (), chosen: bool = True, about: About | None = None
 ) -> dict[str, Any]:
     """The network, measured.
 
@@ -46,12 +71,12 @@ def profile(
     Args:
         graph: the network.
         given: how it is measured.
-        command: the command line that does the same, for the record.
+        spec: what the command line that does the same says of variables and input, for the record.
         chosen: whether the device was asked for.
         about: where the network comes from.
 
     Raises:
-        UsageError: an unknown device or data type, or settings that do not go together.
+        UsageError: an unknown device or data type, or a number out of range, or settings that do not go together.
         EnvironmentFailure: the device is not there, no batch fits, or PyTorch can't run or compile the network.
     """
     device = find_device(given.device)
@@ -79,15 +104,15 @@ def profile(
         described = machine.describe(device, given.dtype)
     if stopped is not None and not runs:
         raise _too_large(graph, given, stopped)
-    spec = Report(graph, about=about).to_dict()["spec"]
+    known = Report(graph, about=about).to_dict()["spec"]
     return {
         "schema": "cnncalc.profile/1",
         "tool": {"name": "cnncalc", "version": __version__},
-        "command": command,
+        "command": _command(graph.name, spec, given),
         "spec": {
-            **{name: spec[name] for name in ("name", "title", "sha256")},
+            **{name: known[name] for name in ("name", "title", "sha256")},
             "input": graph.input_sizes,
-            "vars": spec["vars"],
+            "vars": known["vars"],
         },
         "settings": {
             "device": given.device,
@@ -123,7 +148,20 @@ def check_workspaces(given: Settings) -> None:
 
 
 def _check(graph: Graph, given: Settings, device: torch.device) -> None:
-    """Refuses settings that do not go together."""
+    """Refuses settings that can't be, or that do not go together."""
+    batches = given.batches
+    for batch in batches:
+        check_whole("batch", batch, 1, BATCH_LIMIT)
+    if not 0 < len(batches) <= SWEEP_LIMIT or len(set(batches)) < len(batches):
+        raise UsageError(f"a sweep takes 1 to {SWEEP_LIMIT} batches, each once")
+    check_word("data type", given.dtype, DTYPES)
+    for flag in FLAGS:
+        check_flag(flag, getattr(given, flag))
+    if type(given.seconds) not in (int, float) or not 0 <= given.seconds <= SECONDS_LIMIT:
+        raise UsageError(f"seconds must be a number from 0 to {SECONDS_LIMIT:,}, not {quote(given.seconds)}")
+    for name, most in (("repeat", REPEAT_LIMIT), ("threads", THREAD_LIMIT), ("max_memory", None)):
+        if getattr(given, name) is not None:
+            check_whole(name, getattr(given, name), 1, most)
     if device.type == "meta":
         raise UsageError("a device that computes nothing can't be measured", hint="--device cpu")
     if given.cuda_graph and device.type != "cuda":
@@ -131,8 +169,6 @@ def _check(graph: Graph, given: Settings, device: torch.device) -> None:
     axes = [len(graph.nodes[index].shape) for index in graph.inputs]
     if given.channels_last and 3 not in axes:
         raise UsageError(f"channels last is an order of images, but the input has {axes[0]} axes")
-    check_word("data type", given.dtype, DTYPES)
-    Report(graph, Assumptions(max(given.batches, default=0), given.dtype))
 
 
 def _built(graph: Graph, given: Settings) -> fx.GraphModule:
