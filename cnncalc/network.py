@@ -84,7 +84,7 @@ class Spec:
             own = _own_inputs(spec, given) if input is not None else None
             if own is None:
                 raise
-            message = f"{error.message}; --input {shown(input)} stands for the spec's {own}"
+            message = f"{error.message}; --input {shown(input)} replaces the spec's {own}"
             raise SpecError(message, error.location, error.advice) from None
 
 

@@ -211,9 +211,9 @@ class _Reader:
         files = values.pop("files", None)
         patterns = [pattern for item in self._texts(files, "files") if (pattern := self._pattern(item))]
         if files is None or (isinstance(files, SequenceNode) and not files.items):
-            self._refuse(node, f"[[{name}]] needs files", "as in 'files = \"specs/**/*.yaml\"'")
+            self._refuse(node, f"[[{name}]] needs files", "for example 'files = \"specs/**/*.yaml\"'")
         if not values:
-            self._refuse(node, f"[[{name}]] needs a quantity", "as in 'params = {max = \"5M\"}'")
+            self._refuse(node, f"[[{name}]] needs a quantity", "for example 'params = {max = \"5M\"}'")
         budget = tuple(self._budget(node, quantity) for quantity in values)
         return budgets.Limits(self._folder, tuple(patterns), tuple(one for found in budget for one in found))
 
@@ -236,7 +236,7 @@ class _Reader:
     def _budget(self, table: MappingNode, quantity: str) -> tuple[Budget, ...]:
         """The limits of one quantity, read as in a spec."""
         key, value = table.entries[quantity]
-        hint = f"as in '{quantity} = {{max = \"{'24GB' if in_bytes(quantity) else '5M'}\"}}'"
+        hint = f"for example '{quantity} = {{max = \"{'24GB' if in_bytes(quantity) else '5M'}\"}}'"
         if not isinstance(value, MappingNode):
             self._refuse(value, f"the budget of {quantity} is a table with warn or max, not {_kind(value)}", hint)
             return ()

@@ -142,7 +142,7 @@ def _holds(condition: Any, item: dict[str, Any]) -> bool:
     try:
         return expressions.truth(condition, _Names(item))
     except ExpressionError as error:
-        raise UsageError(f"--filter: {error.message}", None, "as in 'params < 10M and macs < 1G'") from None
+        raise UsageError(f"--filter: {error.message}", None, "for example 'params < 10M and macs < 1G'") from None
 
 
 if __name__ == "__main__":  # writes the zoo's index

@@ -184,7 +184,9 @@ class GraphBuilder:
         counts = [self.nodes[index].count for index in inputs]
         count = counts[0] if counts else 1
         if counts.count(count) < len(counts):
-            raise ShapeError(f"inputs must come in the same number, but there are {_list(counts)} of them")
+            raise ShapeError(
+                f"inputs must have the same number of values, but have {_list(counts)}: roi_align makes one per region"
+            )
         count *= op.count()
         if count > 1:
             _check_elements((count, *output))
@@ -193,7 +195,7 @@ class GraphBuilder:
     def _check_shared(self, ours: Signature, other: Node, path: str, place: Place) -> None:
         theirs = self._signatures[other.signature]
         if type(ours.op) is not type(theirs.op) or ours.weights != theirs.weights:
-            law = f"its weights ({_named(ours)}) are not those of '{other.path}' ({_named(theirs)})"
+            law = f"its weights ({_named(ours)}) differ from those of '{other.path}' ({_named(theirs)})"
             raise SpecError(f"{ours.op.name} '{path}': {law}", place.location)
 
     def _append(

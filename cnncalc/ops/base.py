@@ -108,7 +108,7 @@ class Field(NamedTuple):
             for single in row:
                 self._check_whole(single, 0)
             if not row or len(set(row)) < len(row):
-                law = "a row takes each number once, and at least one"
+                law = "a row needs at least one number, and each only once"
                 raise ArgumentError(self.name, f"{self.name}: {law}, but row {number} is {show(row)}")
 
     def _check_whole(self, value: Any, least: int) -> None:

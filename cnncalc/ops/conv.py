@@ -120,12 +120,12 @@ class Conv(_Convolution):
 
     def _check_connections(self, rows: Table, inputs: int) -> None:
         if self.groups > 1:
-            raise ShapeError(f"connections and groups exclude each other, but groups is {self.groups}")
+            raise ShapeError(f"connections can't be used with groups, but groups is {self.groups}")
         if len(rows) != self.out:
             raise ShapeError(f"connections must have a row for each of {self.out} outputs, but has {len(rows)}")
         highest = max(map(max, rows))
         if highest >= inputs:
-            raise ShapeError(f"connections counts the {inputs} input channels from 0, but names {highest}")
+            raise ShapeError(f"connections numbers the {inputs} input channels from 0, so {highest} is not one of them")
 
     def weights(self, x: ValueShape) -> dict[str, Shape]:
         tensors = super().weights(x)
@@ -238,7 +238,7 @@ class ConvTranspose(Op):
                 raise ShapeError(f"output_pad must be smaller than stride or dilation, but {o} is not below {limit}")
             size = (n - 1) * s - 2 * p + d * (k - 1) + o + 1
             if size < 1:
-                raise ShapeError(f"nothing is left: ({n} - 1)*{s} - 2*{p} + {d}*({k} - 1) + {o} + 1 = {size}")
+                raise ShapeError(f"the output is empty: ({n} - 1)*{s} - 2*{p} + {d}*({k} - 1) + {o} + 1 = {size}")
             sizes.append(size)
         return MapShape(self.out, *sizes)
 

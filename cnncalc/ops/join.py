@@ -49,7 +49,9 @@ class _Elementwise(Op):
             return xs[0]
         largest = _largest(xs)
         if any(x.layout not in (largest.layout, "vector") for x in xs) or (largest.layout == "tensor" and _mixed(xs)):
-            law = f"inputs must have one layout (or a vector joins a map or a sequence), but they are {_described(xs)}"
+            law = (
+                f"inputs must have the same layout (a vector joins a map or a sequence), but they are {_described(xs)}"
+            )
             raise ShapeError(law, hint=_ONE_LAYOUT)
         aligned = [_aligned(x, largest) for x in xs]
         if any(len(x) != len(largest) for x in aligned):
@@ -186,12 +188,12 @@ class Concat(Op):
             ShapeError: a sequence for which none is said, or an axis that the value does not have.
         """
         if self.axis is None and x.layout == "sequence":
-            raise ShapeError("concat of sequences must say its axis", hint="axis: tokens, or axis: features")
+            raise ShapeError("concat of sequences needs axis", hint="axis: tokens, or axis: features")
         return axis_of(x, "channels" if self.axis is None else self.axis)
 
     def shape(self, *xs: ValueShape) -> ValueShape:
         if _mixed(xs):
-            law = f"inputs must have one layout, but they are {_described(xs)}"
+            law = f"inputs must have the same layout, but they are {_described(xs)}"
             raise ShapeError(law, hint=_ONE_LAYOUT)
         axis = self.joined(xs[0])
         rest = {(*x[:axis], *x[axis + 1 :]) for x in xs}

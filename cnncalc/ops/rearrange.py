@@ -161,7 +161,7 @@ class Crop(_Rearrangement):
         for n, (before, after) in zip(x[1:], _sides(x, self.space, self.after), strict=True):
             left = n - before - after
             if left < 1:
-                raise ShapeError(f"nothing is left: {n} - {before} - {after} = {left}")
+                raise ShapeError(f"the output is empty: {n} - {before} - {after} = {left}")
             sizes.append(left)
         return MapShape(x[0], *sizes)
 

@@ -74,7 +74,7 @@ class Affine(Op):
 
     def shape(self, x: ValueShape) -> ValueShape:
         if not (self.scale or self.bias):
-            raise ShapeError("affine without scale and without bias does nothing")
+            raise ShapeError("affine needs scale or bias, or it does nothing")
         return x
 
     def weights(self, x: ValueShape) -> dict[str, Shape]:

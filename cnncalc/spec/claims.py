@@ -159,14 +159,14 @@ def _items(node: YamlNode | None, what: str, errors: list[CnncalcError]) -> list
     if node is None:
         return []
     if not isinstance(node, SequenceNode):
-        errors.append(node.error(f"{what} is a list, not {node.kind}"))
+        errors.append(node.error(f"{what} must be a list, not {node.kind}"))
         return []
     items = []
     for item in node.items:
         if isinstance(item, MappingNode):
             items.append(item)
         else:
-            errors.append(item.error(f"an item of {what} is a mapping, not {item.kind}"))
+            errors.append(item.error(f"an item of {what} must be a mapping, not {item.kind}"))
     return items
 
 
@@ -178,7 +178,9 @@ def _claim(item: MappingNode, known: Mapping[str, str]) -> Claim:
             raise place.error(f"a claim has no quantity or key {quote(word)}", hint)
     if len(found) != 1:
         stated = f"{len(found)}: {', '.join(found)}" if found else "none"
-        raise item.error(f"a claim states one quantity, but this has {stated}", "as in '{params: 138M, source: ...}'")
+        raise item.error(
+            f"a claim states one quantity, but this has {stated}", "for example '{params: 138M, source: ...}'"
+        )
     quantity = found[0]
     key, value = item.entries[quantity]
     sizes = None
@@ -206,7 +208,7 @@ def _claim(item: MappingNode, known: Mapping[str, str]) -> Claim:
         elif name != quantity:
             options[name] = _text(option, name)
     if not holds and "because" not in options:
-        raise key.error("a claim that does not hold needs because", "say what the figure should be and why")
+        raise key.error("a claim with holds: false needs because", "say what the figure should be and why")
     if "tol" in options and not re.fullmatch(r"\d+(\.\d+)?%", options["tol"], re.ASCII):
         raise item.entries["tol"][1].error(f"tol must be a percentage like 2%, not {quote(options['tol'])}")
     return Claim(quantity, printed, sizes, holds, options, key.location)
@@ -239,13 +241,13 @@ def _flag(node: YamlNode, what: str) -> bool:
 def _check_unit(quantity: str, printed: str, node: YamlNode, known: Mapping[str, str]) -> None:
     if printed.endswith("B") and known[quantity] != "bytes":
         in_bytes = ", ".join([name for name, unit in known.items() if unit == "bytes"])
-        raise node.error(f"{quantity} is a count, and {quote(printed)} are bytes", f"bytes are {in_bytes}")
+        raise node.error(f"{quantity} is a count, but {quote(printed)} is in bytes", f"quantities in bytes: {in_bytes}")
 
 
 def _batch(node: YamlNode) -> int:
     text = node.text if isinstance(node, Scalar) else ""
     if not re.fullmatch(r"[1-9]\d{0,8}", text, re.ASCII):
-        raise node.error(f"batch must be a whole number from 1 on, not {quote(text) if text else node.kind}")
+        raise node.error(f"batch must be a whole number of at least 1, not {quote(text) if text else node.kind}")
     return int(text)
 
 
@@ -255,7 +257,7 @@ def _sizes(node: YamlNode, what: str) -> tuple[int, ...]:
     for item in items:
         text = item.text if isinstance(item, Scalar) else ""
         if not re.fullmatch(r"[1-9]\d{0,9}", text, re.ASCII):
-            raise item.error(f"{what} is a list of whole numbers, not {quote(text) if text else item.kind}")
+            raise item.error(f"{what} must be a list of whole numbers, not {quote(text) if text else item.kind}")
         sizes.append(int(text))
     return tuple(sizes)
 
@@ -279,7 +281,7 @@ def read_budget(node: YamlNode | None, errors: list[CnncalcError]) -> tuple[Budg
     if node is None:
         return ()
     if not isinstance(node, MappingNode):
-        errors.append(node.error(f"budget is a mapping of quantities, not {node.kind}"))
+        errors.append(node.error(f"budget must be a mapping of quantities, not {node.kind}"))
         return ()
     budgets = []
     for quantity, (key, value) in node.entries.items():
@@ -295,7 +297,7 @@ def _budget(quantity: str, key: Scalar, value: YamlNode) -> Budget:
     if quantity not in known:
         raise key.error(f"a budget has no quantity {quote(quantity)}", partial(_suggest, quantity, tuple(known)))
     if not isinstance(value, MappingNode):
-        raise value.error(f"the budget of {quantity} is a mapping with warn or max", "as in '{max: 26M}'")
+        raise value.error(f"the budget of {quantity} must be a mapping with warn or max", "for example '{max: 26M}'")
     limits: dict[str, str] = {}
     options: dict[str, Any] = {}
     for name, (place, item) in value.entries.items():
@@ -311,7 +313,7 @@ def _budget(quantity: str, key: Scalar, value: YamlNode) -> Budget:
         else:
             options[name] = _word(item, name)
     if not limits:
-        raise value.error(f"the budget of {quantity} needs warn or max", "as in '{max: 26M}'")
+        raise value.error(f"the budget of {quantity} needs warn or max", "for example '{max: 26M}'")
     return Budget(quantity, limits.get("warn"), limits.get("max"), options, key.location)
 
 
@@ -320,7 +322,7 @@ def read_lint(node: YamlNode | None, errors: list[CnncalcError]) -> tuple[str, .
     if node is None:
         return ()
     if not isinstance(node, MappingNode) or set(node.entries) != {"ignore"}:
-        errors.append(node.error("lint is a mapping with ignore", "as in 'lint: {ignore: [CN003]}'"))
+        errors.append(node.error("lint must be a mapping with ignore", "for example 'lint: {ignore: [CN003]}'"))
         return ()
     value = node.entries["ignore"][1]
     codes = []
@@ -329,5 +331,7 @@ def read_lint(node: YamlNode | None, errors: list[CnncalcError]) -> tuple[str, .
         if re.fullmatch(r"CN\d{3}", text, re.ASCII):
             codes.append(text)
         else:
-            errors.append(item.error(f"a lint code is CN and three digits, not {quote(text) if text else item.kind}"))
+            errors.append(
+                item.error(f"a lint code must be CN and three digits, not {quote(text) if text else item.kind}")
+            )
     return tuple(codes)

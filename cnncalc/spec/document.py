@@ -37,7 +37,7 @@ OWN = frozenset(
 _TEXTS = ("name", "title", "source", "notes", "extends")
 
 Entries = Mapping[str, tuple[Scalar, YamlNode]]
-_ONE_OF_BOTH = "input is for a single one, inputs for several by name"
+_ONE_OF_BOTH = "use input for one value, inputs for several with names"
 
 
 class _File(NamedTuple):
@@ -164,7 +164,7 @@ class _Loader:
             shown = quote(text) if text else version.kind
             newer = re.fullmatch(r"[1-9]\d*", text, re.ASCII)
             raise version.error(
-                f"version {shown} of the language is not known, this cnncalc reads version {LANGUAGE_VERSION}",
+                f"the version of the language must be {LANGUAGE_VERSION}, not {shown}",
                 "pip install --upgrade cnncalc" if newer else f"write cnncalc: {LANGUAGE_VERSION}",
             )
         if first[0].text != "cnncalc":
@@ -179,7 +179,7 @@ class _Loader:
     def chain_to(self, node: YamlNode, name: str, file: _File) -> _File:
         """Opens a base or library; its own errors keep their place and say from where it was taken in."""
         if len(self.taken) >= FILE_LIMIT:
-            raise LimitError(f"more than {FILE_LIMIT} files are taken in", node.location)
+            raise LimitError(f"extends and uses take in more than {FILE_LIMIT} files", node.location)
         try:
             found = zoo.find_base(name, file.path, self.root)
         except SpecError as error:
@@ -338,13 +338,13 @@ class _Loader:
         ]
         for item, part in used:
             if not isinstance(item, Scalar):
-                self.errors.append(item.error("uses is a list of names"))
+                self.errors.append(item.error("uses must be a list of names"))
                 continue
             try:
                 file = self.chain_to(item, item.text, part)
                 library = self.library(file)
                 if not library.is_library:
-                    message = f"{quote(item.text)} has layers, so it is a network and no library of blocks"
+                    message = f"{quote(item.text)} has layers, so it is a network, not a library of blocks"
                     raise item.error(message, "move the blocks to a file without layers, or use extends")
                 for name, block in library.compiler.blocks.items():
                     if name in blocks and blocks[name].node.location != block.node.location:
@@ -397,7 +397,11 @@ class _Loader:
         for part in chain:
             both = [part.root.entries[key][0] for key in ("input", "inputs") if key in part.root.entries]
             if len(both) > 1:
-                self.errors.append(both[1].error(f"input stands beside inputs, on line {both[0].line}", _ONE_OF_BOTH))
+                self.errors.append(
+                    both[1].error(
+                        f"a spec can't have both input and inputs; input is on line {both[0].line}", _ONE_OF_BOTH
+                    )
+                )
         variables = document.compiler.variables
         if "inputs" not in merged:
             if "input" not in merged:
@@ -433,11 +437,11 @@ class _Loader:
                 check_name(name, key, "a side output")
                 if not isinstance(value, MappingNode) or set(value.entries) != {"from", "layers"}:
                     raise value.error(
-                        "a side output is a mapping of from and layers", "as in '{from: 4a, layers: [...]}'"
+                        "a side output must be a mapping of from and layers", "for example '{from: 4a, layers: [...]}'"
                     )
                 source = slots.references(value.entries["from"][1], "from")
                 if len(source) != 1:
-                    raise value.entries["from"][1].error("a side output leaves from one layer")
+                    raise value.entries["from"][1].error("a side output starts from one layer")
                 layers = document.compiler.sequence(value.entries["layers"][1], slots)
                 document.sides.append(SideLayers(name, source[0], layers))
             except CnncalcError as error:
@@ -452,13 +456,15 @@ def _until(marker: MappingNode, base: YamlNode | None) -> list[YamlNode]:
     """The layers of ``base`` as far as the one that ``{base: NAME}`` names: by its name, or by its operation."""
     place, value = marker.entries["base"]
     if not isinstance(value, Scalar) or len(marker.entries) > 1:
-        raise marker.error("base takes the name of a layer of the base, and nothing else", "as in '{base: stages}'")
+        raise marker.error("base takes only the name of a layer of the base", "for example '{base: stages}'")
     if base is None:
         raise place.error("base needs a spec with layers to extend", "write extends: NAME")
     items = base.items if isinstance(base, SequenceNode) else [base]
     names = [_called(item) for item in items]
     if names.count(value.text) > 1:
-        raise value.error(f"the base has {names.count(value.text)} layers {quote(value.text)}", "give the one a name")
+        raise value.error(
+            f"{names.count(value.text)} layers of the base are named {quote(value.text)}", "rename one in the base"
+        )
     if value.text not in names:
         hint = partial(_suggest_layer, value.text, [name for name in dict.fromkeys(names) if name])
         raise value.error(f"the base has no layer {quote(value.text)}", hint)

@@ -50,9 +50,9 @@ class _FileScope:
         if name not in self.values:
             if name in self.open:
                 ring = " -> ".join(f"${other}" for other in [*self.open[self.open.index(name) :], name])
-                raise ExpressionError(f"the variable needs itself: {ring}")
+                raise ExpressionError(f"a variable can't depend on itself: {ring}")
             if len(self.open) >= CHAIN_LIMIT:
-                raise ExpressionError(f"more than {CHAIN_LIMIT} variables need one another in a chain")
+                raise ExpressionError(f"more than {CHAIN_LIMIT} variables in a chain")
             self.open.append(name)
             self.values[name] = self.slots[name].value(self)
             self.open.pop()
@@ -103,7 +103,7 @@ class _Scope:
                 return 1
         if name == "prev" or name.startswith("prev_"):
             index = self.reads() if self.reads is not None else self.history[-1]
-            what, read = "the value that is read", self.builder.nodes[index].shape
+            what, read = "the value read here", self.builder.nodes[index].shape
         else:
             what, read = "the input", self.builder.nodes[self.input].shape
         value = variables_of("prev", read).get(name)
@@ -187,7 +187,7 @@ class _Expander:
         document = self.document
         if document.is_library or not document.inputs:
             message = f"{quote(document.name)} has no layers: it is a library of blocks"
-            raise document.parts[0].error(message, "a network takes it in with uses:")
+            raise document.parts[0].error(message, "name it under uses: in a network")
         values = self.variables[document.parts[0].source]
         bare = _Scope(None, values, "", [], None)  # type: ignore[arg-type]  # sizes read variables alone
         own = {stated.name: stated.typed(bare) for stated in document.inputs}
@@ -210,7 +210,7 @@ class _Expander:
         read = {index for node in graph.nodes for index in node.inputs} | set(graph.ends(with_side=True))
         for stated, index in zip(document.inputs, graph.inputs, strict=True):
             if index not in read:
-                hint = f"a layer takes it by 'from: {stated.name}'"
+                hint = f"write 'from: {stated.name}' on a layer that reads it"
                 raise stated.node.error(f"nothing reads the input '{stated.name}'", hint)
         return graph
 
@@ -339,7 +339,7 @@ class _Expander:
     def named_twice(self, name: str, layer: Layer, scope: _Scope, hint: str) -> SpecError:
         first = scope.names[name][2]
         line = f", first on line {first.line}" if first else ""
-        return layer.node.error(f"two layers are named {quote(name)}{line}", hint)
+        return layer.node.error(f"duplicate layer name {quote(name)}{line}", hint)
 
     def read_by(self, layer: Layer, scope: _Scope) -> int:
         """The value that a layer reads, the first of several."""
@@ -355,7 +355,7 @@ class _Expander:
     def single(self, layer: Layer, scope: _Scope) -> tuple[int, ...]:
         inputs = self.inputs(layer, scope)
         if len(inputs) != 1:
-            raise layer.sources[1].node.error(f"only blocks and joins take several inputs, but here are {len(inputs)}")
+            raise layer.sources[1].node.error(f"only blocks and joins take several inputs, but got {len(inputs)}")
         return inputs
 
     # -- names ---------------------------------------------------------------------------------------------------
@@ -368,7 +368,7 @@ class _Expander:
             return "", scope.history[-1]
         if name == "prev2":
             if len(scope.history) < 2:
-                raise node.error("prev2 names the value before the last one, but here is only one")
+                raise node.error("prev2 is the value before the last one, but there is only one value")
             return "", scope.history[-2]
         if name == "input":
             return self.builder.nodes[scope.input].path, scope.input
@@ -399,8 +399,8 @@ class _Expander:
         while around is not None:
             for layer in around.layers:
                 if layer.name and layer.name.constant and layer.name.value(around) == head:
-                    hint = "a layer can only take what stands before it"
-                    return node.error(f"{message}: it stands on line {layer.node.line}", hint)
+                    hint = "a layer can only read layers above it"
+                    return node.error(f"{message}: that layer is on line {layer.node.line}", hint)
             visible += around.names
             around = around.parent
         inside = [path.removeprefix(f"{scope.path}.") for path in self.builder.positions if path.endswith(f".{name}")]
@@ -460,7 +460,7 @@ class _Expander:
         other = theirs + path[len(ours) :]
         index = self.builder.positions.get(other)
         if index is None:
-            raise place.error(f"{op.name} '{path}' shares the weights of '{other}', but there is none")
+            raise place.error(f"{op.name} '{path}' shares the weights of '{other}', but there is no such layer")
         shared_by_it = self.builder.nodes[index].shared
         return index if shared_by_it is None else shared_by_it
 
@@ -479,7 +479,7 @@ class _Expander:
                     inputs.append(inner.history[-1])
                     self.stand_for(inner.path, inner.history[-1])
             if not inputs:
-                hint = "an empty branch, [], is the identity"
+                hint = "write [] for a branch that only passes its input on"
                 raise layer.node.error(f"{layer.op.name} '{path}' has no branch left", hint)
         if len(inputs) == 1:
             return inputs[0]

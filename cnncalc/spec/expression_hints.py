@@ -18,7 +18,7 @@ def odd_number(text: str) -> ExpressionError | None:
     """The error for a number in the notation of another language, with the decimal where that is plain; else None."""
     if not re.fullmatch(_ODD_NUMBER, text, re.ASCII | re.IGNORECASE):
         return None
-    return ExpressionError(f"{quote(text)} is not a number of the language", 0, _decimal(text))
+    return ExpressionError(f"{quote(text)} is not a valid number", 0, _decimal(text))
 
 
 def _decimal(text: str) -> str:
@@ -29,9 +29,9 @@ def _decimal(text: str) -> str:
         whole, _, decimals = text.partition(".")
         return f"write {whole if whole.strip('-') else whole + '0'}{'.' * bool(decimals)}{decimals}"
     try:
-        return f"write {int(text, 0)}" if len(text) <= 16 else "numbers are written in decimal digits"
+        return f"write {int(text, 0)}" if len(text) <= 16 else "write numbers in decimal digits"
     except ValueError:
-        return "numbers are written in decimal digits"
+        return "write numbers in decimal digits"
 
 
 def too_many_digits(token: str, start: int) -> ExpressionError:
@@ -52,7 +52,7 @@ def unreadable(text: str, start: int) -> ExpressionError:
         shown = f"U+{ord(character):04X}"
         if character.isdigit():
             hint = f"write {digit(character)}"
-    return ExpressionError(f"{shown} has no place in the expression {quote(text)}", start, hint)
+    return ExpressionError(f"{shown} is not allowed in the expression {quote(text)}", start, hint)
 
 
 def unknown_word(word: str, called: bool, functions: Collection[str], bare_names: Collection[str]) -> str | None:
@@ -62,5 +62,5 @@ def unknown_word(word: str, called: bool, functions: Collection[str], bare_names
     if word in functions:
         return f"write {word}(...)"
     if word.lower() in _SPELLINGS:
-        return "true and false are the only spellings"
-    return suggest(word, functions) if called else f"a variable is written ${word}"
+        return "write true or false"
+    return suggest(word, functions) if called else f"write ${word}"

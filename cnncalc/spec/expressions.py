@@ -127,7 +127,7 @@ class _Parser:
         """The whole text."""
         evaluate = self.ternary()
         if self.kind:
-            hint = "the multiples are K, M, G and T, next to the number" if self.token.upper() in MULTIPLES else None
+            hint = "write K, M, G or T right after the number" if self.token.upper() in MULTIPLES else None
             message = f"unexpected {quote(self.token)} in the expression {quote(self.text)}"
             raise ExpressionError(message, self.start, hint)
         return evaluate
@@ -283,9 +283,9 @@ def _literal(token: str, multiple: str, start: int) -> Exact:
 
 def _bounded(value: Exact, start: int) -> Exact:
     if not -NUMBER_LIMIT <= value <= NUMBER_LIMIT:
-        raise ExpressionError("a number larger than 10^15", start)
+        raise ExpressionError("the number is larger than 10^15", start)
     if value.denominator > NUMBER_LIMIT:
-        raise ExpressionError("a fraction finer than 1/10^15", start)
+        raise ExpressionError("the fraction is finer than 1/10^15", start)
     return value
 
 
@@ -298,13 +298,13 @@ def describe(value: ExprValue) -> str:
 
 def _number(value: ExprValue, start: int) -> Exact:
     if isinstance(value, (bool, str, tuple)):
-        raise ExpressionError(f"a number is needed, but this is {describe(value)}", start)
+        raise ExpressionError(f"expected a number, not {describe(value)}", start)
     return value  # type: ignore[no-any-return]
 
 
 def _truth(value: ExprValue, start: int) -> bool:
     if not isinstance(value, bool):
-        raise ExpressionError(f"true or false is needed, but this is {describe(value)}", start)
+        raise ExpressionError(f"expected true or false, not {describe(value)}", start)
     return value
 
 

@@ -73,15 +73,16 @@ def stated(name: str, node: YamlNode, slots: Slots) -> StatedInput:
         words = tuple(node.entries)
         form = next((form for form in FORMS if sorted(form) == sorted(words)), None)
         if form is None:
-            raise node.error(f"{said} has no layout with the keys {', '.join(words) or 'of an empty mapping'}", _HINT)
+            found = f"a mapping of {', '.join(words)}" if words else "an empty mapping"
+            raise node.error(f"{said} can't be {found}", _HINT)
         return StatedInput(name, node, tuple((word, read(node.entries[word][1])) for word in form))
     if not isinstance(node, SequenceNode) or not 1 <= len(node.items) <= 4:
         found = f"{len(node.items)} values" if isinstance(node, SequenceNode) else node.kind
-        message = f"{said} is a list of the channels and up to 3 spatial sizes, or a mapping, not {found}"
+        message = f"{said} must be a list of the channels and up to 3 spatial sizes, or a mapping, not {found}"
         raise node.error(message, _HINT)
     if all(isinstance(item, SequenceNode) for item in node.items):
-        message = f"{said} states one value, but this is a list of lists"
-        raise node.error(message, "several inputs have names: 'inputs: {left: [1, 16, 16], right: [1, 28, 28]}'")
+        message = f"{said} takes one shape, not a list of shapes"
+        raise node.error(message, "give several inputs names: 'inputs: {left: [1, 16, 16], right: [1, 28, 28]}'")
     return StatedInput(name, node, tuple(("", read(item)) for item in node.items))
 
 
@@ -221,7 +222,7 @@ def in_place_of(own: ValueShape, sizes: tuple[int, ...]) -> ValueShape:
         return own.like(own[0], *sizes)
     elif own.layout == "map" and len(sizes) == 1:
         return own.like(own[0], *sizes * (len(own) - 1))
-    raise UsageError(f"input {shown} can't stand for the spec's {format_shape(own)}", hint=_forms(own))
+    raise UsageError(f"input {shown} can't replace the spec's {format_shape(own)}", hint=_forms(own))
 
 
 def misread(own: Sequence[int], sizes: Sequence[int]) -> tuple[str, str] | None:

@@ -240,7 +240,7 @@ class _Events:
                 continue
             elif kind is yaml.AliasEvent:
                 node = YamlNode(source, event.start_mark.line + 1, event.start_mark.column + 1)
-                message = f"the alias *{event.anchor} is not allowed: aliases expand without limit"
+                message = f"the alias *{event.anchor} is not allowed: aliases can expand without limit"
                 self.alias = self.alias or SpecSyntaxError(message, node.location, _NO_ANCHORS)
             elif kind is yaml.DocumentStartEvent:
                 documents += 1
@@ -285,7 +285,9 @@ class _Events:
     def _check(self, event: Any, node: YamlNode) -> None:
         if event.anchor is not None:
             if event.anchor in self.anchors:
-                raise SpecSyntaxError(f"the anchor &{event.anchor} stands twice, and none is allowed", node.location)
+                raise SpecSyntaxError(
+                    f"the anchor &{event.anchor} is not allowed, and it is there twice", node.location
+                )
             self.anchors[event.anchor] = node
         if event.tag is not None:
             tag = event.tag.replace("tag:yaml.org,2002:", "!!")
@@ -316,7 +318,7 @@ class _Events:
             raise LimitError(f"the key is too long: {len(text):,} characters, at most {KEY_LIMIT}", node.location)
         if text in parent.entries:
             first = parent.entries[text][0]
-            raise SpecSyntaxError(f"the key {quote(text)} stands twice, first on line {first.line}", node.location)
+            raise SpecSyntaxError(f"duplicate key {quote(text)}, first on line {first.line}", node.location)
         if text == "<<":
             self.merge = self.merge or node
         return node
@@ -333,7 +335,7 @@ def _empty(key: Scalar | None, parent: SequenceNode | MappingNode, node: YamlNod
     if _KEY_WITHOUT_SPACE.match(key.text):
         hint = NO_SPACE
     elif parent.flow and re.fullmatch(r"[\d.]+[KMGT]?i?B?", key.text, re.ASCII):
-        hint = "a number is written without commas"
+        hint = "write numbers without commas"
     elif not parent.flow:
         hint = "write a value, indented deeper than the key, [] for none, or remove the key"
     return SpecSyntaxError(message, key.location, hint)
@@ -359,8 +361,8 @@ def _syntax_error(error: Any, source: Source) -> CnncalcError:
     here = source.line(line)
     before = source.line(line - 1) if line > 1 else ""
     if conflict:
-        problem = "a merge conflict is not resolved"
-        hint = "this is a merge conflict marker"
+        problem = "unresolved merge conflict"
+        hint = "remove the marker and the version that you don't want"
         place = _place(source.text, conflict.start(), source.name)
     elif "expected ',' or" in problem:
         bracket = "]" if "']'" in problem else "}"
@@ -379,26 +381,26 @@ def _syntax_error(error: Any, source: Source) -> CnncalcError:
         problem = f"a value can't start with {quote(character)}"
         hint = "put it in quotes"
     elif "mapping values are not allowed" in problem:
-        problem = "a ':' where no key can stand"
+        problem = "unexpected ':'"
         hint = "check the indentation, or put the text in quotes"
         if _KEY_WITHOUT_SPACE.match(before) or _KEY_WITHOUT_SPACE.match(here):
             hint = NO_SPACE
         if len(here) > 1024:
             problem, hint = "the key is too long", None
     elif "sequence entries are not allowed" in problem:
-        problem = "a '-' where no list can start"
+        problem = "unexpected '-': a list can't start here"
         hint = "put the list on lines of its own, or in [ ]"
     elif "mapping keys are not allowed" in problem:
-        problem = "a '?' where no key can stand"
+        problem = "unexpected '?'"
     elif "unknown directive" in problem:
         problem = "an unknown directive"
         hint = "remove the line"
     elif "could not find expected ':'" in problem:
         problem = "a key without ':'"
     elif "did not find expected" in problem or "but found" in problem:
-        problem = "the indentation or the brackets don't fit here"
+        problem = "wrong indentation or brackets"
     elif "incompatible YAML" in problem:
-        problem = "this YAML version is not known"
+        problem = "unknown YAML version"
     if _ITEM_WITHOUT_SPACE.match(here) and "indentation" in f"{problem} {hint}":
         hint = "write a space after '-'"
     return SpecSyntaxError(problem, place, hint)

@@ -19,7 +19,7 @@ class Written:
         Raises:
             SpecError: no source, an operator or a way of writing it that is not known.
         """
-        form = "as in 'written: {source: FILE, relu: as function, maxpool: {as function: stem.*}}'"
+        form = "for example 'written: {source: FILE, relu: as function, maxpool: {as function: stem.*}}'"
         if not isinstance(node, MappingNode):
             raise node.error(f"written must be a mapping, not {node.kind}", form)
         if "source" not in node.entries:
@@ -31,8 +31,12 @@ class Written:
                 continue
             known = [name for name, op in OPS.items() if op.writings]
             if keyword not in known:
-                wrong = f"{keyword} is written in one way" if keyword in OPS else f"unknown operator {quote(keyword)}"
-                raise key.error(wrong, suggest(keyword, known) or f"written in several: {', '.join(known)}")
+                wrong = (
+                    f"every program writes {keyword} the same way"
+                    if keyword in OPS
+                    else f"unknown operator {quote(keyword)}"
+                )
+                raise key.error(wrong, suggest(keyword, known) or f"written in several ways: {', '.join(known)}")
             way, path = value, None
             if isinstance(value, MappingNode) and len(value.entries) == 1:
                 ((way, path),) = value.entries.values()
@@ -40,7 +44,7 @@ class Written:
                 raise value.error(f"how {keyword} is written must be text, or a text and a path", form)
             writings = OPS[keyword].writings
             if way.text not in writings:
-                raise way.error(f"{keyword} is not written {quote(way.text)}", suggest(way.text, writings))
+                raise way.error(f"unknown way to write {keyword}: {quote(way.text)}", suggest(way.text, writings))
             name = f"{keyword} {way.text}"
             paths[name] = path.text if path else "*"
             self.places[name] = path or way

@@ -107,7 +107,7 @@ def find(name: str, root: Root = HERE) -> Found:
         hint = suggest(name, names()) or "cnncalc list shows every spec"
         beside = next(filter(os.path.exists, (name, *(name + suffix for suffix in SUFFIXES))), None)
         if beside:
-            hint = f"a path needs a suffix or a slash: ./{escape(beside)}"
+            hint = f"for the file write ./{escape(beside)}"
         raise SpecNotFoundError(f"no spec is named {quote(name)}", None, hint)
     shown = _shown(path, root)
     return Found(shown, _read(path, shown), path)

@@ -63,7 +63,7 @@ def test_a_filter_that_is_no_condition(cnncalc):
     assert (result.code, result.out) == (2, "")
     # the first network of the list is AlexNet, with 8 weighted layers
     assert result.err == (
-        "error: --filter: true or false is needed, but this is 8 (hint: as in 'params < 10M and macs < 1G')\n"
+        "error: --filter: expected true or false, not 8 (hint: for example 'params < 10M and macs < 1G')\n"
     )
 
 

@@ -125,7 +125,8 @@ def test_values_that_come_in_different_numbers_do_not_join() -> None:
     with pytest.raises(SpecError) as caught:
         add(build, "add", (0, 1, 1), "a.b")
     assert (
-        caught.value.message == "add 'a.b': inputs must come in the same number, but there are 1, 100 and 100 of them"
+        caught.value.message
+        == "add 'a.b': inputs must have the same number of values, but have 1, 100 and 100: roi_align makes one per region"
     )
     assert caught.value.location == HERE.location
     add(build, "add", (1, 1))
@@ -254,23 +255,23 @@ def test_weights_can_be_shared_where_they_are_equal() -> None:
         (
             {**CONV, "out": 8},
             None,
-            "conv 'two': its weights (weight 8x4x3x3, bias 8) are not those of 'one' (weight 4x4x3x3, bias 4)",
+            "conv 'two': its weights (weight 8x4x3x3, bias 8) differ from those of 'one' (weight 4x4x3x3, bias 4)",
         ),
         (
             {**CONV, "bias": False},
             None,
-            "conv 'two': its weights (weight 4x4x3x3) are not those of 'one' (weight 4x4x3x3, bias 4)",
+            "conv 'two': its weights (weight 4x4x3x3) differ from those of 'one' (weight 4x4x3x3, bias 4)",
         ),
         (
             dict(CONV),
             {"name": "concat", "inputs": (1, 1)},
-            "conv 'two': its weights (weight 4x8x3x3, bias 4) are not those of 'one' (weight 4x4x3x3, bias 4)",
+            "conv 'two': its weights (weight 4x8x3x3, bias 4) differ from those of 'one' (weight 4x4x3x3, bias 4)",
         ),
-        ({"name": "relu"}, None, "relu 'two': its weights (none) are not those of 'one' (weight 4x4x3x3, bias 4)"),
+        ({"name": "relu"}, None, "relu 'two': its weights (none) differ from those of 'one' (weight 4x4x3x3, bias 4)"),
         (
             {"name": "conv_transpose", "out": 4, "kernel": 3},
             None,
-            "conv_transpose 'two': its weights (weight 4x4x3x3, bias 4) are not those of 'one' "
+            "conv_transpose 'two': its weights (weight 4x4x3x3, bias 4) differ from those of 'one' "
             "(weight 4x4x3x3, bias 4)",
         ),
     ],

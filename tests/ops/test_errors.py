@@ -87,13 +87,13 @@ ARGUMENTS = [
     (
         lambda: conv.Conv(2, 3, connections=((0,), ())),
         "connections",
-        "connections: a row takes each number once, and at least one, but row 2 is []",
+        "connections: a row needs at least one number, and each only once, but row 2 is []",
         None,
     ),
     (
         lambda: conv.Conv(1, 3, connections=((1, 0, 1),)),
         "connections",
-        "connections: a row takes each number once, and at least one, but row 1 is [1, 0, 1]",
+        "connections: a row needs at least one number, and each only once, but row 1 is [1, 0, 1]",
         None,
     ),
     (lambda: pool.Upsample(2, mode="cubic"), "mode", "mode must be nearest or bilinear, not 'cubic'", None),
@@ -190,7 +190,7 @@ SHAPES = [
         "output_pad must be smaller than stride or dilation, but 2 is not below 2",
         None,
     ),
-    (conv.ConvTranspose(8, 1, pad=2), ((4, 3),), "nothing is left: (3 - 1)*1 - 2*2 + 1*(1 - 1) + 0 + 1 = -1", None),
+    (conv.ConvTranspose(8, 1, pad=2), ((4, 3),), "the output is empty: (3 - 1)*1 - 2*2 + 1*(1 - 1) + 0 + 1 = -1", None),
     (
         pool.MaxPool(3, pad=2),
         ((3, 9, 9),),
@@ -205,7 +205,7 @@ SHAPES = [
     (
         conv.Conv(4, 3, groups=2, connections=((0,),) * 4),
         ((2, 9, 9),),
-        "connections and groups exclude each other, but groups is 2",
+        "connections can't be used with groups, but groups is 2",
         None,
     ),
     (
@@ -217,7 +217,7 @@ SHAPES = [
     (
         conv.Conv(2, 3, connections=((0,), (1, 2))),
         ((2, 9, 9),),
-        "connections counts the 2 input channels from 0, but names 2",
+        "connections numbers the 2 input channels from 0, so 2 is not one of them",
         None,
     ),
     (
@@ -260,13 +260,13 @@ SHAPES = [
     (
         join.Concat(),
         (SequenceShape(5, 4), SequenceShape(5, 4)),
-        "concat of sequences must say its axis",
+        "concat of sequences needs axis",
         "axis: tokens, or axis: features",
     ),
     (
         join.Concat(),
         (SequenceShape(5, 4), MapShape(5, 4)),
-        "inputs must have one layout, but they are a sequence of 5 tokens of 4 features and a map 5x4",
+        "inputs must have the same layout, but they are a sequence of 5 tokens of 4 features and a map 5x4",
         ONE_LAYOUT,
     ),
     (
@@ -278,14 +278,14 @@ SHAPES = [
     (
         join.Add(),
         (SequenceShape(5, 4), MapShape(5, 4)),
-        "inputs must have one layout (or a vector joins a map or a sequence), but they are a sequence of 5 tokens of 4 "
+        "inputs must have the same layout (a vector joins a map or a sequence), but they are a sequence of 5 tokens of 4 "
         "features and a map 5x4",
         ONE_LAYOUT,
     ),
     (
         join.Add(),
         (TensorShape(5, 4), VectorShape(4)),
-        "inputs must have one layout (or a vector joins a map or a sequence), but they are a tensor 5x4 and a vector "
+        "inputs must have the same layout (a vector joins a map or a sequence), but they are a tensor 5x4 and a vector "
         "of 4",
         ONE_LAYOUT,
     ),
@@ -309,7 +309,7 @@ SHAPES = [
         "channels takes one value, or before and after, but has 3 values",
         None,
     ),
-    (rearrange.Crop(2, after=3), ((3, 9, 5),), "nothing is left: 5 - 2 - 3 = 0", None),
+    (rearrange.Crop(2, after=3), ((3, 9, 5),), "the output is empty: 5 - 2 - 3 = 0", None),
     (rearrange.PixelShuffle(2), ((8, 4),), "needs a map of 2 spatial axes, but the input is 8x4", None),
     (rearrange.PixelShuffle(2), ((6, 4, 4),), "factor^2 must divide the channels, but 4 does not divide 6", None),
     (
@@ -320,7 +320,7 @@ SHAPES = [
     ),
     (rearrange.FeatureMap(14), ((197, 768),), "size must hold every token, but 14x14 is not 197", None),
     (rearrange.Select(5), ((5, 4),), "token must be below the number of tokens, but 5 is not below 5", None),
-    (scaling.Affine(False, False), ((5,),), "affine without scale and without bias does nothing", None),
+    (scaling.Affine(False, False), ((5,),), "affine needs scale or bias, or it does nothing", None),
     (
         scaling.ClassToken(),
         ((3, 4, 4),),

@@ -105,11 +105,11 @@ def test_colors(color, fill, text, named):
     ("color", "hint"),
     [
         ("bleu", "did you mean blue?"),
-        ("#12", "one of: blue, green, orange, red, yellow, grey, or as in #1262a8"),
-        ("#12345g", "one of: blue, green, orange, red, yellow, grey, or as in #1262a8"),
-        ("#123\n", "one of: blue, green, orange, red, yellow, grey, or as in #1262a8"),
-        ('red"/><x', "one of: blue, green, orange, red, yellow, grey, or as in #1262a8"),
-        ("", "one of: blue, green, orange, red, yellow, grey, or as in #1262a8"),
+        ("#12", "one of: blue, green, orange, red, yellow, grey, or #1262a8 and the like"),
+        ("#12345g", "one of: blue, green, orange, red, yellow, grey, or #1262a8 and the like"),
+        ("#123\n", "one of: blue, green, orange, red, yellow, grey, or #1262a8 and the like"),
+        ('red"/><x', "one of: blue, green, orange, red, yellow, grey, or #1262a8 and the like"),
+        ("", "one of: blue, green, orange, red, yellow, grey, or #1262a8 and the like"),
     ],
 )
 @pytest.mark.parametrize("write", [badge.svg, badge.endpoint])

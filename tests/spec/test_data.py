@@ -66,7 +66,7 @@ WRONG = [
     ({"layers": [{"linear": "a\0b"}]}, "<dict>: layers[0].linear: error: the escaped character U+0000 is not allowed"),
     ({"layers": ["relu"] * 50_000}, "<dict>: layers[49989]: error: more than 50,000 nodes"),
     ({"layers": RING}, f"<dict>: layers{'[0]' * 64}: error: nested more than 64 levels deep"),
-    ({"cnncalc": 2}, "<dict>: cnncalc: error: version '2' of the language is not known, this cnncalc reads version 1 (hint: pip install --upgrade cnncalc)"),
+    ({"cnncalc": 2}, "<dict>: cnncalc: error: the version of the language must be 1, not '2' (hint: pip install --upgrade cnncalc)"),
     ({"lay\ners": 1}, "<dict>: lay\\ners: error: unknown key 'lay\\ners' (hint: did you mean layers?)"),
 ]  # fmt: skip
 

@@ -165,7 +165,7 @@ def test_where_values_come_from(network: Read, text: str, expected: str) -> None
 
 
 def test_a_block_sees_no_value_before_its_input(network: Read) -> None:
-    with pytest.raises(CnncalcError, match="prev2 names the value before the last one"):
+    with pytest.raises(CnncalcError, match="prev2 is the value before the last one"):
         network(INPUT + "blocks: {B: {layers: [{relu: [], from: prev2}]}}\nlayers: [relu, relu, B]")
 
 

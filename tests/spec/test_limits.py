@@ -107,12 +107,12 @@ LIMITS = [
     (of_name, 128, grow, f"net.yaml:3:27: error: '{'a' * 57}...' can't be the name of a layer (hint: letters, digits, _ and -, at most 128, not starting with -)"),
     (of_word, 256, grow, "net.yaml:4:27: error: name is too long: 257 characters, at most 256"),
     (of_variables, 256, grow, "net.yaml:3:7: error: more than 256 variables"),
-    (of_chain, 64, grow, "net.yaml:3:689: error: more than 64 variables need one another in a chain"),
+    (of_chain, 64, grow, "net.yaml:3:689: error: more than 64 variables in a chain"),
     (of_arguments, 64, grow, "net.yaml:3:459: error: more than 64 arguments"),
     (of_columns, 64, grow, "net.yaml:3:19: error: more than 64 columns"),
     (of_expression, 256, grow, "net.yaml:3:273: error: the expression is too long: 257 characters, at most 256"),
     (of_parentheses, 16, grow, "net.yaml:3:34: error: the expression is nested more than 16 levels deep"),
-    (of_number, 10**15, grow, "net.yaml:3:27: error: a number larger than 10^15"),
+    (of_number, 10**15, grow, "net.yaml:3:27: error: the number is larger than 10^15"),
     (of_dimension, 2**31 - 1, grow, "net.yaml:2:9: error: a size of the input must be a whole number from 1 to 2147483647, not 2147483648"),
 ]  # fmt: skip
 
@@ -153,7 +153,7 @@ def test_thirty_two_files_are_taken_in(folder: Folder) -> None:
         if count <= 32:
             load("net.yaml")
         else:
-            with pytest.raises(LimitError, match="more than 32 files are taken in"):
+            with pytest.raises(LimitError, match="extends and uses take in more than 32 files"):
                 load("net.yaml")
 
 

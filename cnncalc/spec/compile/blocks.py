@@ -53,9 +53,9 @@ def _declared(compiler: Compiler, key: Scalar, definition: YamlNode) -> Block:
         name = name.strip()
         check_identifier(name, item)
         if name in MODIFIERS:
-            raise item.error(f"the argument '{name}' would hide the modifier of that name")
+            raise item.error(f"the argument '{name}' has the name of a modifier")
         if name in block.arguments:
-            raise item.error(f"the argument {quote(name)} stands twice")
+            raise item.error(f"duplicate argument {quote(name)}")
         if not equals and any(block.arguments.values()):
             raise item.error(f"the argument {quote(name)} needs a default, because one before it has one")
         slot = None
@@ -66,7 +66,7 @@ def _declared(compiler: Compiler, key: Scalar, definition: YamlNode) -> Block:
     for item in _words(entries, "inputs"):
         check_name(item.text, item, "an input")
         if item.text in block.inputs:
-            raise item.error(f"the input {quote(item.text)} stands twice")
+            raise item.error(f"duplicate input {quote(item.text)}")
         block.inputs += (item.text,)
     return block
 
@@ -78,7 +78,9 @@ def _words(entries: Entries, key: str) -> list[Scalar]:
     items = node.items if isinstance(node, SequenceNode) else [node]
     for item in items:
         if not isinstance(item, Scalar):
-            raise item.error(f"{key} is a list of words", "as in 'args: [width, stride=1]'" if key == "args" else None)
+            raise item.error(
+                f"{key} must be a list of words", "for example 'args: [width, stride=1]'" if key == "args" else None
+            )
     return items  # type: ignore[return-value]
 
 

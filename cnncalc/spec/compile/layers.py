@@ -39,7 +39,7 @@ from cnncalc.spec.reader import MappingNode, Scalar, SequenceNode, YamlNode
 COLUMN_LIMIT = 64
 #: the role that a row of ``norm:`` or ``act:`` has
 FOLLOWERS = {"norm": "norm", "act": "activation"}
-_JOIN_HINT = "as in 'add: [prev, conv1]' or 'add: {main: [...], shortcut: identity}'"
+_JOIN_HINT = "for example 'add: [prev, conv1]' or 'add: {main: [...], shortcut: identity}'"
 
 Entries = Mapping[str, tuple[Scalar, YamlNode]]
 
@@ -124,7 +124,7 @@ class Compiler:
     def unknown_operation(self, key: Scalar, *words: str) -> SpecError:
         text = key.text
         if text in ("layers", "stages"):
-            return key.error(f"{text} needs a value", f"as in '{text}: [...]'")
+            return key.error(f"{text} needs a value", f"for example '{text}: [...]'")
         if text == "base":
             return key.error("unknown operator 'base'", "base comes first in the layers of a spec that extends another")
         what = "block" if BLOCK_NAME.fullmatch(text) else "operator"
@@ -230,7 +230,7 @@ class Entry(NamedTuple):
         if len(values) > len(order):
             if not order:
                 raise values[0].error(f"{keyword} takes no value", f"write {keyword} alone, or {keyword}: []")
-            message = f"{keyword} takes {counted(len(order), 'value')}, but here are {len(values)}"
+            message = f"{keyword} takes {counted(len(order), 'value')}, but got {len(values)}"
             hint = f"for its arguments: {', '.join(order)}"
             if keyword in OPS and len(order) == 1 and OPS[keyword].fields[order[0]].type == "window":
                 hint = f"a list of sizes is one value: '{keyword}: [[32, 32]]'"
@@ -238,7 +238,7 @@ class Entry(NamedTuple):
         given = dict(zip(order, values, strict=False))
         for name, (key, node) in self.arguments.items():
             if name in given:
-                raise key.error(f"{keyword} gets {name} twice: as its own value, and by name")
+                raise key.error(f"{keyword} gets {name} twice: by position and by name")
             given[name] = node
         return given
 
@@ -268,7 +268,7 @@ class Entry(NamedTuple):
                 given.setdefault(name, node)
         for field in op.fields.values():
             if field.required and field.name not in given:
-                hint = f"as in '{op.name}: 3'" if field.name == next(iter(op.fields)) else f"add {field.name}:"
+                hint = f"for example '{op.name}: 3'" if field.name == next(iter(op.fields)) else f"add {field.name}:"
                 raise self.key.error(f"{op.name} needs {field.name}", hint)
         arguments = {name: self.slots.argument(op.fields[name], node) for name, node in given.items()}
         layer = OpLayer(self.node, op, arguments)
@@ -284,7 +284,7 @@ class Entry(NamedTuple):
                 slot.check(layer.op.fields[name])
             except SpecError as error:
                 if error.advice is None and isinstance(self.value, SequenceNode) and slot.node in self.value.items:
-                    error.advice = f"a list gives {', '.join(layer.op.fields)} in this order: {INPUT_IS_KNOWN}"
+                    error.advice = f"a list gives {', '.join(layer.op.fields)} in this order; {INPUT_IS_KNOWN}"
                 raise
 
     def call(self, block: Block) -> Layer:
@@ -308,15 +308,14 @@ class Entry(NamedTuple):
                     raise item.error(f"{op.name} must be a word, not {item.kind}", hint)
             names = self.slots.references(value, op.name)
             if len(names) < 2:
-                raise value.error(f"{op.name} joins at least 2 values, but here is only one")
+                raise value.error(f"{op.name} needs at least 2 inputs, but got 1")
             return self.joined(op, [], names, arguments)
         if not isinstance(value, MappingNode):
             place = self.key if value is None else value
-            raise place.error(f"{op.name} joins branches: give a mapping of branches or a list of names", _JOIN_HINT)
+            raise place.error(f"{op.name} needs a mapping of branches or a list of names", _JOIN_HINT)
         branches = [self.branch(key, item) for key, item in value.entries.values()]
         if len(branches) < 2:
-            found = "is only one" if branches else "is none"
-            raise value.error(f"{op.name} joins at least 2 branches, but here {found}")
+            raise value.error(f"{op.name} needs at least 2 branches, but got {len(branches)}")
         return self.joined(op, branches, (), arguments)
 
     def joined(
@@ -356,7 +355,9 @@ class Entry(NamedTuple):
         elif isinstance(value, SequenceNode):
             columns.update(self.table(value))
         else:
-            raise value.error("stages takes columns or a table", "as in 'stages: {width: [64, 128], blocks: [2, 2]}'")
+            raise value.error(
+                "stages needs columns or a table", "for example 'stages: {width: [64, 128], blocks: [2, 2]}'"
+            )
         if not columns:
             raise value.error("stages has no column")
         if len(columns) > COLUMN_LIMIT:
@@ -369,7 +370,7 @@ class Entry(NamedTuple):
         rows = []
         for row in value.items:
             if not isinstance(row, SequenceNode):
-                raise row.error(f"a row of a stages table is a list, not {row.kind}")
+                raise row.error(f"a row of a stages table must be a list, not {row.kind}")
             rows.append(row.items)
         if len(rows) < 2:
             raise value.error("a stages table needs a header and at least one row")
@@ -379,7 +380,7 @@ class Entry(NamedTuple):
                 raise cell.error("the first row of a stages table holds the names of the columns")
             check_identifier(cell.text, cell)
             if cell.text in header:
-                raise cell.error(f"the column {quote(cell.text)} stands twice")
+                raise cell.error(f"duplicate column {quote(cell.text)}")
             header.append(cell.text)
         for row, cells in zip(value.items[1:], rows[1:], strict=True):
             if len(cells) != len(header):
@@ -401,7 +402,9 @@ class Entry(NamedTuple):
             layer.name = self.slots.name(values["name"])
         if "from" in values:
             if isinstance(layer, JoinLayer) and layer.names:
-                raise self.modifiers["from"][0].error("a join of names has its inputs already")
+                raise self.modifiers["from"][0].error(
+                    "from can't stand beside a list of names, which are the inputs already"
+                )
             layer.sources = self.slots.references(values["from"], "from")
         if "when" in values:
             layer.when = self.slots.expression(values["when"], "when")
@@ -409,10 +412,10 @@ class Entry(NamedTuple):
             layer.repeat = self.slots.expression(values["repeat"], "repeat")
         if "shared" in values:
             if not isinstance(layer, (OpLayer, BlockLayer)):
-                raise self.modifiers["shared"][0].error("shared is for an operator or a block")
+                raise self.modifiers["shared"][0].error("shared goes with an operator or a block")
             layer.shared, *others = self.slots.references(values["shared"], "shared")
             if others:
-                raise others[0].node.error("shared names one layer")
+                raise others[0].node.error("shared takes the name of one layer")
         if "inplace" in values:
             layer.inplace = self.in_place(layer, *self.modifiers["inplace"])
         if "first" in values:
@@ -421,7 +424,7 @@ class Entry(NamedTuple):
 
     def in_place(self, layer: Layer, key: Scalar, value: YamlNode) -> bool:
         if not isinstance(layer, OperatorLayer):
-            raise key.error("inplace is for an operator or a join")
+            raise key.error("inplace goes with an operator or a join")
         text = value.text if isinstance(value, Scalar) else ""
         if text not in ("true", "false"):
             raise value.error(f"inplace must be true or false, not {quote(text) if text else value.kind}")
@@ -435,7 +438,7 @@ class Entry(NamedTuple):
         if layer.repeat is None:
             raise key.error("first needs repeat")
         if not isinstance(value, MappingNode):
-            raise value.error("first is a mapping of the arguments that differ in the first repeat")
+            raise value.error("first must be a mapping of the arguments that differ in the first repeat")
         names = self.compiler.argument_names(self.key.text)
         own = self.value
         arguments = dict(self.arguments)

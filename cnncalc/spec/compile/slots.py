@@ -155,7 +155,7 @@ class Slots:
         """Names of earlier layers: one, or a list."""
         items = node.items if isinstance(node, SequenceNode) else [node]
         if not items:
-            raise node.error(f"{what} names no layer")
+            raise node.error(f"{what} needs the name of a layer")
         slots = tuple([self.word(item, what) for item in items])
         for slot in slots:
             if slot.constant and not _REFERENCE.fullmatch(slot.fixed()):
@@ -190,8 +190,8 @@ class Slots:
     def _sequence_shape(self, field: Field, node: MappingNode) -> Slot:
         """The shape of a sequence, by tokens and features."""
         if set(node.entries) != {"tokens", "features"}:
-            law = f"{field.name} has no layout with the keys {', '.join(node.entries)}"
-            raise node.error(law, "{tokens: 4, features: 8} is a sequence")
+            law = f"{field.name} takes no mapping of {', '.join(node.entries)}"
+            raise node.error(law, "for a sequence write {tokens: 4, features: 8}")
         sizes = _listed(node, [self._single(field, node.entries[word][1]) for word in ("tokens", "features")])
         return Slot(node, lambda scope: SequenceShape(*sizes.value(scope)), sizes.constant)
 
@@ -208,8 +208,8 @@ class Slots:
         if _WORD.fullmatch(text):
             if field.type == "pad" and text in SAME_PADS:
                 return _fixed(node, text)
-            hint = "true and false are the only spellings" if field.type == "flag" else None
-            hint = hint or (f"a variable is written ${text}" if text in self.known else other_word(text, ()))
+            hint = "write true or false" if field.type == "flag" else None
+            hint = hint or (f"write ${text}" if text in self.known else other_word(text, ()))
             raise node.error(f"{field.name} must be {expected}, not {quote(text)}", hint)
         slot = self.expression(node, field.name)
         if field.type == "number":
@@ -235,7 +235,7 @@ def _as_text(value: ExprValue, node: YamlNode) -> str:
         return str(value).lower()
     if isinstance(value, (str, int)):
         return str(value)
-    raise node.error(f"a word or whole number is needed, but this is {expressions.describe(value)}")
+    raise node.error(f"expected a word or a whole number, not {expressions.describe(value)}")
 
 
 def _as_float(value: ExprValue) -> ExprValue:

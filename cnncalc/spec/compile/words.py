@@ -16,7 +16,7 @@ RESERVED_NAMES = ("input", "prev", "prev2", "identity")
 AUTOMATIC = frozenset(
     {"i", *(f"{value}{axis}" for value in ("in", "prev") for axis in ("", "_w", "_h", "_d", "_tokens"))}
 )
-INPUT_IS_KNOWN = "the channels of the input are worked out"
+INPUT_IS_KNOWN = "cnncalc works out the input channels"
 VARIABLE = re.compile(r"\$([A-Za-z_]\w*)", re.ASCII)
 BLOCK_NAME = re.compile(r"[A-Z][A-Za-z0-9_]{0,127}", re.ASCII)
 _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_-]{0,127}", re.ASCII)
@@ -43,7 +43,7 @@ def check_name(name: str, node: YamlNode, what: str = "a layer") -> None:
         hint = "letters, digits, _ and -, at most 128, not starting with -"
         raise node.error(f"{quote(name)} can't be the name of {what}", hint)
     if name in RESERVED_NAMES:
-        raise node.error(f"the name '{name}' is taken by the language")
+        raise node.error(f"the name '{name}' is reserved by the language")
 
 
 def check_identifier(name: str, node: YamlNode) -> None:
@@ -70,12 +70,12 @@ def other_word(text: str, known: Container[str] = OPS) -> str | None:
     if word not in OPS:
         return word
     first = next(iter(OPS[word].fields), "")
-    return f"write {word}" + (f", which takes its outputs first: {INPUT_IS_KNOWN}" if first == "out" else "")
+    return f"write {word}" + (f", which takes its outputs first; {INPUT_IS_KNOWN}" if first == "out" else "")
 
 
 def suggest_variable(name: str, known: frozenset[str]) -> str | None:
     """A hint for the name of a variable that there is not."""
-    return suggest(name, known - AUTOMATIC) or suggest(name, known) or "variables stand under vars:"
+    return suggest(name, known - AUTOMATIC) or suggest(name, known) or "put variables under vars:"
 
 
 def suggest_argument(name: str, known: Collection[str]) -> str | None:
@@ -89,7 +89,7 @@ def suggest_operation(name: str, known: Collection[str]) -> str | None:
 
     hint = other_word(name) or suggest(name, known)
     if hint is None and name in zoo.names():
-        hint = f"a spec is taken in with 'extends: {name}', its layers with '{{base: NAME}}'"
+        hint = f"write 'extends: {name}' at the top, and '{{base: NAME}}' for its layers"
     return hint
 
 
@@ -99,7 +99,7 @@ def unknown_follower(node: YamlNode, word: str, role: str) -> SpecError:
     names = [name for name, op in OPS.items() if op.role == wanted]
     if word in names:
         needed = next(field.name for field in OPS[word].fields.values() if field.required)
-        return node.error(f"{word} needs {needed}", f"set it under defaults, as in '{word}: {{{needed}: ...}}'")
+        return node.error(f"{word} needs {needed}", f"set it under defaults, for example '{word}: {{{needed}: ...}}'")
 
     def hint() -> str:
         return other_word(word, names) or suggest(word, [*names, "none"]) or f"such as {', '.join(names[:5])}"
