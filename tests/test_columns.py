@@ -15,6 +15,7 @@ from cnncalc import columns
 from cnncalc.analysis import Columns
 from cnncalc.cli.main import run
 from cnncalc.columns import COLUMNS, DESCRIPTIONS, OF_A_RUN, Column, named
+from cnncalc.spec.claims import claimable
 from cnncalc.values import Assumptions, dtype_bytes, elements
 
 SPEC = "cnncalc: 1\ninput: [1, 4, 4]\nlayers:\n  - {conv: 2, kernel: 3, pad: 1, name: c}\n"
@@ -209,3 +210,8 @@ def test_the_unit_stands_behind_a_value(command):
     ]
     assert ["norm", "params", "2*c_in", "2*2", "=", "4", "parameters"] in lines
     assert ["activation", "bytes", "activations*b", "32*4", "=", "128", "bytes"] in lines
+
+
+def test_the_guide_must_have_it(traffic):
+    """What claims take is looked for there, word by word (``test_docs``)."""
+    assert "traffic" in claimable()

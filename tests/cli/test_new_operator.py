@@ -11,6 +11,7 @@ from cnncalc.ops import base
 from cnncalc.ops.base import Lowering, Op, op
 from cnncalc.spec import schema
 from cnncalc.values import Work
+from tests.test_docs import operator_table
 
 TOOLS = ("torch", "fvcore", "ptflops", "ptflops-aten", "thop", "torchinfo", "torchprofile", "calflops")
 HIDDEN, FEATURES, TOKENS = 6, 8, 5
@@ -113,3 +114,16 @@ def test_its_formulas_are_not_known(cnncalc, spec):
 def test_the_schema_of_specs_has_it(spec):
     cases = schema.schema()["definitions"]["layer_mapping"]["else"]["allOf"]
     assert any("lstm" in case["then"]["properties"] for case in cases)
+
+
+@pytest.mark.parametrize(("params", "code"), [(4 * HIDDEN * (FEATURES + HIDDEN + 2), 0), (1, 1)])
+def test_claims_are_judged_on_it(cnncalc, spec, params, code):
+    with open(spec, "a") as file:
+        file.write(f"source: a test\nclaims: [{{params: {params}, at: lstm1, source: by hand}}]\n")
+    assert cnncalc("check", spec, "--format", "text").code == code
+
+
+def test_the_guide_must_have_it(spec):
+    assert (
+        "| `lstm` | **hidden** | A recurrent layer.   [t, f] -> [t, hidden] |".replace("   ", " ") in operator_table()
+    )
