@@ -15,6 +15,8 @@ from cnncalc.cli.main import run
 from cnncalc.columns import COLUMNS
 from cnncalc.values import Assumptions
 
+NET = cnncalc.load({"cnncalc": 1, "name": "net", "input": [3, 8, 8], "layers": [{"conv": 4, "kernel": 3}]})
+
 
 def test_load_and_analyze():
     network = cnncalc.load("vgg16")
@@ -141,22 +143,74 @@ def test_batch_dtype_convention_side():
     assert network.analyze(with_side=True).totals["params"] == one.totals["params"] + heads
 
 
+#: a call, and all that its error says
+ERRORS = [
+    (lambda: cnncalc.load("vgg61"), cnncalc.SpecNotFoundError, "no spec is named 'vgg61' (hint: did you mean vgg19 or vgg16?)"),
+    (lambda: cnncalc.load(None), cnncalc.UsageError, "a spec is a name, a path, a text or a mapping, not None"),
+    (lambda: cnncalc.load(3), cnncalc.UsageError, "a spec is a name, a path, a text or a mapping, not 3"),
+    (lambda: cnncalc.load("vgg16", vars={"clases": 3}), cnncalc.UsageError, "the spec has no variable 'clases' (hint: did you mean classes?)"),
+    (lambda: cnncalc.load("vgg16", vars=3), cnncalc.UsageError, "vars is a mapping of variables to values, not 3"),
+    (lambda: cnncalc.load("vgg16", input=[3, 0, 3]), cnncalc.UsageError, "a size of the input must be a whole number from 1 to 2147483647, not '0'"),
+    (lambda: cnncalc.load("vgg16", input={"x": 3}), cnncalc.UsageError, "the spec has no input 'x' (hint: one of: input)"),
+    (lambda: NET.analyze(batch=0), cnncalc.UsageError, "batch must be a whole number from 1 to 1,000,000,000, not 0"),
+    (lambda: NET.analyze(batch=True), cnncalc.UsageError, "batch must be a whole number from 1 to 1,000,000,000, not True"),
+    (lambda: NET.analyze(batch="2"), cnncalc.UsageError, "batch must be a whole number from 1 to 1,000,000,000, not '2'"),
+    (lambda: NET.analyze(batch=2.0), cnncalc.UsageError, "batch must be a whole number from 1 to 1,000,000,000, not 2.0"),
+    (lambda: NET.analyze(dtype=None), cnncalc.UsageError, "unknown data type None (hint: one of: bfloat16, float16, float32, float64, int8)"),
+    (lambda: NET.analyze(convention="flop"), cnncalc.UsageError, "unknown convention 'flop' (hint: did you mean flops, ptflops or calflops?)"),
+    (lambda: NET.analyze(pass_=None), cnncalc.UsageError, "unknown pass None (hint: one of: backward, forward, step)"),
+    (lambda: NET.analyze(with_side=1), cnncalc.UsageError, "with_side must be True or False, not 1"),
+    (lambda: NET.derive(None), cnncalc.UsageError, "net has no layer None (hint: one of: conv1, input)"),
+    (lambda: NET.who_counts("many"), cnncalc.UsageError, "published takes a figure like 4.1G, 25.6M or 98MB, not 'many'"),
+    (lambda: NET.memory(dtype="float31"), cnncalc.UsageError, "unknown data type 'float31' (hint: did you mean float32, float16, bfloat16 or float64?)"),
+    (lambda: NET.memory(train=True, checkpoint="sqrt"), cnncalc.UsageError, "checkpoint is a list of words, not 'sqrt'"),
+    (lambda: NET.memory(train=True, checkpoint=["conv7"]), cnncalc.UsageError, "no block, stage or layer 'conv7' to checkpoint (hint: did you mean conv1?)"),
+    (lambda: NET.memory(train=True, foreach="no"), cnncalc.UsageError, "foreach must be True or False, not 'no'"),
+    (lambda: NET.memory(gpu="t4"), cnncalc.UsageError, "--gpu is about the allocator of a GPU (hint: add --allocator cuda)"),
+    (lambda: NET.memory(allocator="cpu"), cnncalc.UsageError, "unknown allocator 'cpu' (hint: one of: cuda)"),
+    (lambda: NET.memory(allocator="cuda", gpu=4), cnncalc.UsageError, "a GPU is named by a word, not 4 (hint: t4, l4, v100, a100-40gb, h100, ...)"),
+    (lambda: NET.memory(allocator="cuda", workspaces=4), cnncalc.UsageError, "workspaces takes the name of a file, not 4"),
+    (lambda: NET.fit(), cnncalc.UsageError, "fit takes either --memory or --gpu (hint: --memory 24GB or --gpu t4)"),
+    (lambda: NET.fit("x"), cnncalc.UsageError, "memory must be a size like 24GB, 24GiB, 512MB or 16000000000, not 'x'"),
+    (lambda: NET.fit(-1), cnncalc.UsageError, "memory must be a size like 24GB, 24GiB, 512MB or 16000000000, not -1"),
+    (lambda: NET.fit(1, reserve="0.5"), cnncalc.UsageError, "reserve must be a whole number of bytes, not '0.5'"),
+    (lambda: NET.fit("2000TB"), cnncalc.UsageError, "memory must be at most a petabyte, not '2000TB'"),
+    (lambda: NET.to_source(with_side=None), cnncalc.UsageError, "with_side must be True or False, not None"),
+    (lambda: cnncalc.compare(1), cnncalc.UsageError, "a spec is a name, a path, a text or a mapping, not 1"),
+    (lambda: cnncalc.compare(NET), cnncalc.UsageError, "compare takes at least two networks (hint: cnncalc compare resnet50 densenet121)"),
+    (lambda: cnncalc.compare(NET, NET, quantities="params"), cnncalc.UsageError, "quantities is a list of words, not 'params'"),
+    (lambda: cnncalc.diff(None, None), cnncalc.UsageError, "a spec is a name, a path, a text or a mapping, not None"),
+    (lambda: cnncalc.check_specs("specs/"), cnncalc.UsageError, "places is a list of words, not 'specs/'"),
+    (lambda: cnncalc.check_specs([], limits=3), cnncalc.UsageError, "limits is a list of Limits, not 3"),
+    (lambda: cnncalc.check_specs([], ignored=["CN999"]), cnncalc.UsageError, "unknown lint rule 'CN999' (hint: did you mean CN009?)"),
+]  # fmt: skip
+#: the same of calls that need PyTorch
+ERRORS_OF_TORCH = [
+    (lambda: NET.to_torch(device="gpu"), "unknown device 'gpu' (hint: did you mean cpu?)"),
+    (lambda: NET.to_torch(dtype="int8"), "unknown data type 'int8' (hint: one of: bfloat16, float16, float32, float64)"),
+    (lambda: NET.to_torch(max_memory=1.5), "max_memory must be a whole number of at least 1, not 1.5"),
+    (lambda: NET.to_onnx(opset=17), "opset must be a whole number from 18 to 25, not 17"),
+    (lambda: NET.verify(against="resnet"), "'resnet' names no implementation (hint: torchvision:NAME, timm:NAME or FILE.py:CLASS)"),
+    (lambda: NET.profile(batch=[]), "a sweep takes 1 to 64 batches, each once"),
+    (lambda: NET.profile(mode="training"), "unknown mode 'training' (hint: did you mean train?)"),
+    (lambda: NET.profile(seconds="3"), "seconds must be a number from 0 to 3,600, not '3'"),
+    (lambda: NET.profile(device="meta"), "a device that computes nothing can't be measured (hint: --device cpu)"),
+]  # fmt: skip
+
+
 @pytest.mark.usefixtures("small_zoo")
-@pytest.mark.parametrize(
-    ("call", "error", "message"),
-    [
-        (lambda: cnncalc.load("vgg61"), cnncalc.SpecNotFoundError, "error: no spec is named 'vgg61' (hint: did you mean vgg19 or vgg16?)"),
-        (lambda: cnncalc.load("vgg16", vars={"clases": 3}), cnncalc.UsageError, "error: the spec has no variable 'clases' (hint: did you mean classes?)"),
-        (lambda: cnncalc.load("vgg16", input=[3, 0, 3]), cnncalc.UsageError, "error: a size of the input must be a whole number from 1 to 2147483647, not '0'"),
-        (lambda: cnncalc.load("vgg16").analyze(batch=0), cnncalc.UsageError, "error: batch must be a whole number from 1 to 1,000,000,000, not 0"),
-        (lambda: cnncalc.load("vgg16").analyze(batch=True), cnncalc.UsageError, "error: batch must be a whole number from 1 to 1,000,000,000, not True"),
-    ],
-)  # fmt: skip
+@pytest.mark.parametrize(("call", "error", "message"), ERRORS)
 def test_errors(call, error, message):
     with pytest.raises(error) as caught:
         call()
-    assert str(caught.value) == message
+    assert str(caught.value) == f"error: {message}"
     assert isinstance(caught.value, cnncalc.CnncalcError)
+
+
+@pytest.mark.parametrize(("call", "message"), ERRORS_OF_TORCH)
+def test_errors_of_what_needs_pytorch(call, message):
+    pytest.importorskip("torch")
+    test_errors(call, cnncalc.UsageError, message)
 
 
 class Odd:
@@ -253,6 +307,12 @@ CALLS = {
     "explain(pass_)": lambda odd: cnncalc.load("lenet5").explain(pass_=odd),
     "who_counts": lambda odd: cnncalc.load("lenet5").who_counts(odd),
     "to_source(with_side)": lambda odd: cnncalc.load("lenet5").to_source(odd),
+    "check_specs": lambda odd: cnncalc.check_specs(odd),
+    "check_specs(a place)": lambda odd: cnncalc.check_specs([odd]),
+    "check_specs(limits)": lambda odd: cnncalc.check_specs([], odd),
+    "check_specs(limits: one)": lambda odd: cnncalc.check_specs([], [odd]),
+    "check_specs(ignored)": lambda odd: cnncalc.check_specs([], ignored=odd),
+    "on": lambda odd: NET.on(odd),
     "derive(batch)": lambda odd: cnncalc.load("alexnet").derive("conv1", batch=odd),
 }
 

@@ -10,7 +10,7 @@ from cnncalc.check.model import Finding
 from cnncalc.check.rules import fields, inputs, names, text, weights, windows, wiring
 from cnncalc.check.rules.base import Hit, Rule
 from cnncalc.check.subject import Subject
-from cnncalc.errors import Location
+from cnncalc.errors import Location, UsageError, quote, suggest
 from cnncalc.render.table import Heading, Table
 
 _FILES = (windows, inputs, fields, weights, wiring, names, text)
@@ -19,6 +19,17 @@ _FILES = (windows, inputs, fields, weights, wiring, names, text)
 RULES: Mapping[str, Rule] = MappingProxyType(
     {rule.code: rule for rule in sorted((rule for file in _FILES for rule in file.RULES), key=lambda rule: rule.code)}
 )
+
+
+def check_codes(codes: Iterable[str]) -> None:
+    """Refuses a code of no rule.
+
+    Raises:
+        UsageError: with a suggestion.
+    """
+    for code in codes:
+        if code not in RULES:
+            raise UsageError(f"unknown lint rule {quote(code)}", hint=suggest(code, RULES) or "cnncalc rule lists them")
 
 
 def run(subject: Subject, ignored: Set[str]) -> list[Finding]:

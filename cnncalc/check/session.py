@@ -12,7 +12,7 @@ from cnncalc.analysis.report import Report
 from cnncalc.check import budgets, claims, lint
 from cnncalc.check.model import Checked, Finding, spec_findings
 from cnncalc.check.subject import Others, Subject
-from cnncalc.errors import CnncalcError, UsageError, quote
+from cnncalc.errors import CnncalcError, UsageError, checked_words, quote
 from cnncalc.spec import document, zoo
 from cnncalc.spec.claims import Budget
 from cnncalc.spec.document import SpecDocument
@@ -109,7 +109,7 @@ class Session:
 
 
 def check_specs(
-    places: Sequence[str], limits: Sequence[budgets.Limits] = (), ignored: Sequence[str] = ()
+    places: Sequence[str | os.PathLike[str]], limits: Sequence[budgets.Limits] = (), ignored: Sequence[str] = ()
 ) -> list[Checked]:
     """Judges specs: their claims, budgets and the lint rules.
 
@@ -120,9 +120,15 @@ def check_specs(
 
     Raises:
         SpecNotFoundError: a name or file that is not there. A spec with mistakes raises nothing: they are findings.
-        UsageError: a folder without specs.
+        UsageError: a folder without specs, an unknown lint rule, or no lists.
     """
-    return list(check_all(Session(limits, ignored), specs_in(places)))
+    if isinstance(places, (list, tuple)):
+        places = [os.fsdecode(place) if isinstance(place, os.PathLike) else place for place in places]
+    if not isinstance(limits, (list, tuple)) or not all(isinstance(one, budgets.Limits) for one in limits):
+        raise UsageError(f"limits is a list of Limits, not {quote(limits)}")
+    codes = checked_words("ignored", ignored)
+    lint.check_codes(codes)
+    return list(check_all(Session(limits, codes), specs_in(checked_words("places", places))))
 
 
 #: fewer specs a process than this cost more to hand out than to judge

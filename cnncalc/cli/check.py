@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from cnncalc.cli.options import debug_option
-from cnncalc.errors import CnncalcError, EnvironmentFailure, UsageError, format_errors, quote, suggest
+from cnncalc.errors import CnncalcError, EnvironmentFailure, UsageError, format_errors, quote
 
 if TYPE_CHECKING:
     from cnncalc.check.config import Config
@@ -87,9 +87,7 @@ def _config(given: dict[str, Any]) -> Config:
     from cnncalc.check import config, lint
 
     read = config.load(given["config"])
-    for code in given["ignore"]:
-        if code not in lint.RULES:
-            raise UsageError(f"unknown lint rule '{code}'", hint=suggest(code, lint.RULES) or "cnncalc rule lists them")
+    lint.check_codes(given["ignore"])
     return read._replace(ignored=(*read.ignored, *given["ignore"]))
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import click
 
 from cnncalc.cli.options import debug_option
-from cnncalc.errors import UsageError, quote, suggest
 
 
 @click.command("rule")
@@ -23,9 +22,7 @@ def command(code: str | None, format_: str) -> None:
     from cnncalc.cli.output import write_stdout
     from cnncalc.render import json, plain
 
-    if code is not None and code not in lint.RULES:
-        message = f"no rule has the code {quote(code)}"
-        raise UsageError(message, hint=suggest(code, lint.RULES) or "cnncalc rule lists them")
+    lint.check_codes([code] if code is not None else [])
     if format_ == "json":
         write_stdout(json.write(lint.payload(code)))
     else:

@@ -582,8 +582,8 @@ def test_rule_as_json(capsys):
 @pytest.mark.parametrize(
     ("code", "message"),
     [
-        ("cn003", "error: no rule has the code 'cn003' (hint: did you mean CN003?)"),
-        ("bias\n", "error: no rule has the code 'bias\\n' (hint: cnncalc rule lists them)"),
+        ("cn003", "error: unknown lint rule 'cn003' (hint: did you mean CN003?)"),
+        ("bias\n", "error: unknown lint rule 'bias\\n' (hint: cnncalc rule lists them)"),
     ],
 )
 def test_rule_without_such_a_code(capsys, code, message):
