@@ -35,13 +35,10 @@ def memory(given: cnncalc.Network, **options: Any) -> dict[str, Check]:
 @pytest.mark.parametrize(
     ("name", "options"),
     [
-        ("resnet18", {}),
         ("resnet18", {"batch": 7, "dtype": "bfloat16"}),
         ("googlenet", {"with_side": True, "batch": 2}),
-        ("mobilenet_v3_small", {}),
         ("mask_rcnn_r50_fpn", {}),
         ("vit_b_32", {"batch": 3, "dtype": "float64"}),
-        ("shufflenet_v1_g1", {}),
         ("shufflenet_v1_g1", {"batch": 2}),
     ],
 )
