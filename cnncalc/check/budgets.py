@@ -86,6 +86,18 @@ def matches(pattern: str, path: str) -> bool:
     return len(parts) in reached
 
 
+def verdict(spec: SpecDocument, quantity: str, figure: object) -> str | None:
+    """What the worst of a spec's budgets on a quantity says of a figure; None where none is about it.
+
+    Other variables, another input or batch make another figure, of which a budget says nothing.
+    """
+    asked = [budget for budget in spec.budget if budget.quantity == quantity]
+    subject = Subject(spec)
+    judged = [judge(subject, budget)[0] for budget in asked]
+    found = {one.verdict for one in judged if one.computed == figure}
+    return next((one for one in ("over max", "over warn", "within") if one in found), None)
+
+
 def judge(
     subject: Subject, budget: Budget, before: Report | None = None, since: str = "the base"
 ) -> tuple[JudgedBudget, Finding | None]:

@@ -4,7 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from types import MappingProxyType
+from typing import Any
 
+from cnncalc import columns, units
+from cnncalc.analysis.report import Report
+from cnncalc.columns import COLUMNS, WORK
 from cnncalc.errors import UsageError, escape, quote, suggest
 
 #: colours with a name, which shields.io knows too; white text is readable on every one of them
@@ -18,6 +22,7 @@ COLORS: Mapping[str, str] = MappingProxyType(
         "grey": "#5c636b",
     }
 )
+LABEL_LIMIT = 100
 LABEL_COLOR = "#3d434a"
 HEIGHT = 20
 MARGIN = 6
@@ -70,6 +75,25 @@ def svg(label: str, message: str, color: str) -> str:
         "</svg>",
     )
     return "\n".join(lines) + "\n"
+
+
+def words(report: Report, quantity: str, label: str | None = None) -> tuple[str, str]:
+    """The label and the figure of a total: ``params`` and ``25.56M``; of bytes the decimal multiple, ``44.40 MB``.
+
+    Raises:
+        UsageError: the ``label``, other words before the figure, is empty, too long or not printable.
+    """
+    column, value, assumed = COLUMNS[quantity], report.totals[quantity], report.assumed
+    if label is None:
+        said = [assumed.convention] if quantity == "work" else []
+        said += [assumed.pass_] if column.unit in WORK and assumed.pass_ != "forward" else []
+        label = (column.label or columns.words(quantity)) + (f" ({', '.join(said)})" if said else "")
+    elif not label.strip() or len(label) > LABEL_LIMIT or not label.isprintable():
+        raise UsageError(f"--label takes 1 to {LABEL_LIMIT} printable characters, not {quote(label)}")
+    if column.unit == "bytes":
+        return label.strip(), units.decimal_bytes(value)
+    amount: Any = value if isinstance(value, int) else float(value)  # an expected count may be no whole number
+    return label.strip(), units.short(amount) if amount >= 1000 else units.grouped(amount)
 
 
 def endpoint(label: str, message: str, color: str) -> dict[str, str | int]:
