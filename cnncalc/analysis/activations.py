@@ -14,8 +14,9 @@ def measure(graph: Graph, assumptions: Assumptions) -> dict[str, list[int]]:
     """The columns, a value for every node, for the whole batch."""
     size = dtype_bytes(assumptions.dtype)
     replaced = overwritten(graph, assumptions.with_side)
+    made = graph.per_node(lambda one: 0 if one.op.result == "view" else elements(one.output) * assumptions.batch)
     values = [
-        0 if index is not None or node.op.result == "view" else elements(node.shape) * node.count * assumptions.batch
-        for node, index in zip(graph.nodes, replaced, strict=True)
+        value * node.count if index is None else 0
+        for value, node, index in zip(made, graph.nodes, replaced, strict=True)
     ]
     return {"activations": values, "activation_bytes": [value * size for value in values]}

@@ -19,12 +19,14 @@ def measure(graph: Graph, assumptions: Assumptions) -> dict[str, list[int]]:
 
 def _parameters(signature: Signature) -> tuple[int, ...]:
     op = signature.op
+    buffers = op.buffers(*signature.inputs)
+    if not (signature.weights or buffers):
+        return _NOTHING
     counts = {"weights": 0, "biases": 0, "norm_params": 0, "other_params": 0}
     for name, shape in signature.weights.items():
         counts[_counted_as(op, name)] += elements(shape)
-    buffers = op.buffers(*signature.inputs)
-    running = sum(elements(shape) for name, shape in buffers.items() if name.startswith("running_"))
-    return (sum(counts.values()), *counts.values(), sum(map(elements, buffers.values())), running)
+    running = [elements(shape) for name, shape in buffers.items() if name.startswith("running_")]
+    return (sum(counts.values()), *counts.values(), sum(map(elements, buffers.values())), sum(running))
 
 
 def _counted_as(op: Op, tensor: str) -> str:

@@ -122,7 +122,7 @@ def not_known(graph: Graph, convention: Convention) -> str | None:
     """Why the convention has no figure of the network; None where it has one."""
     for signature in graph.signatures:
         keyword = signature.op.name
-        for name in reversed(_names(signature)):
+        for name in reversed(_names(signature) if convention.unsettled else ()):
             if name in convention.unsettled:
                 return f"{name}: {convention.unsettled[name]}"
         if convention.measured is None:

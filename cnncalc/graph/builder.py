@@ -7,12 +7,13 @@ their errors.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from math import prod
 from typing import Any
 
 from cnncalc.errors import LimitError, ShapeError, SpecError
 from cnncalc.graph.graph import Graph, Input, Node, Place, Program, Side, Signature
 from cnncalc.ops.base import Op
-from cnncalc.values import Shape, ValueShape, elements, format_shape
+from cnncalc.values import Shape, ValueShape, format_shape
 
 LAYER_LIMIT = 100_000
 ELEMENT_LIMIT = 2**63 - 1
@@ -46,7 +47,7 @@ def _way(op: Op, given: ValueShape) -> str | None:
 
 
 def _check_elements(tensor: Shape) -> None:
-    if elements(tensor) > ELEMENT_LIMIT:
+    if prod(tensor) > ELEMENT_LIMIT:
         raise ShapeError(f"more than 2^63 - 1 elements: {format_shape(tensor)}")
 
 
@@ -55,9 +56,9 @@ class Rules:
 
     def __init__(self) -> None:
         self._ops: dict[tuple[type[Op], str], Op] = {}
-        #: signatures by operator and shapes, and by operator and the signatures that make these
+        #: signatures by operator and shapes, and (those ``known``) by operator and the signatures that make these
         self._signatures: dict[tuple[object, ...], Signature] = {}
-        self._after: dict[tuple[int, ...], Signature] = {}
+        self.known: dict[tuple[int, ...], Signature] = {}
 
     def __len__(self) -> int:
         return len(self._signatures)
@@ -93,14 +94,14 @@ class Rules:
             ShapeError: the operator refuses the shapes, or a tensor has more than 2**63 - 1 values.
         """
         after = (id(op), *map(id, before))
-        known = self._after.get(after)
+        known = self.known.get(after)
         if known is None:
             shapes = tuple([signature.output for signature in before])
             key = (id(op), shapes, *[shape.identity for shape in shapes])
             known = self._signatures.get(key)
             if known is None:
                 known = self._signatures[key] = _typed(op, shapes)
-            self._after[after] = known
+            self.known[after] = known
         return known
 
 
@@ -116,7 +117,8 @@ def _typed(op: Op, shapes: tuple[ValueShape, ...]) -> Signature:
     if not isinstance(shape, ValueShape):
         raise TypeError(f"{op.name} does not say the layout of its output")
     weights = op.weights(*shapes)
-    for tensor in (shape, *weights.values()):
+    _check_elements(shape)
+    for tensor in weights.values():
         _check_elements(tensor)
     return Signature(op, shapes, shape, weights)
 
@@ -166,10 +168,15 @@ class GraphBuilder:
         """
         nodes = self.nodes
         signatures = self._signatures
+        signature, count = None, 0
+        if len(inputs) == 1:  # the short path
+            before = nodes[inputs[0]]
+            signature = self.rules.known.get((id(op), id(signatures[before.signature])))
+            count = before.count * op.count()
         try:
-            signature = self.rules.after(op, [signatures[nodes[index].signature] for index in inputs])
-            count = 1
-            if len(inputs) != 1 or nodes[inputs[0]].count > 1 or op.count() > 1:
+            if signature is None:
+                signature = self.rules.after(op, [signatures[nodes[index].signature] for index in inputs])
+            if count != 1:
                 count = self._count(op, inputs, signature.output)
         except ShapeError as error:
             raise SpecError(f"{op.name} '{path}': {error.message}", place.location, error.hint) from None

@@ -47,12 +47,14 @@ def overwritten(graph: Graph, with_side: bool) -> list[int | None]:
             uses[index] += 1
     for index in graph.ends(with_side):
         uses[index] += 1
-    return [_overwritten(graph, node, uses) for node in graph.nodes]
+    able = graph.per_node(lambda signature: signature.op.can_run_in_place)
+    return [
+        _overwritten(graph, node, uses) if can and node.inplace is not False else None
+        for node, can in zip(graph.nodes, able, strict=True)
+    ]
 
 
 def _overwritten(graph: Graph, node: Node, uses: list[int]) -> int | None:
-    if not node.op.can_run_in_place or node.inplace is False:
-        return None
     same = [index for index in node.inputs if graph.nodes[index].shape == node.shape]
     free = [index for index in same if _free(graph, index, uses)]
     return next(iter(free or (same if node.inplace else ())), None)

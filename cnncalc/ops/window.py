@@ -72,13 +72,20 @@ def axes(
     """
     sizes = spatial(x)
     count = len(sizes)
+    step = kernel if stride is None else stride
+    if (
+        isinstance(kernel, int)
+        and isinstance(step, int)
+        and isinstance(dilation, int)
+        and not isinstance(pad, tuple)
+        and sizes.count(sizes[0]) == count
+    ):
+        return [_axis(sizes[0], kernel, step, pad, dilation, ceil)] * count
     kernels = per_axis(kernel, count, "kernel")
-    strides = kernels if stride is None else per_axis(stride, count, "stride")
+    strides = per_axis(step, count, "stride")
     dilations = per_axis(dilation, count, "dilation")
     pads: tuple[int | str, ...] = (pad,) * count if isinstance(pad, str) else per_axis(pad, count, "pad")
-    given = list(zip(sizes, kernels, strides, pads, dilations, strict=True))
-    if len(set(given)) == 1:
-        return [_axis(*given[0], ceil)] * count
+    given = zip(sizes, kernels, strides, pads, dilations, strict=True)
     return [_axis(*axis, ceil) for axis in given]
 
 

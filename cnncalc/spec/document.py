@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 from cnncalc.errors import CnncalcError, LimitError, SpecError, SpecErrors, UsageError, quote, suggest
 from cnncalc.graph.builder import Rules
 from cnncalc.ops import OPS
+from cnncalc.ops.base import Op
 from cnncalc.spec import claims, reader, zoo
 from cnncalc.spec.compile.blocks import compile_library
 from cnncalc.spec.compile.forms import Block, Layer, SideLayers
@@ -61,13 +62,14 @@ class SpecDocument:
 
     ``vars`` are nodes, so that the command line can replace them; ``blocks`` and the variables of libraries are
     evaluated when the document is expanded. ``parts`` are the file's own text and those of its bases, nearest first;
-    ``taken`` the bases and libraries in the order they were read; ``rules`` what expansions of it have in common.
+    ``taken`` the bases and libraries in the order they were read; ``rules`` what expansions of it, and of others that
+    were loaded with the same :class:`Memo`, have in common; ``made`` the operators of its layers.
     """
 
     __slots__ = (
         "blocks", "budget", "claims", "compiler", "facts", "family", "file", "inputs", "is_library", "layers",
-        "libraries", "lint_ignored", "name", "notes", "outputs", "parts", "path", "rules", "sides", "source", "taken",
-        "title", "vars", "written",
+        "libraries", "lint_ignored", "made", "name", "notes", "outputs", "parts", "path", "rules", "sides", "source",
+        "taken", "title", "vars", "written",
     )  # fmt: skip
 
     def __init__(self) -> None:
@@ -86,6 +88,7 @@ class SpecDocument:
         self.libraries: list[SpecDocument] = []
         self.compiler: Compiler
         self.rules = Rules()
+        self.made: dict[object, Op] = {}
         self.claims: tuple[claims.Claim, ...] = ()
         self.facts: tuple[dict[str, str], ...] = ()
         self.budget: tuple[claims.Budget, ...] = ()
@@ -103,9 +106,10 @@ class Memo:
     Trees are kept by a file's name and bytes, so none gets old; libraries that take in no other file, by their tree.
     """
 
-    __slots__ = ("libraries", "trees")
+    __slots__ = ("libraries", "rules", "trees")
 
     def __init__(self) -> None:
+        self.rules = Rules()
         self.trees: dict[tuple[str, bytes], MappingNode] = {}
         self.libraries: dict[tuple[MappingNode, str | None], SpecDocument] = {}
 
@@ -140,6 +144,7 @@ class _Loader:
         document = self.compile(file)
         self.stop_on_errors()
         document.taken = tuple(self.taken)
+        document.rules = self.memo.rules
         return document
 
     def stop_on_errors(self) -> None:

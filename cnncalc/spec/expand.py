@@ -132,6 +132,7 @@ def expand(
     """
     if len(document.rules) > RULES_LIMIT:
         document.rules = Rules()
+        document.made = {}
     try:
         expander = _Expander(document, {**document.vars, **(variables or {})})
         graph = expander.graph(input)
@@ -173,7 +174,7 @@ class _Expander:
         #: calls that equal ones repeat; the depth of the outermost scope in which a name was found
         self.known: dict[tuple[object, ...], _Call] = {}
         self.outermost = 0
-        self.made: dict[Layer, Op] = {}
+        self.made = document.made
         self.variables: dict[Source, dict[str, Value]] = {}
         self._add_variables(document, nodes)
 
@@ -412,16 +413,14 @@ class _Expander:
 
     def make(self, layer: OperatorLayer, scope: _Scope, place: YamlNode) -> Op:
         """The operator with its arguments in this scope."""
-        known = self.made.get(layer)
+        values = [slot.value(scope) for _, slot in layer.varying] if layer.varying else ()
+        key = (layer, repr(values)) if values else layer
+        known = self.made.get(key)
         if known is not None:
             return known
-        arguments = layer.fixed
-        if layer.varying:
-            arguments = {**arguments, **{name: slot.value(scope) for name, slot in layer.varying}}
+        arguments = {**layer.fixed, **{name: value for (name, _), value in zip(layer.varying, values, strict=True)}}
         try:
-            op = self.builder.rules.op(layer.op, arguments)
-            if not layer.varying:
-                self.made[layer] = op
+            op = self.made[key] = self.builder.rules.op(layer.op, arguments)
             return op
         except ArgumentError as error:
             slot = layer.arguments.get(error.field)

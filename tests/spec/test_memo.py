@@ -68,3 +68,24 @@ def test_the_zoo_says_the_same_with_and_without() -> None:
             (node.path, node.op, node.inputs, node.shape) for node in b.nodes
         ]
         assert (alone.files, alone.claims) == (shared.files, shared.claims)
+
+
+def test_operators_and_signatures_are_made_once(files: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """``a`` and ``b`` have their first convolution and its norm in common once both are 4 wide."""
+    memo = document.Memo()
+    a, b, alone = load(files, "a", memo), load(files, "b", memo), load(files, "a", None)
+    first, again, other, apart = (expand(spec)[0] for spec in (a, a, b, alone))
+    assert a.rules is b.rules is not alone.rules
+    assert all(one is two for one, two in zip(first.signatures, again.signatures, strict=True))
+    assert [one is two for one, two in zip(first.signatures, other.signatures, strict=True)] == [
+        True,
+        False,
+        False,
+        False,
+    ]
+    assert not any(one is two for one, two in zip(first.signatures, apart.signatures, strict=True))
+    monkeypatch.setattr("cnncalc.spec.expand.RULES_LIMIT", 1)
+    after, _ = expand(a)
+    assert a.rules is not b.rules
+    assert [node.shape for node in after.nodes] == [node.shape for node in first.nodes]
+    assert not any(one is two for one, two in zip(first.signatures, after.signatures, strict=True))
