@@ -521,6 +521,9 @@ def test_diff_of_folders_and_data(tmp_path):
     for changed in (cnncalc.diff(tmp_path / "one", tmp_path / "two"), cnncalc.diff(spec, text)):
         [change] = changed.changes
         assert change.totals["params"] == (3 * 3 * 3 * 4 + 4, 3 * 3 * 3 * 5 + 5)
+        [layer] = change.layers
+        assert (layer.kind, layer.paths) == ("changed", ("conv1", "conv1"))
+        assert (layer.before.out, layer.after.out) == ((4, 6, 6), (5, 6, 6))
     [broken] = cnncalc.diff(spec, {**spec, "layers": ["convv"]}).changes
     assert (broken.status, str(broken.findings[0].location)) == ("broken", "<dict>: layers[0]")
 

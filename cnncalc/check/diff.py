@@ -9,7 +9,7 @@ from fractions import Fraction
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
-from cnncalc.analysis.report import Report, plain
+from cnncalc.analysis.report import Report, Row, plain
 from cnncalc.check.model import Finding, spec_findings
 from cnncalc.check.session import specs_in
 from cnncalc.columns import COLUMNS, DIFF, unasked
@@ -64,13 +64,18 @@ class Difference(NamedTuple):
 class LayerChange(NamedTuple):
     """A layer that is not the same: ``kind`` is ``added``, ``removed``, ``renamed`` or ``changed``.
 
-    ``before`` and ``after`` are indices of the reports' rows, None where the layer is not there.
+    ``before`` and ``after`` are its rows in the reports, None where the layer is not there.
     """
 
     kind: str
-    before: int | None
-    after: int | None
-    differences: tuple[Difference, ...]
+    before: Row | None
+    after: Row | None
+    differences: tuple[Difference, ...] = ()
+
+    @property
+    def paths(self) -> tuple[str, str]:
+        """The path before and after; empty where the layer is not there."""
+        return self.before.path if self.before else "", self.after.path if self.after else ""
 
 
 class Change(NamedTuple):
@@ -211,7 +216,8 @@ def _layers(before: Version, after: Version) -> tuple[LayerChange, ...]:
     """What became of every layer, in the order of the new version; what was removed stands where it was."""
     if before.report is None or after.report is None:
         return ()
-    old, new = _rows(before), _rows(after)
+    was, now = before.report.columns, after.report.columns
+    old, new = _rows(before.report), _rows(after.report)
     partner = _align(old, new)
     there = frozenset(partner.values())
     became = {index: other for other, index in partner.items()}
@@ -222,21 +228,21 @@ def _layers(before: Version, after: Version) -> tuple[LayerChange, ...]:
         other = became.get(index)
         while removed and (removed[0] < other if other is not None else removed[0] == last + 1):
             last = removed.popleft()
-            changes.append(LayerChange("removed", last, None, ()))
+            changes.append(LayerChange("removed", Row(was, last), None))
         if other is None:
-            changes.append(LayerChange("added", None, index, ()))
+            changes.append(LayerChange("added", None, Row(now, index)))
             continue
         last = other
         differences = (*_differences(old[other], row), *_rewired(old, new, partner, there, other, index))
         if differences:
-            changes.append(LayerChange("changed", other, index, differences))
+            changes.append(LayerChange("changed", Row(was, other), Row(now, index), differences))
         elif old[other].path != row.path:
-            changes.append(LayerChange("renamed", other, index, ()))
-    changes += [LayerChange("removed", index, None, ()) for index in removed]
+            changes.append(LayerChange("renamed", Row(was, other), Row(now, index)))
+    changes += [LayerChange("removed", Row(was, index), None) for index in removed]
     return tuple(changes)
 
 
-class _Row(NamedTuple):
+class _Compared(NamedTuple):
     """A layer as it is compared; ``inputs`` are indices."""
 
     path: str
@@ -257,17 +263,14 @@ class _Row(NamedTuple):
         return (self.op, repr(self.arguments), self.into, self.shape, self.shared is None, *own)
 
 
-def _rows(version: Version) -> dict[int, _Row]:
-    report = version.report
-    if report is None:
-        return {}
+def _rows(report: Report) -> dict[int, _Compared]:
     columns = report.columns
     paths, shared = columns["path"], columns["shared_with"]
     names = figures()
     nodes, kinds = report.graph.nodes, report.graph.signatures
     arguments = [tuple(kind.op.arguments()) for kind in kinds]
     return {
-        index: _Row(
+        index: _Compared(
             paths[index],
             nodes[index].op.name,
             arguments[nodes[index].signature],
@@ -281,7 +284,7 @@ def _rows(version: Version) -> dict[int, _Row]:
     }
 
 
-def _align(old: Mapping[int, _Row], new: Mapping[int, _Row]) -> dict[int, int]:
+def _align(old: Mapping[int, _Compared], new: Mapping[int, _Compared]) -> dict[int, int]:
     """Which new row each old row has become: that of the same path, or else an equal one in call order."""
     places = {row.path: index for index, row in new.items()}
     partner = {index: places[row.path] for index, row in old.items() if row.path in places}
@@ -305,7 +308,7 @@ def _align(old: Mapping[int, _Row], new: Mapping[int, _Row]) -> dict[int, int]:
     return partner
 
 
-def _differences(old: _Row, new: _Row) -> tuple[Difference, ...]:
+def _differences(old: _Compared, new: _Compared) -> tuple[Difference, ...]:
     found = []
     if old.op != new.op:
         found.append(Difference("op", old.op, new.op))
@@ -323,8 +326,8 @@ def _differences(old: _Row, new: _Row) -> tuple[Difference, ...]:
 
 
 def _rewired(
-    old: Mapping[int, _Row],
-    new: Mapping[int, _Row],
+    old: Mapping[int, _Compared],
+    new: Mapping[int, _Compared],
     partner: Mapping[int, int],
     there: frozenset[int],
     before: int,
@@ -389,7 +392,7 @@ def _network(change: Change) -> dict[str, Any]:
         "before": change.before and {"name": change.before.name, "file": change.before.file},
         "after": change.after and {"name": change.after.name, "file": change.after.file},
         "totals": {name: _figure(old, new) for name, (old, new) in change.totals.items()},
-        "layers": [_layer(change, layer) for layer in change.layers],
+        "layers": [_layer(layer) for layer in change.layers],
         "errors": [
             {
                 "file": finding.location.file,
@@ -413,26 +416,17 @@ def _figure(old: Any, new: Any) -> dict[str, Any]:
     }
 
 
-def _layer(change: Change, layer: LayerChange) -> dict[str, Any]:
+def _layer(layer: LayerChange) -> dict[str, Any]:
     return {
         "change": layer.kind,
-        "before": row_data(change.before, layer.before),
-        "after": row_data(change.after, layer.after),
+        "before": _row(layer.before),
+        "after": _row(layer.after),
         "differences": [
             {"what": what, "before": plain(then), "after": plain(now)} for what, then, now in layer.differences
         ],
     }
 
 
-def row_data(version: Version | None, index: int | None) -> dict[str, Any] | None:
+def _row(row: Row | None) -> dict[str, Any] | None:
     """A layer's path, operator, shape, params and macs."""
-    if version is None or version.report is None or index is None:
-        return None
-    columns = version.report.columns
-    return {
-        "path": columns["path"][index],
-        "op": columns["op"][index],
-        "out": plain(columns["out"][index]),
-        "params": plain(columns["params"][index]),
-        "macs": plain(columns["macs"][index]),
-    }
+    return None if row is None else {name: plain(row[name]) for name in ("path", "op", "out", "params", "macs")}

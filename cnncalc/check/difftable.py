@@ -8,7 +8,7 @@ from itertools import groupby
 from typing import Any, NamedTuple
 
 from cnncalc import units
-from cnncalc.analysis.report import Report
+from cnncalc.analysis.report import Row
 from cnncalc.check.diff import STATUSES, Change, LayerChange, Version, figures
 from cnncalc.columns import COLUMNS, DIFF, DIFFERING, PARTS, unasked
 from cnncalc.errors import check_word, escape, listing
@@ -193,14 +193,14 @@ def _single(change: Change, fold: bool) -> Iterator[list[Line]]:
     """
     following = 0
     around = (_prefixes(change.before), _prefixes(change.after))
-    for shared, run in groupby(change.layers, lambda layer: _together(change, layer, around)):
+    for shared, run in groupby(change.layers, lambda layer: _together(layer, around)):
         layers = list(run)
         if layers[0].kind == "changed":
             telling = [layer for layer in layers if not fold or not _FOLLOWING.issuperset(_what(layer))]
             following += len(layers) - len(telling)
-            yield from (list(_changed(change, layer)) for layer in telling)
+            yield from (list(_changed(layer)) for layer in telling)
         else:
-            yield [_joined(change, layers, shared)]
+            yield [_joined(layers, shared)]
     if following:
         yield [Line("layers after those", "shape alone", None, following)]
 
@@ -213,9 +213,9 @@ def _what(layer: LayerChange) -> set[str]:
     return {difference.what for difference in layer.differences}
 
 
-def _together(change: Change, layer: LayerChange, around: tuple[set[str], set[str]]) -> tuple[str, str, str]:
+def _together(layer: LayerChange, around: tuple[set[str], set[str]]) -> tuple[str, str, str]:
     """What it has in common with its neighbours: the names that changed, or the outermost part that is new or gone."""
-    old, new = _path(change.before, layer.before), _path(change.after, layer.after)
+    old, new = layer.paths
     if layer.kind == "changed":
         return layer.kind, "", ""
     if layer.kind == "renamed":
@@ -237,33 +237,27 @@ def _prefixes(version: Version | None) -> set[str]:
     return {".".join(names[:i]) for names in split for i in range(1, len(names) + 1)}
 
 
-def _joined(change: Change, run: Sequence[LayerChange], shared: tuple[str, str, str]) -> Line:
-    first, part = run[0], shared[1]
+def _joined(run: Sequence[LayerChange], shared: tuple[str, str, str]) -> Line:
+    kind, part = run[0].kind, shared[1]
     count = f" ({len(run)} layers)" if len(run) > 1 else ""
-    if first.kind == "renamed":
+    if kind == "renamed":
         return Line(part + count, "renamed", part, shared[2])
-    old = first.kind == "removed"
-    version = change.before if old else change.after
-    members = [index for layer in run if (index := layer.before if old else layer.after) is not None]
-    described = _described(version, members)
-    return Line(part + count, first.kind, described if old else None, None if old else described)
+    described = _described([row for layer in run for row in (layer.before, layer.after) if row])
+    return Line(part + count, kind, *((described, None) if kind == "removed" else (None, described)))
 
 
-def _described(version: Version | None, members: Sequence[int]) -> str:
+def _described(rows: Sequence[Row]) -> str:
     """``conv 64x112x112, 9,408 params``; of several layers the figures alone."""
-    if version is None or version.report is None:
-        return ""
-    columns = version.report.columns
-    params = sum(columns["params"][index] for index in members)
+    params = sum(row.params for row in rows)
     said = [f"{units.grouped(params)} params"] if params else []
-    if len(members) == 1:
-        said.insert(0, f"{columns['op'][members[0]]} {units.cell(columns['out'][members[0]])}")
+    if len(rows) == 1:
+        said.insert(0, f"{rows[0].op} {units.cell(rows[0].out)}")
     return ", ".join(said) or "no params"
 
 
-def _changed(change: Change, layer: LayerChange) -> Iterator[Line]:
+def _changed(layer: LayerChange) -> Iterator[Line]:
     """A line for each difference; a figure that follows from another is left out."""
-    old, new = _path(change.before, layer.before), _path(change.after, layer.after)
+    old, new = layer.paths
     part = new if old == new else f"{old} -> {new}"
     differing = _what(layer)
     for what, before, after in layer.differences:
@@ -281,38 +275,28 @@ def _summed(change: Change, depth: int) -> Iterator[list[Line]]:
     """Every part of ``depth`` names that has a difference: the sums that differ, or how many layers do."""
     touched: dict[str, int] = {}
     for layer in change.layers:
-        for path in dict.fromkeys((_path(change.before, layer.before), _path(change.after, layer.after))):
+        for path in dict.fromkeys(layer.paths):
             part = ".".join(path.split(".")[:depth])
             if part:
                 touched[part] = touched.get(part, 0) + 1
     old, new = (_sums(version, depth, touched) for version in (change.before, change.after))
     for part, count in touched.items():
         lines = [
-            Line(part, quantity, old.get(part, {}).get(quantity), new.get(part, {}).get(quantity))
+            Line(part, quantity, old[part].get(quantity), new[part].get(quantity))
             for quantity in unasked(PARTS)
-            if old.get(part, {}).get(quantity) != new.get(part, {}).get(quantity)
+            if old[part].get(quantity) != new[part].get(quantity)
         ]
         yield lines or [Line(part, "layers changed", None, count)]
 
 
 def _sums(version: Version | None, depth: int, parts: Iterable[str]) -> dict[str, dict[str, Any]]:
-    report: Report | None = version.report if version else None
-    wanted = set(parts)
-    sums: dict[str, dict[str, Any]] = {}
-    for index in report.counted if report else ():
-        part = ".".join(report.columns["path"][index].split(".")[:depth]) if report else ""
-        if report and part in wanted:
-            found = sums.setdefault(part, dict.fromkeys(unasked(PARTS), 0))
-            for quantity in found:
-                found[quantity] += report.columns[quantity][index]
+    sums: dict[str, dict[str, Any]] = {part: {} for part in parts}
+    for row in version.report.layers if version and version.report else ():
+        found = sums.get(".".join(row.path.split(".")[:depth]))
+        if found is not None:
+            for quantity in unasked(PARTS):
+                found[quantity] = found.get(quantity, 0) + row[quantity]
     return sums
-
-
-def _path(version: Version | None, index: int | None) -> str:
-    if version is None or version.report is None or index is None:
-        return ""
-    path: str = version.report.columns["path"][index]
-    return path
 
 
 def _is_number(value: Any) -> bool:
