@@ -144,7 +144,8 @@ class Totals(Mapping[str, Any]):
             if name not in self._names:
                 raise KeyError(name)
             values = self._columns[name]
-            picked = [values[index] for index in self._members]
+            every = len(self._members) == len(values)
+            picked = values if every else [values[index] for index in self._members]
             self._known[name] = whole(sum(picked)) if COLUMNS[name].total == "sum" else max(picked, default=0)
         return self._known[name]
 

@@ -63,6 +63,9 @@ class Rules:
     def __len__(self) -> int:
         return len(self._signatures)
 
+    def __reduce__(self) -> tuple[type[Rules], tuple[()]]:
+        return Rules, ()  # objects are known by their identity, which another process does not share
+
     def op(self, cls: type[Op], arguments: dict[str, Any]) -> Op:
         """The operator with these arguments; the same object for the same arguments.
 

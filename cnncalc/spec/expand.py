@@ -549,9 +549,11 @@ class _Expander:
         shift = len(builder.nodes) - before.nodes
         cut = len(call.path)
         builder.copy(range(before.nodes, after.nodes), call.path, path, moved)
-        for old in self.named[before.named : after.named]:
-            value = builder.paths[old]
-            self.stand_for(path + old[cut:], moved.get(value, value + shift))
+        named, paths = self.named, builder.paths
+        for old in named[before.named : after.named]:
+            value, new = paths[old], path + old[cut:]
+            paths[new] = moved.get(value, value + shift)
+            named.append(new)
         for old in self.called[before.called : after.called]:
             builder.blocks[path + old[cut:]] = builder.blocks[old]
             self.called.append(path + old[cut:])

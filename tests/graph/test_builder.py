@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 from typing import Any, NamedTuple
 
 import pytest
@@ -74,6 +75,13 @@ def test_equal_operators_are_one_object_and_one_kind() -> None:
     # input; three equal ones; relu; 8 to 6; and the same operator on another shape, 6 to 4
     assert [node.signature for node in nodes] == [0, 1, 1, 1, 2, 3, 4]
     assert nodes[5].op is nodes[6].op
+
+
+def test_rules_are_empty_in_another_process() -> None:
+    build = builder(3, 8, 8)
+    add(build, "relu")
+    assert len(build.rules) == 2
+    assert len(pickle.loads(pickle.dumps(build.rules))) == 0
 
 
 def test_a_rule_is_asked_once_for_each_kind() -> None:
