@@ -499,6 +499,7 @@ def test_memory():
     peak = found.inference.peak
     assert (peak.phase, peak.path, peak.bytes) == ("forward", "b", weights + 3 * 4 * 64 * (1 + 4 + 2))
     assert peak.parts == {"parameters": weights, "input": 3 * 4 * 64, "activations": 3 * 4 * 64 * 6}
+    assert repr(found.inference.trace) == f"<Trace of {len(found.inference.trace.sizes)} storages>"
     assert found.training is None and found.totals["training_memory_bytes"] is None
     assert found.report.totals["params"] == weights // 4
 
@@ -523,6 +524,7 @@ def test_diff_of_folders_and_data(tmp_path):
         [change] = changed.changes
         assert change.totals["params"] == (3 * 3 * 3 * 4 + 4, 3 * 3 * 3 * 5 + 5)
         [layer] = change.layers
+        assert repr(change) == "<Change of net: changed, 1 layers>"
         assert (layer.kind, layer.paths) == ("changed", ("conv1", "conv1"))
         assert (layer.before.out, layer.after.out) == ((4, 6, 6), (5, 6, 6))
     [broken] = cnncalc.diff(spec, {**spec, "layers": ["convv"]}).changes
@@ -650,3 +652,4 @@ def test_check_specs(tmp_path):
     [checked] = cnncalc.check_specs([str(tmp_path)])
     assert [claim.verdict for claim in checked.claims] == ["fails"]
     assert {finding.code for finding in checked.findings} == {"claim", "CN012"}
+    assert repr(checked) == "<Checked net: 1 claims, 0 budgets, 2 findings>"

@@ -87,6 +87,9 @@ class Change(NamedTuple):
     after: Version | None
     layers: tuple[LayerChange, ...] = ()
 
+    def __repr__(self) -> str:
+        return f"<Change of {self.name}: {self.status}, {len(self.layers)} layers>"
+
     @property
     def totals(self) -> dict[str, tuple[Any, Any]]:
         """Every total before and after; None where there is no network."""

@@ -79,6 +79,10 @@ class Checked(NamedTuple):
     findings: tuple[Finding, ...]
     files: tuple[str, ...]
 
+    def __repr__(self) -> str:
+        counts = ("claims", "budgets", "findings")
+        return f"<Checked {self.name}: {', '.join(f'{len(getattr(self, name))} {name}' for name in counts)}>"
+
 
 def spec_findings(error: CnncalcError, name: str, file: str) -> list[Finding]:
     """The errors of a spec that can't be read, as findings; one without a place stands at the top of the file."""

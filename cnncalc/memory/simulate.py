@@ -94,6 +94,9 @@ class Trace(NamedTuple):
     places: Mapping[int, int] = MappingProxyType({})
     calls: Sequence[LibraryCall] = ()
 
+    def __repr__(self) -> str:
+        return f"<Trace of {len(self.sizes):,} storages>"
+
     @property
     def products(self) -> dict[str, int]:
         """By thread, forward or backward, the number of events before the first product of matrices."""
