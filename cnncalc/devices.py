@@ -69,7 +69,9 @@ def find(name: str) -> Device:
         UsageError: there is none, or the name leaves open which.
     """
     if not isinstance(name, str):
-        raise UsageError(f"a GPU is named by a word, not {quote(name)}", hint="t4, l4, v100, a100-40gb, h100, ...")
+        raise UsageError(
+            f"the name of a GPU must be a word, not {quote(name)}", hint="t4, l4, v100, a100-40gb, h100, ..."
+        )
     wanted = _plain(name)
     for device in DEVICES:
         if wanted in map(_plain, (device.name, *device.drivers)):

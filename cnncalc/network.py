@@ -275,7 +275,7 @@ class Network:
         )  # fmt: skip
         check_flag("best_order", best_order)
         if gpu is not None and allocator is None:
-            raise UsageError("--gpu is about the allocator of a GPU", hint="add --allocator cuda")
+            raise UsageError("--gpu needs --allocator cuda")
         report = self.analyze(batch, dtype, convention, with_side, pass_)
         return peaks.measure(report, options.settings(self.graph), best_order, _gpu(allocator, gpu, workspaces))
 
@@ -523,7 +523,7 @@ def _gpu(allocator: str | None, name: str | None, workspaces: str | os.PathLike[
 
     if allocator is None:
         if workspaces is not None:
-            raise UsageError("--workspaces is about the allocator of a GPU", hint="add --allocator cuda")
+            raise UsageError("--workspaces needs --allocator cuda")
         return None
     check_word("allocator", allocator, ("cuda",))
     device = devices.find(name) if name is not None else None
@@ -589,7 +589,7 @@ def _place(source: object) -> str | zoo.Found:
 
         text, paths = written(source, "<dict>")
         return zoo.Found("<dict>", text, None, paths)
-    raise UsageError(f"a spec is a name, a path, a text or a mapping, not {quote(source)}")
+    raise UsageError(f"a spec must be a name, a path, a text or a mapping, not {quote(source)}")
 
 
 def load(source: Source, vars: Mapping[str, Any] | None = None, input: Given | None = None) -> Network:

@@ -117,7 +117,7 @@ def judge(
         return judged, _finding(subject, budget, "error", error.message, error.hint)
     if computed is None:
         judged = JudgedBudget(budget.quantity, budget.warn, budget.max, None, "not judged", budget.location)
-        message = f"this version does not compute {_label(budget)}: its budget is not judged"
+        message = f"this version can't compute {_label(budget)}, so its budget is not checked"
         return judged, _finding(subject, budget, "note", message, None)
     verdict, severity = "within", ""
     if _over(computed, budget.max) > 0:

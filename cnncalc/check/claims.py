@@ -25,7 +25,7 @@ def judge(subject: Subject, claim: Claim) -> tuple[JudgedClaim, Finding | None]:
         return judged, _finding(subject, claim, error.message, error.hint)
     if computed is None:
         judged = JudgedClaim(claim.to_dict(), label(claim), None, None, None, "not judged", claim.location)
-        message = f"this version does not compute {label(claim)}: the claim is not judged"
+        message = f"this version can't compute {label(claim)}, so the claim is not checked"
         return judged, _finding(subject, claim, message, None, "note")
     agrees = agree(claim, computed)
     difference = relative = None
@@ -66,7 +66,7 @@ def measure(subject: Subject, claim: Claim) -> Any:
         return None
     column = "work" if "convention" in options and claim.quantity in ("macs", "flops") else claim.quantity
     if at is not None and (claim.quantity in MEMORY or COLUMNS[claim.quantity].total != "sum"):
-        raise UsageError(f"{claim.quantity} is a figure of a whole network, not of a layer")
+        raise UsageError(f"{claim.quantity} is known for a whole network, not for a layer")
     value: int | Fraction
     if claim.quantity in MEMORY:
         value = subject.peak(claim.quantity, options).bytes
@@ -166,7 +166,7 @@ def _allowed(claim: Claim) -> str | None:
         return f"it holds from {float(low):.4g} to {float(high):.4g}"
     first, last = -(-low // 1), high // 1
     if first > last:
-        return "no whole number is printed so"
+        return "no whole number rounds to it"
     return f"it holds from {units.grouped(first)} to {units.grouped(last)}"
 
 

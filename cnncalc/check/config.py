@@ -126,7 +126,7 @@ class _Reader:
         if node is None:
             return {}
         if not isinstance(node, MappingNode):
-            self._refuse(node, f"[{name}] is a table, not {_kind(node)}")
+            self._refuse(node, f"[{name}] must be a table, not {_kind(node)}")
             return {}
         inside = f" in [{name}]" if name else ""
         for key, (place, _) in node.entries.items():
@@ -138,7 +138,7 @@ class _Reader:
         if node is None:
             return False
         if not isinstance(node, Scalar) or not node.plain or node.text not in ("true", "false"):
-            self._refuse(node, f"{what} is true or false, not {_kind(node)}")
+            self._refuse(node, f"{what} must be true or false, not {_kind(node)}")
             return False
         return node.text == "true"
 
@@ -151,7 +151,7 @@ class _Reader:
             if isinstance(item, Scalar) and not item.plain:
                 found.append(item)
             else:
-                self._refuse(item, f"{what} is text or a list of texts, but this is {_kind(item)}")
+                self._refuse(item, f"{what} must be text or a list of texts, not {_kind(item)}")
         return found
 
     def _inside(self, node: Scalar, what: str) -> str | None:
@@ -199,7 +199,7 @@ class _Reader:
         if node is None:
             return []
         if not isinstance(node, SequenceNode):
-            self._refuse(node, f"budget is a list of tables, not {_kind(node)}", f"write [[{name}]]")
+            self._refuse(node, f"budget must be a list of tables, not {_kind(node)}", f"write [[{name}]]")
             return []
         return [limits for item in node.items if (limits := self._limit(item, name))]
 
@@ -227,7 +227,9 @@ class _Reader:
         if pattern is None:
             return None
         if any("**" in part and part != "**" for part in pattern.split("/")):
-            self._refuse(node, f"the pattern {quote(node.text)} has ** within a name", "write **/ for any folders")
+            self._refuse(
+                node, f"the pattern {quote(node.text)} has ** inside a name", "write **/ for any number of folders"
+            )
             return None
         if os.path.isdir(os.path.join(self._folder, pattern)):
             return f"{pattern}/**" if pattern else "**"
@@ -238,7 +240,7 @@ class _Reader:
         key, value = table.entries[quantity]
         hint = f"for example '{quantity} = {{max = \"{'24GB' if in_bytes(quantity) else '5M'}\"}}'"
         if not isinstance(value, MappingNode):
-            self._refuse(value, f"the budget of {quantity} is a table with warn or max, not {_kind(value)}", hint)
+            self._refuse(value, f"the budget of {quantity} must be a table with warn or max, not {_kind(value)}", hint)
             return ()
         if not {"warn", "max"} & set(value.entries) and set(value.entries) <= set(BUDGET_KEYS):
             self._refuse(value, f"the budget of {quantity} needs warn or max", hint)

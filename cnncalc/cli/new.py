@@ -30,6 +30,6 @@ def command(name: str) -> None:
     text = write.starter(stem)
     document.load(Found(path, text.encode(), None))  # refuses what can't be the name of a spec
     if os.path.lexists(path):
-        raise UsageError(f"'{escape(path)}' exists already and is left as it is")
+        raise UsageError(f"'{escape(path)}' exists already, and was not changed")
     write_file(path, text)
     write_stdout(f"{path} is written. Try: cnncalc summary {path if '/' in path else './' + path}\n")

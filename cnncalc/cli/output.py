@@ -100,7 +100,7 @@ def target(export: str, formats: Sequence[str], inputs: Sequence[str | None]) ->
         raise EnvironmentFailure(f"cannot write '{escape(path)}': No such file or directory")
     for read in inputs:
         if read and os.path.exists(path) and os.path.exists(read) and os.path.samefile(path, read):
-            raise UsageError(f"'{escape(path)}' is the spec itself and would be overwritten")
+            raise UsageError(f"'{escape(path)}' is the spec itself, which must not be overwritten")
     return kind, path
 
 

@@ -40,7 +40,7 @@ class Batches(_ParamType):
         for part in value.split(","):
             ends = re.fullmatch(r"(\d{1,10})(?:\.\.(\d{1,10}))?", part.strip(), re.ASCII)
             if ends is None:
-                self.fail(f"'{part}' is no number of samples, nor a range like 1..256", param, ctx)
+                self.fail(f"'{part}' is not a number of samples, or a range like 1..256", param, ctx)
             first = int(ends[1])
             last = int(ends[2] or first)
             if not 1 <= first <= last <= BATCH_LIMIT:

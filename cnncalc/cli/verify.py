@@ -86,11 +86,11 @@ def _refuse(networks: tuple[str, ...], given: dict[str, Any]) -> None:
     if not networks and not given["all_"]:
         raise UsageError("verify takes a network, or --all", hint="cnncalc verify resnet18")
     if networks and given["all_"]:
-        raise UsageError("--all takes every network, so none is named beside it")
+        raise UsageError("--all verifies every network and takes no names")
     if given["against"] and len(networks) != 1:
         raise UsageError("--against takes one network")
     if given["all_"] and (given["vars"] or given["input"]):
-        raise UsageError("--set and --input are for networks that are named")
+        raise UsageError("--all takes no --set and no --input")
 
 
 def _every(broken: list[CnncalcError]) -> list[Any]:

@@ -56,7 +56,7 @@ BACKWARD: Final[Mapping[str, Backward]] = MappingProxyType(
             "no groups, which FlopCounterMode leaves out there",
             grouped=False,
             unsettled=MappingProxyType(
-                {"attention": "training runs a kernel that device and program decide, and some are not counted"}
+                {"attention": "which kernel training runs depends on device and program, and some are not counted"}
             ),
         ),
     }

@@ -130,7 +130,7 @@ def not_known(graph: Graph, convention: Convention) -> str | None:
         else:
             known = keyword in convention.measured or isinstance(signature.op, Input)
         if not known:
-            return f"{keyword}: no figure of {convention.name} is known for this operator"
+            return f"{keyword}: how {convention.name} counts this operator is not known"
     return None
 
 

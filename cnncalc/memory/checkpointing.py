@@ -54,7 +54,7 @@ def resolve(graph: Graph, words: Iterable[str], with_side: bool = False) -> tupl
             hint = suggest(word, known) or f"{SQRT}, a block's name or a path: cnncalc shapes NETWORK --full lists them"
             raise UsageError(f"no block, stage or layer '{word}' to checkpoint", hint=hint)
         elif not any(_nodes(graph, span, with_side) for span in spans):
-            raise UsageError(f"'{word}' is of a side output, which is not run", hint="add --with-side")
+            raise UsageError(f"'{word}' is in a side output, which is not run", hint="add --with-side")
         found.update(spans)
     return outermost(found)
 

@@ -133,7 +133,7 @@ def fit(
             no image among the inputs, or a network that takes no square one.
     """
     if largest not in ("batch", "input"):
-        raise UsageError(f"largest is batch or input, not {quote(largest)}")
+        raise UsageError(f"largest must be batch or input, not {quote(largest)}")
     graph = report.graph
     device = memory if isinstance(memory, Device) else None
     memory_bytes = memory.memory if isinstance(memory, Device) else memory

@@ -94,22 +94,22 @@ class Options(NamedTuple):
         check_word("data type", self.dtype, DTYPES)
         if not self.train:
             for name, option in TRAINING.items():
-                self._refuse(name, f"{option} is about training", "add --train")
+                self._refuse(name, f"{option} needs a training step", "add --train")
         check_word("optimizer", self.optimizer, OPTIMIZERS)
         of_two = (("device", self.device, DEVICES), ("data type of mixed precision", self.amp, AMP))
         for what, word, known in of_two:  # no suggestion: gpu is no cpu, however alike
             if word is not None and word not in known:
                 raise UsageError(f"unknown {what} {quote(word)}", hint=f"one of: {', '.join(known)}")
         if self.amp is not None and self.dtype != "float32":
-            raise UsageError(f"--amp is of a float32 network, not of {self.dtype}")
+            raise UsageError(f"--amp needs a float32 network, not {self.dtype}")
         if self.torch is not None and not is_known(self.torch):
             first, *changes = VERSIONS
-            hint = f"known are {first} to {TESTED}; rules changed in {', '.join(changes)}"
+            hint = f"cnncalc knows {first} to {TESTED}; rules changed in {', '.join(changes)}"
             raise UsageError(f"unknown version of PyTorch {quote(self.torch)}", hint=hint)
         if self.fused and self.foreach:
-            raise UsageError("--foreach and --fused are two ways of the same step")
+            raise UsageError("--foreach and --fused can't be used together")
         for name in OF_THE_STEP if self.optimizer == "none" else ():
-            self._refuse(name, f"{TRAINING[name]} is about the optimizer's step", "add --optimizer adam, or another")
+            self._refuse(name, f"{TRAINING[name]} needs an optimizer", "for example add --optimizer adam")
 
     def _refuse(self, name: str, message: str, hint: str) -> None:
         """Refuses an option that is not as it is where nothing is said."""

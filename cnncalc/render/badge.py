@@ -114,7 +114,7 @@ def _hexadecimal(color: str) -> str:
         return COLORS[color]
     if not re.fullmatch(r"#([0-9a-f]{3}|[0-9a-f]{6})", color, re.ASCII | re.IGNORECASE):
         hint = suggest(color, COLORS) or f"one of: {', '.join(COLORS)}, or #1262a8 and the like"
-        raise UsageError(f"{quote(color)} is no colour", hint=hint)
+        raise UsageError(f"{quote(color)} is not a colour", hint=hint)
     digits = color[1:].lower()
     return "#" + (digits if len(digits) == 6 else "".join(2 * digit for digit in digits))
 

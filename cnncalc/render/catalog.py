@@ -53,7 +53,7 @@ def table(
     reasons = dict.fromkeys(left_out.values())
     for reason in reasons:
         names = " ".join(name for name, other in left_out.items() if other == reason)
-        notes.append(f"not listed, since the figure of {given['convention']} is not known: {names}: {reason}")
+        notes.append(f"not listed, because {given['convention']} has no known figure: {names}: {reason}")
     captions = [", ".join(counted_by(given))] if counted(columns) else []
     return Table(captions, headings, rows, [], notes, values, [])
 

@@ -45,7 +45,7 @@ def _notes(name: str, found: Reserved) -> list[str]:
     requested, allocated, reserved = map(units.both_bytes, sizes)
     taken = [f"{units.both_bytes(size)} {PARTS[part]}" for part, size in peaks.parts.items() if size]
     return [
-        f"{name} on a GPU: {requested} requested, {allocated} allocated, {reserved} reserved, after two others",
+        f"{name} on a GPU: {requested} requested, {allocated} allocated, {reserved} reserved, in the third run",
         f"allocated = {' + '.join(taken)}, {PHASES[found.phase]} at {found.path}",
     ]
 
@@ -64,7 +64,7 @@ def assumed(gpu: Gpu, unknown: Sequence[str]) -> list[str]:
         if unknown:
             more = f" and {len(unknown) - SHOWN} more" if len(unknown) > SHOWN else ""
             named = ", ".join(unknown[:SHOWN])
-            said[-1] += f"; excluded, as the table does not have them: {named}{more}"
+            said[-1] += f"; excluded, because they are not in the table: {named}{more}"
     return [*said, f"outside the allocator, and not counted: {'; '.join(OUTSIDE)}"]
 
 

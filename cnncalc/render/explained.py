@@ -69,7 +69,7 @@ def _notes(explained: Explained) -> list[str]:
         lines.append(known if one.reason is None else f"{convention.name}: {UNKNOWN}: {one.reason}")
     program = explained.report.graph.program
     if program is not None:
-        lines.append(f"tools' figures are of {program.source}, which has {', '.join(program.written)}")
+        lines.append(f"tools' figures are for the code of {program.source}, which has {', '.join(program.written)}")
     ways = explained.parameters
     for total in dict.fromkeys(ways.values()):  # those that come to the same figure together
         lines.append(f"parameters {total:,}: {', '.join(rule for rule, other in ways.items() if other == total)}")

@@ -111,10 +111,10 @@ def _verdict(answer: Fit) -> str:
 def how(answer: Fit) -> str:
     """How a largest batch was found."""
     if answer.gpu is None:
-        return "solved from every moment of the run, nothing was tried"
+        return "computed from every moment of the run, not by trying"
     count = len(answer.tried_batches)
     words = f"{count} batch{'es were' if count > 1 else ' was'} replayed through PyTorch's allocator"
-    grows = "and a larger may fit: what it reserves does not always grow"
+    grows = "and a larger one may fit: what it reserves does not always grow"
     return words if answer.batches_monotone else f"{words}, {grows}"
 
 
@@ -123,12 +123,16 @@ def _search(search: InputSearch | None) -> list[str]:
         return []
     count = f"{len(search.tried_bytes)} input{'s were' if len(search.tried_bytes) > 1 else ' was'} tried"
     if not search.step:
-        steps = "no side but its own is accepted, in steps of 1, of the total stride or of that side"
+        steps = "the network accepts no other side (in steps of 1, of the total stride or of its own side)"
     else:
         steps = f"sides in steps of {search.step}"
         refused = sum(size is None for size in search.tried_bytes.values())
         steps += f", {refused} refused" if refused else ""
-    grows = "memory grows with them" if search.monotone else "memory does not always grow with them: a larger may fit"
+    grows = (
+        "memory grows with the input"
+        if search.monotone
+        else "memory does not always grow with the input: a larger one may fit"
+    )
     return [f"{count}, {steps}; {grows}", *_parameters(search)]
 
 

@@ -55,7 +55,7 @@ def read_data(text: str, file: str, kind: str, what: str, hint: str) -> dict[str
         found = data.get("schema") if isinstance(data, dict) else None
         if found != f"cnncalc.{kind}/1":
             stated = f"schema is {quote(found)}" if isinstance(found, str) else "it has no schema"
-            message = f"no {what} that this cnncalc reads: {stated}, not 'cnncalc.{kind}/1'"
+            message = f"not a {what} that this cnncalc reads: {stated}, not 'cnncalc.{kind}/1'"
             raise UsageError(message, _place(text, file, found), hint)
         wrong = validate.misfit(data, schemas.made(kind))
     except JSONDecodeError as error:
@@ -73,12 +73,12 @@ def read_data(text: str, file: str, kind: str, what: str, hint: str) -> dict[str
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     result = dict(pairs)
     if len(result) < len(pairs):
-        raise ValueError("a key stands twice in one object")
+        raise ValueError("duplicate key in one object")
     return result
 
 
 def _no_constant(word: str) -> Any:
-    raise ValueError(f"{word} is no number")
+    raise ValueError(f"{word} is not a number")
 
 
 def _place(text: str, file: str, value: Any) -> Location:
@@ -271,7 +271,7 @@ def _whole(data: Mapping[str, Any], run: Mapping[str, Any]) -> list[str]:
     count = len(run["sample_seconds"])
     latency = (
         f"latency {units.seconds(run['median_seconds'])} (median of {count} run{'s' * (count > 1)}, {spread}, "
-        f"least {units.seconds(run['least_seconds'])}), {units.grouped(run['samples_per_second'])} samples/s"
+        f"minimum {units.seconds(run['least_seconds'])}), {units.grouped(run['samples_per_second'])} samples/s"
     )
     rates = [f"{units.short(run['flops_per_second'])} FLOP/s", f"{units.short(run['bytes_per_second'])} B/s"]
     if peak:
@@ -279,7 +279,7 @@ def _whole(data: Mapping[str, Any], run: Mapping[str, Any]) -> list[str]:
             rates[i] += f" ({units.percent(run[key], peak[key])} of peak)"
     if run["bytes"]:
         rates.append(f"{units.grouped(2 * run['macs'] / run['bytes'])} FLOP/B")
-    memory = f"memory {units.both_bytes(run['memory_bytes'])}, of it weights {units.both_bytes(run['weight_bytes'])}"
+    memory = f"memory {units.both_bytes(run['memory_bytes'])}, of which weights {units.both_bytes(run['weight_bytes'])}"
     return [latency, ", ".join(rates), memory]
 
 

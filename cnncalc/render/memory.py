@@ -41,7 +41,7 @@ def table(memory: Memory, shown: Options, timeline: bool = False) -> Table:
     """
     columns = memory.columns
     if SAVED.name not in columns and SAVED.name in (*shown.columns, shown.sort):
-        raise UsageError(f"{SAVED.name} is about training", hint="add --train")
+        raise UsageError(f"{SAVED.name} needs a training step", hint="add --train")
     described = [column for column in (SAVED, ALIVE) if column.name in columns]
     totals = {one.name: (sum if one.total == "sum" else max)(columns[one.name]) for one in described}
     shown = shown._replace(columns=shown.columns or (*COLUMNS, *columns))
@@ -76,9 +76,9 @@ def _figure(name: str, peak: Peak) -> list[str]:
     parts = " + ".join(f"{units.both_bytes(size)} {spoken(part)}" for part, size in peak.parts.items())
     largest = ", ".join(f"{_named(held)} {units.decimal_bytes(held.bytes)}" for held in peak.largest)
     return [
-        f"{name}: {units.both_bytes(peak.bytes)}, most alive at once, {PHASES[peak.phase]} at {peak.path}",
+        f"{name}: {units.both_bytes(peak.bytes)} at its peak, {PHASES[peak.phase]} at {peak.path}",
         f"{name} = {parts}",
-        f"largest there: {largest}",
+        f"largest parts: {largest}",
     ]
 
 
@@ -94,9 +94,9 @@ def _named(held: Held) -> str:
 
 def assumed(settings: Settings, alone: bool = True) -> str:
     """What is run, and by whose rules; ``alone`` says that tensors are all that is counted."""
-    said = [f"tensors as PyTorch {TESTED} has them on {settings.device}"]
+    said = [f"tensors as in PyTorch {TESTED} on {settings.device}"]
     if settings.torch != TESTED:
-        said[0] += f", apart from what is known to differ in {settings.torch}"
+        said[0] += f", with the rules of {settings.torch} where they differ"
     if not settings.in_place:
         said.append("nothing is written in place")
     if settings.amp:
@@ -104,8 +104,8 @@ def assumed(settings: Settings, alone: bool = True) -> str:
     if settings.training:
         again = [segment.path for segment in settings.checkpoint]
         said += [f"run again in the backward pass: {_few(again)}"] if again else []
-        said += [*_optimizer(settings), "gradients of values with several readers are summed in place"]
-    return "; ".join([*said, *(["memory inside its libraries is not counted"] if alone else [])])
+        said += [*_optimizer(settings), "gradients of shared values are added in place"]
+    return "; ".join([*said, *(["memory inside libraries is not counted"] if alone else [])])
 
 
 def _few(paths: Sequence[str]) -> str:
@@ -117,7 +117,7 @@ def _optimizer(settings: Settings) -> list[str]:
     if settings.optimizer == "none":
         return ["forward pass, cross entropy and backward pass, without an optimizer"]
     decay = ", weight decay" if settings.weight_decay else ""
-    return [f"a step from the second on, optimizer {settings.optimizer} ({settings.implementation}{decay})"]
+    return [f"the second or a later step, optimizer {settings.optimizer} ({settings.implementation}{decay})"]
 
 
 def drawing(memory: Memory) -> Callable[[int, bool], list[str]]:

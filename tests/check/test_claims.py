@@ -93,7 +93,7 @@ CLAIMS = [
     ("{receptive_field: [3, 3], at: a}", "holds", [3, 3], None),
     ("{receptive_field: 5, at: a}", "fails", [3, 3], "receptive_field of a: 5 is published, but the network has 3x3"),
     ("{depth: 2}", "holds", 2, None),
-    ("{depth: 2, at: b}", "fails", None, "depth is a figure of a whole network, not of a layer"),
+    ("{depth: 2, at: b}", "fails", None, "depth is known for a whole network, not for a layer"),
     ("{macs: 7104}", "holds", 7104, None),  # 108*64 + 12*16
     ("{macs: 28416, input: [3, 16, 16]}", "holds", 28416, None),
     ("{macs: 7104, input: [3, 16, 16]}", "fails", 28416, "macs (3x16x16): 7104 is published, but the network has 28,416 (+21,312, +300%)"),
@@ -109,15 +109,15 @@ CLAIMS = [
     ("{params: 124/252, of: twice}", "holds", 124 / 252, None),  # 216 + 36
     ("{params: 1/2, of: twice}", "fails", 124 / 252, "params over that of twice: 1/2 is published, but the network has 0.4921 (-1.6%)"),
     ("{params: 1/2, of: twice, tol: 2%}", "holds", 124 / 252, None),
-    ("{params: 0.12405K}", "fails", 124, "params: 0.12405K is published, but the network has 124 (-0.04%) (hint: no whole number is printed so)"),
+    ("{params: 0.12405K}", "fails", 124, "params: 0.12405K is published, but the network has 124 (-0.04%) (hint: no whole number rounds to it)"),
     ("{params: 1/2, of: twcie}", "fails", None, "of: no spec is named 'twcie' (hint: did you mean twice?)"),
     ("{norm_params: 1/2, of: twice}", "fails", None, "twice has no norm_params to compare with"),
     # bytes at the pool: 496 parameters, 768 input, 1,024 a, 256 maxima and where each was found, 8 bytes for each of 64
     ("{inference_memory: 3056}", "holds", 3056, None),
     ("{inference_memory: 4584, dtype: float16, batch: 3}", "fails", 248 + 3 * (384 + 512 + 128 + 512), "inference_memory (batch 3, dtype float16): 4584 is published, but the network has 4,856 = 4.856 kB (4.742 KiB) (+272, +5.9%)"),
     ("{training_memory: 1, dtype: int8}", "fails", None, "int8 has no gradients (hint: training takes a floating-point dtype)"),
-    ("{training_memory: 1, at: a}", "fails", None, "training_memory is a figure of a whole network, not of a layer"),
-    ("{inference_memory: 1, optimizer: adam}", "not judged", None, "this version does not compute inference_memory (optimizer adam): the claim is not judged"),
+    ("{training_memory: 1, at: a}", "fails", None, "training_memory is known for a whole network, not for a layer"),
+    ("{inference_memory: 1, optimizer: adam}", "not judged", None, "this version can't compute inference_memory (optimizer adam), so the claim is not checked"),
 ]  # fmt: skip
 
 

@@ -105,24 +105,24 @@ FOUND = [
         "an even pool",
         network("  - {maxpool: 2, stride: 1, pad: same_tf, name: pool}"),
         "net.yaml:5:5: warning: maxpool 'pool': 2x2 stride 1 with pad: same_tf shifts its output by half a pixel:"
-        " 0 before, 1 after (hint: an odd kernel lies evenly on its pixels) [CN002]",
+        " 0 before, 1 after (hint: an odd kernel has a middle pixel) [CN002]",
     ),
     (
         "an even kernel after uneven padding",
         network("  - {pad: 0, after: 1}\n  - {conv: 8, kernel: 2, name: conv}"),
         "net.yaml:6:5: warning: conv 'conv': 2x2 stride 1 after pad shifts its output by half a pixel:"
-        " 0 before, 1 after (hint: an odd kernel lies evenly on its pixels) [CN002]",
+        " 0 before, 1 after (hint: an odd kernel has a middle pixel) [CN002]",
     ),
     (
         "a bias before a batch norm of its own line",
         network("  - {conv: 8, kernel: 3, name: conv}\n  - bn\n  - flatten\n  - {linear: 4}"),
-        "net.yaml:5:5: warning: conv 'conv': the batch norm after it takes its bias out again, 8 parameters"
+        "net.yaml:5:5: warning: conv 'conv': the batch norm after it cancels its bias; 8 parameters not needed"
         " (hint: bias: false) [CN003]",
     ),
     (
         "the bias of a linear layer",
         network("  - flatten\n  - {linear: 16, norm: bn, name: fc}\n  - {linear: 4}"),
-        "net.yaml:6:5: warning: linear 'fc': the batch norm after it takes its bias out again, 16 parameters"
+        "net.yaml:6:5: warning: linear 'fc': the batch norm after it cancels its bias; 16 parameters not needed"
         " (hint: bias: false) [CN003]",
     ),
     (
@@ -157,7 +157,7 @@ FOUND = [
             "  - {relu: [], from: left}"
         ),
         "net.yaml:6:5: warning: relu 'lost.relu': nothing reads its value, and 2 more operators lead only to it;"
-        " 40 parameters for nothing (hint: remove it, or name it under outputs: or side:) [CN005]",  # 3*8 + 2*8
+        " 40 parameters not used (hint: remove it, or name it under outputs: or side:) [CN005]",  # 3*8 + 2*8
     ),
     (
         "two ends of what nothing reads",  # a counts for the later of its two readers
@@ -168,7 +168,7 @@ FOUND = [
         "net.yaml:6:5: warning: relu 'b': nothing reads its value"
         " (hint: remove it, or name it under outputs: or side:) [CN005]\n"
         "net.yaml:7:5: warning: sigmoid 'c': nothing reads its value, and 1 more operator leads only to it;"
-        " 32 parameters for nothing (hint: remove it, or name it under outputs: or side:) [CN005]",
+        " 32 parameters not used (hint: remove it, or name it under outputs: or side:) [CN005]",
     ),
     (
         "a last layer beside the outputs",
@@ -191,13 +191,13 @@ FOUND = [
             more="blocks:\n  Unit: {args: [width], layers: [{add: {x: [{conv: $width, kernel: 1}], y: {conv: $width,"
             " kernel: 1}}}]}\nclaims:\n  - {at: unit_2.add1, shape: [8, 3, 3], source: a test}",
         ),
-        "net.yaml:9:23: warning: the claim is at 'unit_2.add1', where 'add1' is numbered: one more before it moves the"
+        "net.yaml:9:23: warning: the claim is at 'unit_2.add1', but 'add1' has no name of its own: another one before it moves the"
         " claim (hint: give that layer a name) [CN006]",
     ),
     (
         "a number with repeat",
         network("  - {conv: 8, kernel: 1, repeat: 2}", more="claims:\n  - {params: 72, at: conv1_2, source: 8*8 + 8}"),
-        "net.yaml:7:6: warning: the claim is at 'conv1_2', where 'conv1_2' is numbered: one more before it moves the"
+        "net.yaml:7:6: warning: the claim is at 'conv1_2', but 'conv1_2' has no name of its own: another one before it moves the"
         " claim (hint: give that layer a name) [CN006]",
     ),
     (
@@ -207,7 +207,7 @@ FOUND = [
             more="side:\n  aux: {from: conv, layers: [relu]}\n"
             "claims:\n  - {shape: [8, 3, 3], at: aux.relu1, with_side: true, source: a test}",
         ),
-        "net.yaml:9:6: warning: the claim is at 'aux.relu1', where 'relu1' is numbered: one more before it moves the"
+        "net.yaml:9:6: warning: the claim is at 'aux.relu1', but 'relu1' has no name of its own: another one before it moves the"
         " claim (hint: give that layer a name) [CN006]",
     ),
     (
@@ -217,7 +217,7 @@ FOUND = [
             more="vars: {width: 8}\nblocks: {Unit2: {layers: [{conv: 8, kernel: 1, name: conv}]}}\n"
             "claims:\n  - {params: 32, at: part8.Unit21.conv, source: 3*8 + 8}",
         ),
-        "net.yaml:9:6: warning: the claim is at 'part8.Unit21.conv', where 'Unit21' is numbered: one more before it"
+        "net.yaml:9:6: warning: the claim is at 'part8.Unit21.conv', but 'Unit21' has no name of its own: another one before it"
         " moves the claim (hint: give that layer a name) [CN006]",
     ),
     (
@@ -429,8 +429,8 @@ def test_repeats_are_one_finding(lint):
     unit = "blocks:\n  Unit:\n    layers:\n      - {conv: 8, kernel: 3, pad: 1, norm: bn, name: conv}\n"
     text = network("  - stages: {n: [2, 3]}\n    each: [{Unit: [], repeat: $n, name: unit}]", more=unit)
     assert [str(finding) for finding in lint(text) if finding.code == "CN003"] == [
-        "net.yaml:10:9: warning: conv 'stage1.unit_1.conv': the batch norm after it takes its bias out again,"
-        " 8 parameters (and 4 more from this place) (hint: bias: false) [CN003]"
+        "net.yaml:10:9: warning: conv 'stage1.unit_1.conv': the batch norm after it cancels its bias;"
+        " 8 parameters not needed (and 4 more from this place) (hint: bias: false) [CN003]"
     ]
 
 
@@ -538,7 +538,7 @@ def test_names_that_exclude_each_other_are_followed_once(lint):
     more = f"blocks:\n{''.join(blocks)}  B40: {{layers: [relu]}}\nclaims:\n  - {{at: {at}.relu1, params: 0, source: a test}}"
     (finding,) = lint(network("  - {B0: [], name: x}", more=more))
     assert finding.message == (
-        f"the claim is at '{at[:57]}...', where 'relu1' is numbered: one more before it moves the claim"
+        f"the claim is at '{at[:57]}...', but 'relu1' has no name of its own: another one before it moves the claim"
     )
 
 
@@ -574,7 +574,7 @@ def test_rule_as_json(capsys):
         "code": "CN003",
         "name": "bias-before-norm",
         "severity": "warning",
-        "summary": "a bias that the batch norm after it takes out again",
+        "summary": "a bias that the batch norm after it cancels",
         "page": RULES["CN003"].page,
     }
 

@@ -78,7 +78,7 @@ def test_annotations_of_real_specs(real):
         ("warning", {"file": "wrong.yaml", "line": "10", "col": "30", "title": "wrong: budget"},
          next(one.message for one in real[1].findings if one.severity == "warning")),
         ("notice", {"file": "wrong.yaml", "line": "9", "col": "6", "title": "wrong: claim"},
-         "this version does not compute activation_bytes (optimizer adam): the claim is not judged"),
+         "this version can't compute activation_bytes (optimizer adam), so the claim is not checked"),
     ]  # fmt: skip
 
 

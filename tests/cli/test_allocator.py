@@ -85,7 +85,7 @@ def test_in_words(capsys: Any) -> None:
     lines = capsys.readouterr().out.splitlines()
     assert lines[-5:] == [
         "inference_memory on a GPU: 33.57 MB (32.01 MiB) requested, 33.57 MB (32.01 MiB) allocated, "
-        "35.65 MB (34.00 MiB) reserved, after two others",
+        "35.65 MB (34.00 MiB) reserved, in the third run",
         "allocated = 11.76 kB (11.48 KiB) tensors + 33.55 MB (32.00 MiB) cuBLAS workspaces + 2.064 kB (2.016 KiB) "
         "rounding and slack of blocks, in the forward pass at fc",
         "cuBLAS workspace: 33.55 MB (32.00 MiB), as h100 has it, once in inference, twice in training where matrices "
@@ -115,8 +115,8 @@ def test_a_table_of_workspaces(capsys: Any) -> None:
 
 def test_what_a_table_does_not_have_is_named(capsys: Any) -> None:
     assert run(["memory", "small.yaml", "--batch", "2", "--allocator", "cuda", "--workspaces", "table.json"]) == 0
-    words = "cuDNN workspaces: measured on Tesla T4, cuDNN 91002, torch 2.13.0, float32, contiguous; excluded, as the "
-    assert f"{words}table does not have them: a\n" in capsys.readouterr().out
+    words = "cuDNN workspaces: measured on Tesla T4, cuDNN 91002, torch 2.13.0, float32, contiguous; excluded, because "
+    assert f"{words}they are not in the table: a\n" in capsys.readouterr().out
 
 
 def test_of_many_that_a_table_does_not_have_three_are_named() -> None:
@@ -154,7 +154,7 @@ def test_fit(capsys: Any) -> None:
         ({3: False, 2: True}, "2 batches were replayed through PyTorch's allocator"),
         (
             {1: True, 2: False, 3: True},
-            "3 batches were replayed through PyTorch's allocator, and a larger may fit: what it reserves does not "
+            "3 batches were replayed through PyTorch's allocator, and a larger one may fit: what it reserves does not "
             "always grow",
         ),
     ],
@@ -186,9 +186,9 @@ def test_fit_of_other_inputs_has_no_workspaces(capsys: Any) -> None:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["memory", "small.yaml", "--workspaces", "table.json"], "--workspaces is about the allocator of a GPU"),
-        (["memory", "small.yaml", "--gpu", "t4"], "--gpu is about the allocator of a GPU"),
-        (["memory", "small.yaml", "--allocator", "cuda", "--device", "cpu"], "--allocator cuda is no allocator of cpu"),
+        (["memory", "small.yaml", "--workspaces", "table.json"], "--workspaces needs --allocator cuda"),
+        (["memory", "small.yaml", "--gpu", "t4"], "--gpu needs --allocator cuda"),
+        (["memory", "small.yaml", "--allocator", "cuda", "--device", "cpu"], "--allocator cuda needs the device cuda, not cpu"),
         (["memory", "small.yaml", "--allocator", "cuda", "--gpu", "t44"], "unknown GPU 't44'"),
         (
             ["memory", "small.yaml", "--allocator", "cuda", "--gpu", "h100", "--workspaces", "table.json"],
@@ -202,7 +202,7 @@ def test_fit_of_other_inputs_has_no_workspaces(capsys: Any) -> None:
             ["fit", "small.yaml", "--gpu", "t4", "--allocator", "cuda", "--dtype", "bfloat16", "--workspaces", "table.json"],
             "the workspaces were measured in float32, but convolutions run in bfloat16",
         ),
-        (["fit", "small.yaml", "--gpu", "t4", "--workspaces", "table.json"], "--workspaces is about the allocator"),
+        (["fit", "small.yaml", "--gpu", "t4", "--workspaces", "table.json"], "--workspaces needs --allocator cuda"),
         (["memory", "small.yaml", "--allocator", "cuda", "--workspaces", "none.json"], "none.json:1:1: error: can't read the table of workspaces"),
     ],
 )  # fmt: skip
@@ -214,7 +214,7 @@ def test_what_is_refused(capsys: Any, arguments: list[str], message: str) -> Non
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"schema": "cnncalc.profile/1"}, "no table of workspaces that this cnncalc reads: schema is 'cnncalc.profile/1'"),
+        ({"schema": "cnncalc.profile/1"}, "not a table of workspaces that this cnncalc reads: schema is 'cnncalc.profile/1'"),
         ({"sm": [9]}, "not a table of workspaces: /sm has 1 items"),
         ({"dtype": "int8"}, "not a table of workspaces: /dtype must be one of float64, float32, float16, bfloat16"),
         ({"rows": [{"signature": "conv", "forward": 1}]}, "not a table of workspaces: /rows/0 needs input_gradient"),

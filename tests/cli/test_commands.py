@@ -202,7 +202,7 @@ def test_new(cnncalc, tmp_path, monkeypatch):
     before = (tmp_path / "first.yaml").read_text()
     again = cnncalc("new", "first")
     assert (again.code, again.out) == (2, "")
-    assert again.err == "error: 'first.yaml' exists already and is left as it is\n"
+    assert again.err == "error: 'first.yaml' exists already, and was not changed\n"
     assert (tmp_path / "first.yaml").read_text() == before
     assert cnncalc("new", "-").out.replace("my_network", "first") == before
     assert cnncalc("new", "[red]").code == 2

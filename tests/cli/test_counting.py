@@ -81,10 +81,10 @@ def test_nothing_but_products_is_counted_of_a_backward_pass(cnncalc):
 def test_a_list_names_what_a_convention_has_no_figure_of(cnncalc):
     data = json.loads(cnncalc("list", "--convention", "torch", "--pass", "step", "-f", "json").out)
     left_out = {item["name"]: item["reason"] for item in data["not_reproducible"]}
-    assert left_out["vit_b_16"].startswith("attention: training runs a kernel that device and program decide")
+    assert left_out["vit_b_16"].startswith("attention: which kernel training runs depends on device and program")
     assert not set(left_out) & {item["name"] for item in data["networks"]}
     shown = cnncalc("list", "--convention", "torch", "--pass", "step").out
-    assert "\nnot listed, since the figure of torch is not known: " in shown
+    assert "\nnot listed, because torch has no known figure: " in shown
 
 
 def test_a_network_under_every_convention_that_counts_the_pass(cnncalc):

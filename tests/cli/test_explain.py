@@ -392,7 +392,9 @@ def test_the_program_whose_figures_are_shown_is_named(cnncalc):
     assert re.search(r"^  relu as function +1 +50,176 +output +1 ", out, re.MULTILINE)  # 1024*7*7
     assert re.search(r"^thop .*\n  not counted: relu, maxpool, global_avgpool as function$", out, re.MULTILINE)
     program = "torchvision 0.28.0, torchvision/models/densenet.py"
-    assert f"tools' figures are of {program}, which has relu as function, global_avgpool as function\n" in out
+    assert (
+        f"tools' figures are for the code of {program}, which has relu as function, global_avgpool as function\n" in out
+    )
     payload = json.loads(cnncalc("explain", "densenet121", "-f", "json").out)
     assert payload["program"] == {"source": program, "written": ["relu as function", "global_avgpool as function"]}
     rows = {row["name"]: row for row in payload["conventions"]}

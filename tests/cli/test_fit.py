@@ -69,7 +69,7 @@ def test_plain(cnncalc):
         "----------------------------------------------------------\n"
         "largest       7  8       864 B   96.0%   36 B  forward  fc\n"
         "one more      8  8       936 B  104.0%  -36 B  forward  fc\n\n"
-        "largest batch: 7; batch 8 is 36 B too much; solved from every moment of the run, nothing was tried\n"
+        "largest batch: 7; batch 8 is 36 B too much; computed from every moment of the run, not by trying\n"
     )
     assert "not counted: the CUDA context, workspaces of cuDNN and cuBLAS" in result.out
     assert "100 B are reserved for them (--reserve)" in result.out
@@ -214,7 +214,7 @@ def test_the_largest_input_by_hand(cnncalc):
     ]
     assert (data["search"]["step"], data["search"]["monotone"]) == (1, True)
     text = cnncalc("fit", "image.yaml", "--memory", "100000", "--largest", "input").out
-    assert re.search(r"^\d+ inputs were tried, sides in steps of 1; memory grows with them$", text, re.MULTILINE)
+    assert re.search(r"^\d+ inputs were tried, sides in steps of 1; memory grows with the input$", text, re.MULTILINE)
 
 
 def test_a_smaller_input_than_its_own(cnncalc):
@@ -318,7 +318,7 @@ SIZE = "memory must be a size like 24GB, 24GiB, 512MB or 16000000000"
         (["--memory", "0"], "memory must be more than 0 bytes"),
         (["--memory", "1GB", "--reserve", "1GB"], "reserve leaves nothing: 1,000,000,000 of 1,000,000,000 bytes"),
         (["--memory", "1GB", "--batch", "0"], "invalid value for '--batch': 0 is not in the range 1<=x<=1000000000 (hint: cnncalc fit --help)"),
-        (["--memory", "1GB", "--optimizer", "adam"], "--optimizer is about training (hint: add --train)"),
+        (["--memory", "1GB", "--optimizer", "adam"], "--optimizer needs a training step (hint: add --train)"),
         (["--memory", "1GB", "--train", "--optimizer", "adm"], "unknown optimizer 'adm' (hint: did you mean adam or adamw?)"),
         (["--memory", "1GB", "--train", "--dtype", "int8"], "int8 has no gradients (hint: training takes a floating-point dtype)"),
         (["--memory", "1GB", "--dtype", "float31"], "unknown data type 'float31' (hint: did you mean float32, float16, bfloat16 or float64?)"),

@@ -43,10 +43,10 @@ fc        linear   10              10      40    2.2%  6,168
 total                             458   1,832  100.0%  7,152
 
 activation_bytes: 1.832 kB (1.789 KiB), float32
-inference_memory: 7.152 kB (6.984 KiB), most alive at once, in the forward pass at b
+inference_memory: 7.152 kB (6.984 KiB) at its peak, in the forward pass at b
 inference_memory = 5.360 kB (5.234 KiB) parameters + 256 B input + 1.536 kB (1.500 KiB) activations
-largest there: activations of a 1.024 kB, activations of b 512 B, input 256 B
-tensors as PyTorch 2.13 has them on cuda; memory inside its libraries is not counted
+largest parts: activations of a 1.024 kB, activations of b 512 B, input 256 B
+tensors as in PyTorch 2.13 on cuda; memory inside libraries is not counted
 """
 
 # A step: the target has 8 bytes, nothing kept is freed in the forward pass. In the gradients of b are alive
@@ -64,13 +64,13 @@ fc        linear   10              10      40    2.2%      0  7,200
 total                             458   1,832  100.0%  1,792  7,200
 """
 TRAINING_NOTES = """\
-training_memory: 13.43 kB (13.12 KiB), most alive at once, in the backward pass at b
+training_memory: 13.43 kB (13.12 KiB) at its peak, in the backward pass at b
 training_memory = 5.360 kB (5.234 KiB) parameters + 256 B input + 8 B targets + 1.024 kB (1.000 KiB) saved for backward + 44 B activations + \
 5.200 kB (5.078 KiB) gradients + 1.540 kB (1.504 KiB) temporary gradients
-largest there: gradients of fc 5.120 kB, saved for backward of a 1.024 kB, temporary gradients of b 1.024 kB, \
+largest parts: gradients of fc 5.120 kB, saved for backward of a 1.024 kB, temporary gradients of b 1.024 kB, \
 temporary gradients of fc 512 B, input 256 B
-tensors as PyTorch 2.13 has them on cuda; forward pass, cross entropy and backward pass, without an optimizer; gradients \
-of values with several readers are summed in place; memory inside its libraries is not counted
+tensors as in PyTorch 2.13 on cuda; forward pass, cross entropy and backward pass, without an optimizer; gradients \
+of shared values are added in place; memory inside libraries is not counted
 """
 
 
@@ -177,14 +177,14 @@ def test_options_change_what_they_say(cnncalc: Run) -> None:
         ("--train --optimizer adm", "unknown optimizer 'adm' (hint: did you mean adam or adamw?)"),
         ("--dtype float23", "unknown data type 'float23' (hint: did you mean float32, float64, float16 or bfloat16?)"),
         ("--amp float61", "unknown data type of mixed precision 'float61' (hint: one of: float16, bfloat16)"),
-        ("--amp float16 --dtype float16", "--amp is of a float32 network, not of float16"),
+        ("--amp float16 --dtype float16", "--amp needs a float32 network, not float16"),
         ("--device gpu", "unknown device 'gpu' (hint: one of: cpu, cuda)"),
-        ("--optimizer adam", "--optimizer is about training (hint: add --train)"),
-        ("--no-foreach", "--foreach is about training (hint: add --train)"),
-        ("--checkpoint sqrt", "--checkpoint is about training (hint: add --train)"),
-        ("--train --fused --foreach", "--foreach and --fused are two ways of the same step"),
+        ("--optimizer adam", "--optimizer needs a training step (hint: add --train)"),
+        ("--no-foreach", "--foreach needs a training step (hint: add --train)"),
+        ("--checkpoint sqrt", "--checkpoint needs a training step (hint: add --train)"),
+        ("--train --fused --foreach", "--foreach and --fused can't be used together"),
         *(
-            (f"--train {word}", f"{said} is about the optimizer's step (hint: add --optimizer adam, or another)")
+            (f"--train {word}", f"{said} needs an optimizer (hint: for example add --optimizer adam)")
             for word, said in (
                 ("--fused", "--fused"),
                 ("--weight-decay", "--weight-decay"),
@@ -196,8 +196,8 @@ def test_options_change_what_they_say(cnncalc: Run) -> None:
             "no block, stage or layer 'input' to checkpoint (hint: one of: a, b, fc, flatten1, sqrt)",
         ),
         ("--train --dtype int8", "int8 has no gradients (hint: training takes a floating-point dtype)"),
-        ("--columns saved_bytes", "saved_bytes is about training (hint: add --train)"),
-        ("--sort saved_bytes", "saved_bytes is about training (hint: add --train)"),
+        ("--columns saved_bytes", "saved_bytes needs a training step (hint: add --train)"),
+        ("--sort saved_bytes", "saved_bytes needs a training step (hint: add --train)"),
         (
             "--train --columns savd_bytes",
             "unknown column 'savd_bytes' (hint: did you mean saved_bytes, alive_bytes or activation_bytes?)",
@@ -218,7 +218,7 @@ def test_a_checkpoint_like_no_other(cnncalc: Run) -> None:
 def test_a_side_output_that_is_not_run_is_no_checkpoint(cnncalc: Run) -> None:
     side = json.loads(cnncalc("shapes", "googlenet", "--with-side", "--format", "json").out)["layers"][-1]["path"]
     options = ("memory", "googlenet", "--train", "--checkpoint", side.partition(".")[0])
-    message = f"error: '{options[-1]}' is of a side output, which is not run (hint: add --with-side)\n"
+    message = f"error: '{options[-1]}' is in a side output, which is not run (hint: add --with-side)\n"
     assert cnncalc(*options) == (2, "", message)
     assert cnncalc(*options, "--with-side").code == 0
 
@@ -242,7 +242,7 @@ def test_targets_are_named(cnncalc: Run, tmp_path: Path, monkeypatch: pytest.Mon
     monkeypatch.chdir(tmp_path)
     spec = "cnncalc: 1\nname: map\ninput: [1, 8, 8]\nlayers:\n  - {conv: 1, kernel: 1, name: a}\n"
     Path("map.yaml").write_text(spec, "utf-8")
-    assert "largest there: targets of a 512 B, input 256 B" in cnncalc("memory", "map.yaml", "--train").out
+    assert "largest parts: targets of a 512 B, input 256 B" in cnncalc("memory", "map.yaml", "--train").out
 
 
 def test_the_chart(cnncalc: Run, small: str) -> None:

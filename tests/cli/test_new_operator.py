@@ -84,7 +84,7 @@ def test_no_tool_has_a_figure_that_was_not_measured(cnncalc, spec):
     unknown = {name for name, row in rows.items() if row["total"] is None}
     assert unknown == {*TOOLS, "paper"} == set(CONVENTIONS) - {"macs", "flops"}
     for name in unknown:
-        reason = f"lstm: no figure of {name} is known for this operator"
+        reason = f"lstm: how {name} counts this operator is not known"
         assert (rows[name]["reproducible"], rows[name]["note"], rows[name]["terms"]) == (False, reason, [])
         assert f"\n{name}: not known: {reason}\n" in shown.out
         refused = cnncalc("macs", spec, "--convention", name)

@@ -36,7 +36,7 @@ def test_relu6_in_place_kept_no_copy_before_1_10(cnncalc: Run) -> None:
 
 def test_the_table_says_so(cnncalc: Run) -> None:
     last = cnncalc("memory", "lenet5", "--torch", "1.9").out.splitlines()[-1]
-    assert last.startswith("tensors as PyTorch 2.13 has them on cuda, apart from what is known to differ in 1.9;")
+    assert last.startswith("tensors as in PyTorch 2.13 on cuda, with the rules of 1.9 where they differ;")
     assert "known to differ" not in cnncalc("memory", "lenet5").out
 
 
@@ -45,7 +45,7 @@ def test_the_table_says_so(cnncalc: Run) -> None:
 def test_an_unknown_version_is_refused(cnncalc: Run, command: list[str], version: str) -> None:
     result = cnncalc(*command, "--torch", version)
     assert (result.code, result.out) == (2, "")
-    hint = "known are 1.0 to 2.13; rules changed in 1.10"
+    hint = "cnncalc knows 1.0 to 2.13; rules changed in 1.10"
     assert result.err == f"error: unknown version of PyTorch '{version}' (hint: {hint})\n"
 
 

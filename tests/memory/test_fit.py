@@ -310,14 +310,14 @@ def test_what_would_help_is_there_where_nothing_fits():
     [
         (0, {}, "memory must be more than 0 bytes"),
         (10, {"reserve": 10}, "reserve leaves nothing: 10 of 10 bytes"),
-        (10, {"largest": "depth"}, "largest is batch or input, not 'depth'"),
-        (10, {"allocator": "cuda", "device": "cpu"}, "--allocator cuda is no allocator of cpu"),
-        (10, {"fused": True}, "--fused is about training"),
+        (10, {"largest": "depth"}, "largest must be batch or input, not 'depth'"),
+        (10, {"allocator": "cuda", "device": "cpu"}, "--allocator cuda needs the device cuda, not cpu"),
+        (10, {"fused": True}, "--fused needs a training step"),
         (10, {"dtype": "float61"}, "unknown data type 'float61'"),
         (10, {"device": "gpu"}, "unknown device 'gpu'"),
         (10, {"amp": "int8"}, "unknown data type of mixed precision 'int8'"),
         (10, {"torch": "0.1"}, "unknown version of PyTorch '0.1'"),
-        (10, {"train": True, "fused": True}, "--fused is about the optimizer's step"),
+        (10, {"train": True, "fused": True}, "--fused needs an optimizer"),
     ],
 )
 def test_what_is_refused(memory, given, message):

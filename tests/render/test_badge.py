@@ -114,7 +114,7 @@ def test_colors(color, fill, text, named):
 )
 @pytest.mark.parametrize("write", [badge.svg, badge.endpoint])
 def test_what_is_no_color(write, color, hint):
-    with pytest.raises(UsageError, match="is no colour") as caught:
+    with pytest.raises(UsageError, match="is not a colour") as caught:
         write("a", "b", color)
     assert caught.value.hint == hint
 

@@ -100,10 +100,10 @@ def test_the_table():
         "measured on cuda (NVIDIA X), 4 threads, torch 2.9.0, CUDA 12.8, cuDNN 91002, driver 570.1, Python 3.11.1, "
         "cnncalc 9.9, sm 1980 MHz\n"
         "input 3x8x8, batch 2, float32 (convolutions may use tf32), inference, channels last\n"
-        "latency 2.000 ms (median of 3 runs, quartiles 1.500 ms to 2.500 ms, least 1.000 ms), 1,000.0 samples/s\n"
+        "latency 2.000 ms (median of 3 runs, quartiles 1.500 ms to 2.500 ms, minimum 1.000 ms), 1,000.0 samples/s\n"
         # 3 of 60 GFLOP/s, 30 of 600 MB/s, 6,000,000 / 60,000
         "3.000G FLOP/s (5.0% of peak), 30.00M B/s (5.0% of peak), 100.0 FLOP/B\n"
-        "memory 5.000 MB (4.768 MiB), of it weights 4.000 MB (3.815 MiB)\n"
+        "memory 5.000 MB (4.768 MiB), of which weights 4.000 MB (3.815 MiB)\n"
         "\n"
         "layer  op           time       %       MACs  FLOP/s   bytes     B/s  FLOP/B  bound\n"
         "--------------------------------------------------------------------------------------\n"
@@ -212,18 +212,24 @@ VALID = json.dumps(DATA)
         ('{"schema":\n  nope}', "x.json:2:3: error: not JSON: Expecting value"),
         (VALID[:-2], f"x.json:1:{len(VALID) - 1}: error: not JSON: Expecting ',' delimiter"),
         ("[" * 100_000, "x.json:1:1: error: not a measurement: nested too deeply"),
-        ('{"a": 1, "a": 2}', "x.json:1:1: error: not JSON: a key stands twice in one object"),
-        ('{"a": NaN}', "x.json:1:1: error: not JSON: NaN is no number"),
-        ('{"a": -Infinity}', "x.json:1:1: error: not JSON: -Infinity is no number"),
-        ("[]", "x.json:1:1: error: no measurement that this cnncalc reads: it has no schema, not 'cnncalc.profile/1'"),
-        ("{}", "x.json:1:1: error: no measurement that this cnncalc reads: it has no schema, not 'cnncalc.profile/1'"),
+        ('{"a": 1, "a": 2}', "x.json:1:1: error: not JSON: duplicate key in one object"),
+        ('{"a": NaN}', "x.json:1:1: error: not JSON: NaN is not a number"),
+        ('{"a": -Infinity}', "x.json:1:1: error: not JSON: -Infinity is not a number"),
+        (
+            "[]",
+            "x.json:1:1: error: not a measurement that this cnncalc reads: it has no schema, not 'cnncalc.profile/1'",
+        ),
+        (
+            "{}",
+            "x.json:1:1: error: not a measurement that this cnncalc reads: it has no schema, not 'cnncalc.profile/1'",
+        ),
         (
             '{\n  "schema": "cnncalc.profile/2"}',
-            "x.json:2:13: error: no measurement that this cnncalc reads: schema is 'cnncalc.profile/2', not 'cnncalc.profile/1'",
+            "x.json:2:13: error: not a measurement that this cnncalc reads: schema is 'cnncalc.profile/2', not 'cnncalc.profile/1'",
         ),
         (
             '{"schema": "\\u001b[31m"}',
-            "x.json:1:12: error: no measurement that this cnncalc reads: schema is '\\x1b[31m', not 'cnncalc.profile/1'",
+            "x.json:1:12: error: not a measurement that this cnncalc reads: schema is '\\x1b[31m', not 'cnncalc.profile/1'",
         ),
     ],
 )
@@ -241,8 +247,8 @@ def test_what_is_no_measurement(text, message):
         ({"runs__0__median_seconds": 0}, "/runs/0/median_seconds must be at least 1e-06"),
         ({"runs__0__macs": 1.5}, "/runs/0/macs must be of type integer"),
         ({"runs__0__macs": True}, "/runs/0/macs must be of type integer"),
-        ({"runs__0__macs": 10**40}, "/runs/0/macs is no number that can be shown"),
-        ({"runs__0__median_seconds": 1e999}, "not JSON: Infinity is no number"),
+        ({"runs__0__macs": 10**40}, "/runs/0/macs is too large to show"),
+        ({"runs__0__median_seconds": 1e999}, "not JSON: Infinity is not a number"),
         ({"layers__1__path": 3}, "/layers/1/path must be of type string"),
         ({"layers__1__path": "a\x1b[31m"}, "/layers/1/path has characters that can't be printed"),
         ({"spec__title": "\u202e"}, "/spec/title has characters that can't be printed"),
@@ -259,7 +265,7 @@ def test_what_does_not_fit_the_schema(keys, message):
 
 
 def test_a_number_that_overflows_is_refused():
-    with pytest.raises(UsageError, match="/runs/0/median_seconds is no number that can be shown"):
+    with pytest.raises(UsageError, match="/runs/0/median_seconds is too large to show"):
         measured.parse(VALID.replace('"median_seconds": 0.002', '"median_seconds": 1e999'), "x.json")
 
 

@@ -455,7 +455,7 @@ def test_the_spec_is_not_overwritten(capsys, written_spec):
     path = written_spec("cnncalc: 1\nname: x\ninput: [1]\nlayers: [relu]\n")
     for option in ("--output", "--onnx"):
         assert run(["source", path, option, path]) == 2
-        assert "is the spec itself and would be overwritten" in capsys.readouterr().err
+        assert "is the spec itself, which must not be overwritten" in capsys.readouterr().err
 
 
 WITHOUT = """

@@ -324,9 +324,9 @@ FORMS = "torchvision:NAME, timm:NAME or FILE.py:CLASS"
 @pytest.mark.parametrize(
     ("word", "message"),
     [
-        ("resnet50", f"error: 'resnet50' names no implementation (hint: {FORMS})"),
-        ("torchvision:", f"error: 'torchvision:' names no implementation (hint: {FORMS})"),
-        (":resnet50", f"error: ':resnet50' names no implementation (hint: {FORMS})"),
+        ("resnet50", f"error: 'resnet50' is not the name of an implementation (hint: {FORMS})"),
+        ("torchvision:", f"error: 'torchvision:' is not the name of an implementation (hint: {FORMS})"),
+        (":resnet50", f"error: ':resnet50' is not the name of an implementation (hint: {FORMS})"),
         ("keras:ResNet50", f"error: unknown source 'keras' (hint: {FORMS})"),
         ("nowhere/net.py:Net", "error: there is no file 'nowhere/net.py'"),
     ],
@@ -440,12 +440,12 @@ def test_a_users_file(name: str, file: str) -> None:
 @pytest.mark.parametrize(
     ("name", "message"),
     [
-        ("Nte", "defines no 'Nte' (hint: did you mean Net?)"),
+        ("Nte", "does not define 'Nte' (hint: did you mean Net?)"),
         ("number", "error: 'number' of "),
         ("Result", "fails: TypeError: Result.__init__() missing 1 required positional argument: 'logits'"),
         ("Failing", "fails: ValueError: no"),
         ("Needs", "fails: TypeError: Needs.__init__() missing 1 required positional argument: 'width'"),
-        ("dataclass", "makes no torch.nn.Module"),
+        ("dataclass", "does not make a torch.nn.Module"),
     ],
 )
 def test_a_users_file_that_is_of_no_use(name: str, message: str, file: str) -> None:

@@ -113,7 +113,7 @@ def test_training_memory_is_predicted(tiny, name, batch):
     row = measured_of(network, training=True, batches=(batch,))["runs"][0]["compared"][-1]
     assert row["quantity"] == "memory_bytes"
     assert row["measured"] == row["predicted"] > 2 * predicted.weight_bytes(network.graph, "float32", False)
-    assert ("without one it sums them in place" in row["note"]) == (name == "two outputs, one a map")
+    assert ("without one it adds them in place" in row["note"]) == (name == "two outputs, one a map")
 
 
 # by hand, float32, batch 2; the second convolution has 4*4*9 + 4 weights and maps of 4*8*8 values
@@ -257,7 +257,7 @@ def test_what_counts_as_out_of_memory(error, is_one):
     ("given", "kind", "message"),
     [
         ({"device": "gpu"}, UsageError, "unknown device 'gpu'"),
-        ({"device": "meta"}, UsageError, "a device that computes nothing can't be measured"),
+        ({"device": "meta"}, UsageError, "the device meta computes nothing, so it can't be measured"),
         ({"cuda_graph": True}, UsageError, "a CUDA graph needs a CUDA device, not 'cpu'"),
         ({"dtype": "int8"}, UsageError, "unknown data type 'int8'"),
         ({"dtype": "float33"}, UsageError, "unknown data type 'float33'"),
@@ -280,7 +280,7 @@ def test_a_data_type_that_networks_are_not_built_in_is_not_suggested(tiny):
 def test_channels_last_is_for_images(tmp_path):
     path = tmp_path / "vector.yaml"
     path.write_text("{cnncalc: 1, input: [4], layers: [{linear: 2}]}", "utf-8")
-    with pytest.raises(UsageError, match="channels last is an order of images, but the input has 1 axes"):
+    with pytest.raises(UsageError, match="channels last needs images, but the input has 1 axes"):
         measured_of(cnncalc.load(str(path)), channels_last=True)
 
 
@@ -440,7 +440,7 @@ def test_a_table_needs_a_gpu(tiny, tmp_path, capsys, device, message):
 def test_a_table_is_of_plain_calls(tiny, of_gpu, tmp_path, capsys):
     arguments = ["profile", str(tmp_path / "tiny.yaml"), "--device", "cpu", "--compile"]
     assert run([*arguments, "--workspaces", str(tmp_path / "table.json")]) == 2
-    assert "workspaces are those of plain calls" in capsys.readouterr().err
+    assert "--workspaces can't be measured with --compile or --cuda-graph" in capsys.readouterr().err
 
 
 # the command
@@ -528,9 +528,9 @@ def test_batches(tiny, tmp_path, monkeypatch, text, batches):
     ("text", "message"),
     [
         ("0", "'0' is not in the range 1<=x<=1000000000"),
-        ("-1", "'-1' is no number of samples, nor a range like 1..256"),
-        ("x", "'x' is no number of samples, nor a range like 1..256"),
-        ("1,,2", "'' is no number of samples, nor a range like 1..256"),
+        ("-1", "'-1' is not a number of samples, or a range like 1..256"),
+        ("x", "'x' is not a number of samples, or a range like 1..256"),
+        ("1,,2", "'' is not a number of samples, or a range like 1..256"),
         ("8..1", "'8..1' is not in the range 1<=x<=1000000000"),
         ("2000000000", "'2000000000' is not in the range 1<=x<=1000000000"),
         ("1,1", "at most 64 batches, each once"),

@@ -551,8 +551,8 @@ def test_the_json_fits_its_schema(
     ("arguments", "message"),
     [
         ([], "error: verify takes a network, or --all (hint: cnncalc verify resnet18)\n"),
-        (["--all", "lenet5"], "error: --all takes every network, so none is named beside it\n"),
-        (["--all", "--input", "3x8x8"], "error: --set and --input are for networks that are named\n"),
+        (["--all", "lenet5"], "error: --all verifies every network and takes no names\n"),
+        (["--all", "--input", "3x8x8"], "error: --all takes no --set and no --input\n"),
         (["--all", "--against", "timm:x"], "error: --against takes one network\n"),
         (["lenet5", "vgg16", "--against", "timm:x"], "error: --against takes one network\n"),
         (["lenet5", "--export", "json"], "error: --export takes FORMAT=FILE, not 'json' (hint: formats: plain, json, csv, tsv, markdown)\n"),

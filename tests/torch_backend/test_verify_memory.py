@@ -81,7 +81,7 @@ def test_gradients_of_several_readers_are_said_to_be_summed_in_another_way() -> 
     assert found.verdict == EQUAL
     assert found.ours > usual
     assert found.note is not None
-    assert found.note.endswith(f"without one it sums them in place, and the peak is {usual:,}")
+    assert found.note.endswith(f"without one it adds them in place, and the peak is {usual:,}")
     assert memory(network(SMALL))["training_memory_bytes"].note is None
 
 
@@ -139,7 +139,7 @@ def test_a_version_that_behaves_otherwise_is_named(monkeypatch: pytest.MonkeyPat
 def test_a_version_newer_than_the_rules_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
     assert memory(network(SMALL))["saved_bytes"].note is None
     monkeypatch.setattr(torch, "__version__", "99.1.0")
-    note = "PyTorch 99.1.0 is newer than the rules, which are of 2.13"
+    note = "PyTorch 99.1.0 is newer than 2.13, the newest that cnncalc was tested with"
     assert {check.note for check in memory(network(SMALL)).values()} == {note}
 
 

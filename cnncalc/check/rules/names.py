@@ -25,9 +25,11 @@ def _numbered_claims(subject: Subject) -> Iterator[Hit]:
         side = next((side for side in spec.sides if side.name == head), None)
         number = names.numbered(side.layers, rest) if side else names.numbered(spec.layers, [head, *rest])
         if number is not None:
-            shown = f"the claim is at {quote(at)}, where {quote(number)} is numbered"
+            shown = f"the claim is at {quote(at)}, but {quote(number)} has no name of its own"
             hint = "give that layer a name"
-            yield Hit(f"{shown}: one more before it moves the claim", claim.location, f"{claim.quantity} at {at}", hint)
+            yield Hit(
+                f"{shown}: another one before it moves the claim", claim.location, f"{claim.quantity} at {at}", hint
+            )
 
 
 class _Sequence(NamedTuple):
@@ -140,7 +142,7 @@ RULES = (
         "CN006",
         "claim-at-number",
         "warning",
-        "a claim at a name that was numbered automatically",
+        "a claim at a layer without a name of its own",
         """
 A layer without name is called by its operator and a number in its scope: conv1, conv2, ... One more
 conv before them, and every claim at conv2 is about another layer; if both have the same size, it

@@ -36,7 +36,7 @@ def _absorbed_bias(subject: Subject) -> Iterator[Hit]:
         node = graph.nodes[norm.inputs[0]]
         if readers[node.index] == 1 and node.index not in ends:
             count = f"{units.grouped(biased[node.index])} parameter{'s' * (biased[node.index] > 1)}"
-            message = f"{named(node)}: the batch norm after it takes its bias out again, {count}"
+            message = f"{named(node)}: the batch norm after it cancels its bias; {count} not needed"
             yield Hit(message, node.place.location, node.path, "bias: false")
 
 
@@ -126,7 +126,7 @@ RULES = (
         "CN003",
         "bias-before-norm",
         "warning",
-        "a bias that the batch norm after it takes out again",
+        "a bias that the batch norm after it cancels",
         """
 Batch norm subtracts each channel's mean, and with it whatever constant the layer before has added;
 its own shift does what the bias would have done. The bias is trained, stored and sent for nothing:

@@ -121,7 +121,7 @@ def _half_pixel(subject: Subject) -> Iterator[Hit]:
     for found in (by_kind(graph, _even_same), _even_after_pad(graph)):
         for node, (window, before, after) in found:
             message = f"{named(node)}: {window} shifts its output by half a pixel: {before} before, {after} after"
-            yield Hit(message, node.place.location, node.path, "an odd kernel lies evenly on its pixels")
+            yield Hit(message, node.place.location, node.path, "an odd kernel has a middle pixel")
 
 
 def _skipping(kind: Signature) -> str | None:

@@ -41,7 +41,7 @@ def _end(graph: Graph, members: list[Node]) -> Hit:
     if others:
         message += f", and {others} more operator{'s' * (others > 1)} lead{'s' * (others == 1)} only to it"
     if count:
-        message += f"; {units.grouped(count)} parameter{'s' * (count > 1)} for nothing"
+        message += f"; {units.grouped(count)} parameter{'s' * (count > 1)} not used"
     return Hit(message, end.place.location, end.path, "remove it, or name it under outputs: or side:")
 
 

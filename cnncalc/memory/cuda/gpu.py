@@ -36,7 +36,7 @@ class Gpu(NamedTuple):
             UsageError: it was; or the run is on a CPU.
         """
         if settings.device != "cuda":
-            raise UsageError(f"--allocator cuda is no allocator of {settings.device}", hint="--device cuda")
+            raise UsageError(f"--allocator cuda needs the device cuda, not {settings.device}", hint="--device cuda")
         if self.table is None:
             return
         if self.device is not None and self.table.capability != self.device.capability:

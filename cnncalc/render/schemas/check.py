@@ -36,7 +36,7 @@ def check() -> Schema:
     claim = {
         **CLAIM,
         "column": POSITIVE,
-        "label": (TEXT, "what it is about, as in params of fc6"),
+        "label": (TEXT, "what it is about, for example params of fc6"),
         "computed": (
             {"type": ["number", "array", "null"], "items": NUMBER},
             "a list for sizes; null where there is nothing to compare",

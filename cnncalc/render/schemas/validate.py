@@ -38,7 +38,7 @@ def misfit(value: Any, schema: Mapping[str, Any], path: str = "") -> str | None:
             return f"{place} must be of type {' or '.join(words)}"
     if isinstance(value, (int, float)) and not isinstance(value, bool):
         if not abs(value) <= LARGEST:
-            return f"{place} is no number that can be shown"
+            return f"{place} is too large to show"
         if "minimum" in schema and value < schema["minimum"]:
             return f"{place} must be at least {schema['minimum']}"
     if isinstance(value, str) and not value.isprintable():

@@ -85,7 +85,7 @@ def profile(
     runs: list[dict[str, Any]] = []
     layers: list[dict[str, Any]] = []
     stopped: dict[str, Any] | None = None
-    how = "not timed: several batches are a sweep of the whole network"
+    how = "not timed: a sweep of batches times the whole network"
     with passes.on(device, given.threads):
         model = None
         for batch in given.batches:
@@ -144,7 +144,9 @@ def check_workspaces(given: Settings) -> None:
     """
     cudnn_workspaces.needs_gpu(find_device(given.device))
     if given.compile or given.cuda_graph:
-        raise UsageError("workspaces are those of plain calls", hint="leave out --compile and --cuda-graph")
+        raise UsageError(
+            "--workspaces can't be measured with --compile or --cuda-graph", hint="leave out --compile and --cuda-graph"
+        )
 
 
 def _check(graph: Graph, given: Settings, device: torch.device) -> None:
@@ -163,12 +165,12 @@ def _check(graph: Graph, given: Settings, device: torch.device) -> None:
         if getattr(given, name) is not None:
             check_whole(name, getattr(given, name), 1, most)
     if device.type == "meta":
-        raise UsageError("a device that computes nothing can't be measured", hint="--device cpu")
+        raise UsageError("the device meta computes nothing, so it can't be measured", hint="--device cpu")
     if given.cuda_graph and device.type != "cuda":
         raise UsageError(f"a CUDA graph needs a CUDA device, not '{given.device}'", hint="leave out --cuda-graph")
     axes = [len(graph.nodes[index].shape) for index in graph.inputs]
     if given.channels_last and 3 not in axes:
-        raise UsageError(f"channels last is an order of images, but the input has {axes[0]} axes")
+        raise UsageError(f"channels last needs images, but the input has {axes[0]} axes")
 
 
 def _built(graph: Graph, given: Settings) -> fx.GraphModule:
@@ -231,7 +233,7 @@ def _measured(
     if taken is not None:
         run["workspaces"] = taken
     if len(given.batches) > 1:
-        return run, [], "not timed: several batches are a sweep of the whole network"
+        return run, [], "not timed: a sweep of batches times the whole network"
     if given.compile:
         row = {"path": FUSED, "op": "compiled", "seconds": samples.median, "macs": macs, "bytes": moved}
         return (

@@ -92,7 +92,9 @@ def find_peer(word: str, input: Shape) -> Peer:
     """
     source, colon, name = word.rpartition(":") if isinstance(word, str) else ("", "", "")
     if not colon or not source or not name:
-        raise UsageError(f"{quote(word)} names no implementation", None, "torchvision:NAME, timm:NAME or FILE.py:CLASS")
+        raise UsageError(
+            f"{quote(word)} is not the name of an implementation", None, "torchvision:NAME, timm:NAME or FILE.py:CLASS"
+        )
     if source == "torchvision":
         return _torchvision_model(name, input)
     if source == "timm":
@@ -315,7 +317,7 @@ def _users_model(path: str, name: str) -> Peer:
         raise UsageError(f"there is no file {quote(path)}")
     spec = spec_from_file_location("cnncalc_peer", path)
     if spec is None or spec.loader is None:
-        raise UsageError(f"{quote(path)} is no Python file")
+        raise UsageError(f"{quote(path)} is not a Python file")
     file = module_from_spec(spec)
     sys.modules["cnncalc_peer"] = file  # dataclasses and pickle look it up
     try:
@@ -327,9 +329,9 @@ def _users_model(path: str, name: str) -> Peer:
     finally:
         del sys.modules["cnncalc_peer"]
     if made is None:
-        raise UsageError(f"{quote(path)} defines no {quote(name)}", None, suggest(name, vars(file)))
+        raise UsageError(f"{quote(path)} does not define {quote(name)}", None, suggest(name, vars(file)))
     if not isinstance(module, nn.Module):
-        raise UsageError(f"{quote(name)} of {quote(path)} makes no torch.nn.Module")
+        raise UsageError(f"{quote(name)} of {quote(path)} does not make a torch.nn.Module")
     return Peer(module, escape(f"{path}:{name}"), "")
 
 

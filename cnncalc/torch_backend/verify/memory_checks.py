@@ -61,7 +61,11 @@ def figures(
         "inference_memory_bytes": lambda: faked.inference().peak,
         "training_memory_bytes": lambda: faked.training().peak,
     }
-    newer = f"PyTorch {version} is newer than the rules, which are of {TESTED}" if is_newer(version) else ""
+    newer = (
+        f"PyTorch {version} is newer than {TESTED}, the newest that cnncalc was tested with"
+        if is_newer(version)
+        else ""
+    )
     for quantity, peer in QUANTITIES.items():
         predicted = ours[quantity] or 0
         try:
@@ -87,8 +91,8 @@ def untracked(graph: Graph, batch: int, settings: Settings, predicted: int) -> l
     if usual == predicted:
         return []
     return [
-        "a tracker has PyTorch sum the gradients of a value with several readers into a new tensor; without "
-        f"one it sums them in place, and the peak is {usual:,}"
+        "with a tracker, PyTorch adds the gradients of a shared value into a new tensor; without one it adds them "
+        f"in place, and the peak is {usual:,}"
     ]
 
 
