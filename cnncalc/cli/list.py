@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from cnncalc.cli.options import Column, Columns, output_options, take_output, work_options
-from cnncalc.errors import CnncalcError, ExpressionError, UsageError, check_word, format_errors
+from cnncalc.errors import CnncalcError, check_word, format_errors
 
 if TYPE_CHECKING:
     from cnncalc.values import Assumptions
@@ -43,21 +43,15 @@ def command(**given: Any) -> int:
 
     output = take_output(given)
     totals = [column.name for column in COLUMNS.values() if column.total != "none"]
-    condition = None
-    if given["filter_"]:
-        try:
-            condition = expressions.parse(given["filter_"], bare_names=totals)
-        except ExpressionError as error:
-            place = f" at character {error.offset + 1}"
-            raise UsageError(f"--filter: {error.message}{place}", None, error.hint) from None
+    holds = expressions.condition(given["filter_"], totals) if given["filter_"] else None
     keys = [*catalog.DESCRIPTIONS, *totals]
     if given["sort"]:
         check_word("sort column", given["sort"], keys)
     counted = Assumptions(convention=given["convention"], with_side=given["with_side"], pass_=given["pass_"])
     check_counted(counted.convention, counted.pass_)
     entries, left_out, broken = _entries(counted, keys)
-    if condition:
-        entries = [item for item in entries if _holds(condition, item)]
+    if holds:
+        entries = list(filter(holds, entries))
     if given["sort"]:
         entries.sort(key=lambda item: item[given["sort"]], reverse=given["sort"] in totals)
     entries = entries[: given["top"]]
@@ -124,25 +118,6 @@ def index_text() -> str:
     for problem in broken:
         raise problem
     return index.text(entries)
-
-
-class _Names:
-    """The totals of a network as the names of a filter."""
-
-    def __init__(self, item: dict[str, Any]) -> None:
-        self.item = item
-
-    def lookup(self, name: str) -> Any:
-        return self.item[name]
-
-
-def _holds(condition: Any, item: dict[str, Any]) -> bool:
-    from cnncalc.spec import expressions
-
-    try:
-        return expressions.truth(condition, _Names(item))
-    except ExpressionError as error:
-        raise UsageError(f"--filter: {error.message}", None, "for example 'params < 10M and macs < 1G'") from None
 
 
 if __name__ == "__main__":  # writes the zoo's index

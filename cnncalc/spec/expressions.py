@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING, Any, Protocol
+from collections.abc import Callable, Iterable, Mapping
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
-from cnncalc.errors import ExpressionError, quote
+from cnncalc.errors import ExpressionError, UsageError, quote
 from cnncalc.ops.base import show
 from cnncalc.spec.expression_hints import odd_number, too_many_digits, unknown_word, unreadable
 from cnncalc.values import whole
@@ -315,6 +315,35 @@ def truth(expression: Expression, scope: Scope) -> bool:
         ExpressionError: it is not true or false.
     """
     return _truth(expression.evaluate(scope), 0)
+
+
+class _Figures(NamedTuple):
+    """Figures by name, as the names of a condition."""
+
+    by_name: Mapping[str, Any]
+
+    def lookup(self, name: str) -> Any:
+        return self.by_name[name]
+
+
+def condition(text: str, names: Iterable[str]) -> Callable[[Mapping[str, Any]], bool]:
+    """Whether a condition holds of figures by name, for example ``params < 10M and macs < 1G``.
+
+    Raises:
+        UsageError: the text is no expression of the ``names``; or, when it is called, it is neither true nor false.
+    """
+    try:
+        expression = parse(text, names)
+    except ExpressionError as error:
+        raise UsageError(f"--filter: {error.message} at character {error.offset + 1}", None, error.hint) from None
+
+    def holds(figures: Mapping[str, Any]) -> bool:
+        try:
+            return truth(expression, _Figures(figures))
+        except ExpressionError as error:
+            raise UsageError(f"--filter: {error.message}", None, "for example 'params < 10M and macs < 1G'") from None
+
+    return holds
 
 
 def _lookup(name: str, start: int) -> Evaluator:
