@@ -185,15 +185,29 @@ class Lowering(NamedTuple):
     kwargs: Mapping[str, Any] = MappingProxyType({})
 
 
+#: the most positions of which each is described, where they differ
+TURN_LIMIT = 1024
+
+
 class Tap(NamedTuple):
-    """How one spatial axis of an output reads its input: position ``i`` reads ``extent`` pixels from
-    ``i * stride - before`` on. ``stride`` is a Fraction where the axis is enlarged, 0 where every position reads the
-    same pixels.
+    """How one spatial axis of an output reads its input: position ``i`` reads ``extent`` pixels, of which only each
+    ``gap``-th, from ``i * stride - before`` on. ``stride`` is 0 where every position reads the same pixels.
+
+    Where it is a Fraction, positions differ by turns, and ``extent`` is the most that one reads: ``phases`` are what
+    the positions of the first turn read; the next turn reads ``len(phases) * stride`` pixels further on. They are left
+    out where there are more than :data:`TURN_LIMIT`.
     """
 
     extent: int
     stride: Any
     before: int
+    gap: int = 1
+    phases: tuple[range, ...] = ()
+
+
+def turn(length: int, reads: Callable[[int], range]) -> tuple[range, ...]:
+    """The ``phases`` of a :class:`Tap` of so many; none where they are too many."""
+    return tuple(map(reads, range(length))) if length <= TURN_LIMIT else ()
 
 
 #: Each output position reads the same position of its input.

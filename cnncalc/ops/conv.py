@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from math import prod
+from math import gcd, prod
 from typing import TYPE_CHECKING, Any
 
 from cnncalc.errors import ShapeError
 from cnncalc.ops import window
-from cnncalc.ops.base import MAPS, Lowering, Margin, Op, Pad, Product, Table, Tap, Window, op
+from cnncalc.ops.base import MAPS, Lowering, Margin, Op, Pad, Product, Table, Tap, Window, op, turn
 from cnncalc.values import MapShape, Shape, ValueShape, Work, elements
 
 if TYPE_CHECKING:
@@ -252,11 +252,24 @@ class ConvTranspose(Op):
     def reach(self, x: ValueShape) -> tuple[Tap, ...]:
         from fractions import Fraction
 
-        # an output pixel meets ceil(extent / stride) neighbouring input pixels
-        return tuple(
-            Tap(-(-(d * (k - 1) + 1) // s), Fraction(1, s), (d * (k - 1) - p) // s)
-            for k, s, p, _, d in zip(*self._arguments(x), strict=True)
-        )
+        def tap(k: int, s: int, p: int, d: int) -> Tap:
+            if s == 1:
+                return Tap(d * (k - 1) + 1, 1, d * (k - 1) - p, d)
+
+            def reads(i: int) -> range:
+                """The pixels whose kernels reach position i: pixel (i + p - q*d)/s by its element q."""
+                every = s // gcd(d, s)
+                q = next((q for q in range(min(k, every)) if (i + p - q * d) % s == 0), None)
+                if q is None:
+                    return range(0)
+                last, more = (i + p - q * d) // s, (k - 1 - q) // every
+                step = every * d // s
+                return range(last - more * step, last + 1, step)
+
+            # an output pixel meets ceil(extent / stride) neighbouring input pixels
+            return Tap(-(-(d * (k - 1) + 1) // s), Fraction(1, s), (d * (k - 1) - p) // s, 1, turn(s, reads))
+
+        return tuple(tap(k, s, p, d) for k, s, p, _, d in zip(*self._arguments(x), strict=True))
 
     def run(self, tape: Tape, x: Tensor) -> Tensor:
         shape = self.batched(tape, x)

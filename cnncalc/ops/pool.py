@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Literal
 
 from cnncalc.errors import ShapeError
 from cnncalc.ops import window
-from cnncalc.ops.base import MAPS, Lowering, Op, Pad, Tap, Window, op
+from cnncalc.ops.base import MAPS, Lowering, Op, Pad, Tap, Window, op, turn
 from cnncalc.values import NO_WORK, MapShape, SequenceShape, Shape, ValueShape, VectorShape, Work, elements
 
 if TYPE_CHECKING:
@@ -237,11 +237,14 @@ class _AdaptivePool(Op):
     def reach(self, x: ValueShape) -> tuple[Tap, ...]:
         from fractions import Fraction
 
-        # bin i starts at most 1 - gcd/size of a pixel after its first one
-        return tuple(
-            Tap(-(-(n - gcd(n, size)) // size) + 1, Fraction(n, size), 0)
-            for size, n in zip(self._sizes(x), x[1:], strict=True)
-        )
+        def tap(n: int, size: int) -> Tap:
+            if n % size == 0:
+                return Tap(n // size, n // size, 0)
+            bins = turn(size // gcd(n, size), lambda i: range(i * n // size, -(-(i + 1) * n // size)))
+            # bin i starts at most 1 - gcd/size of a pixel after its first one
+            return Tap(-(-(n - gcd(n, size)) // size) + 1, Fraction(n, size), 0, 1, bins)
+
+        return tuple(tap(n, size) for size, n in zip(self._sizes(x), x[1:], strict=True))
 
     @classmethod
     def samples(cls) -> list[tuple[Op, tuple[ValueShape, ...]]]:
@@ -378,10 +381,16 @@ class Upsample(Op):
     def reach(self, x: ValueShape) -> tuple[Tap, ...]:
         from fractions import Fraction
 
-        more = 0 if self.mode == "nearest" else 1
-        return tuple(
-            Tap(1 + more, Fraction(1, factor), more) if factor > 1 else Tap(1, 1, 0) for factor in self._factors(x)
-        )
+        def tap(f: int) -> Tap:
+            if f == 1:
+                return Tap(1, 1, 0)
+            if self.mode == "nearest":
+                return Tap(1, Fraction(1, f), 0, 1, turn(f, lambda _: range(1)))
+            # value i lies at (2i + 1 - f)/2f, on a pixel or between two
+            places = turn(f, lambda i: range((2 * i + 1 - f) // (2 * f), -((f - 2 * i - 1) // (2 * f)) + 1))
+            return Tap(2, Fraction(1, f), 1, 1, places)
+
+        return tuple(map(tap, self._factors(x)))
 
     def run(self, tape: Tape, x: Tensor) -> Tensor:
         return tape.resize(x, self.batched(tape, x))

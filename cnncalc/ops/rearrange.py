@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from cnncalc.errors import ShapeError
 from cnncalc.ops import window
-from cnncalc.ops.base import MAPS, POINTWISE, Axis, Index, Lowering, Margin, Op, Tap, Window, axis_of, op
+from cnncalc.ops.base import MAPS, POINTWISE, Axis, Index, Lowering, Margin, Op, Tap, Window, axis_of, op, turn
 from cnncalc.values import NO_WORK, MapShape, SequenceShape, Shape, ValueShape, VectorShape, Work, format_shape
 
 if TYPE_CHECKING:
@@ -231,7 +231,8 @@ class PixelShuffle(_Rearrangement):
     def reach(self, x: ValueShape) -> tuple[Tap, ...]:
         from fractions import Fraction
 
-        return (Tap(1, Fraction(1, self.factor) if self.factor > 1 else 1, 0),) * 2
+        f = self.factor
+        return (Tap(1, Fraction(1, f), 0, 1, turn(f, lambda _: range(1))) if f > 1 else Tap(1, 1, 0),) * 2
 
     def run(self, tape: Tape, x: Tensor) -> Tensor:
         return tape.rearranged(x, self.batched(tape, x))

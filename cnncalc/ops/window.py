@@ -26,7 +26,7 @@ class Axis(NamedTuple):
 
     @property
     def tap(self) -> Tap:
-        return Tap(self.extent, self.stride, self.before)
+        return Tap(self.extent, self.stride, self.before, self.dilation)
 
 
 def per_axis(value: Window, axes: int, name: str) -> tuple[int, ...]:

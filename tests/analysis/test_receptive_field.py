@@ -95,6 +95,40 @@ BY_HAND = {
     ),
     "a global pool sees everything": ("[global_avgpool]", (64, 64, 64, Fraction(63, 2))),
     "an enlargement halves the stride": ("[{avgpool: 2}, {upsample: 2}]", (2, 2, 1, Fraction(1, 2))),
+    "three rows of an enlargement by 4 lie on two pooled ones": (
+        "[{avgpool: 4}, {upsample: 4}, {conv: 2, kernel: 3}]",
+        (8, 8, 1, Fraction(3, 2)),  # 2*4; value 0 reads three rows of the first one
+    ),
+    "a decoder of transposed convolutions": (  # value 0: -2 to 2, -1 to 1, -3 to 3, pooled -2 to 1, pixels -8 to 7
+        "[{avgpool: 4}, {conv_transpose: 2, kernel: 2, stride: 2}, {conv: 2, kernel: 3, pad: same, repeat: 2},"
+        " {conv_transpose: 2, kernel: 2, stride: 2}, {conv: 2, kernel: 3, pad: same, repeat: 2}]",
+        (16, 16, 1, Fraction(-1, 2)),
+    ),
+    "a window in phase with an enlargement sees one value": (
+        "[{avgpool: 2}, {upsample: 2}, {conv: 2, kernel: 2, stride: 2}]",
+        (2, 2, 2, Fraction(1, 2)),
+    ),
+    "a kernel below its stride leaves gaps, and two of three values see nothing": (
+        "[{conv_transpose: 2, kernel: 1, stride: 3}, {conv: 2, kernel: 3}]",
+        (1, 1, Fraction(1, 3), 0),
+    ),
+    "rows between kernels shift what value 0 would see": (
+        "[{conv_transpose: 2, kernel: 1, stride: 2}, {crop: 1}]",
+        (1, 1, Fraction(1, 2), Fraction(1, 2)),  # value 1 sees pixel 1, half a pixel further
+    ),
+    "a learned constant widens nothing": (
+        "[{conv: 2, kernel: 3, name: c}, {parameter: [2, 62], name: p}, {add: [c, p]}, {conv: 2, kernel: 3}]",
+        (5, 5, 1, 2),
+    ),
+    "nor does what is made of constants alone": (
+        "[{conv: 2, kernel: 3, name: c}, {parameter: [2, 64]}, {conv: 2, kernel: 3, name: p}, {add: [c, p]}]",
+        (3, 3, 1, 1),
+    ),
+    "what is spread over a map stays the narrowest path": (
+        "[{concat: {a: [{conv: 2, kernel: 5, pad: 2}, {conv: 2, kernel: 65, pad: same}], b: [global_avgpool,"
+        " {upsample: 64}]}}, {conv: 2, kernel: 3, pad: same}]",
+        (71, 64, 1, 0),
+    ),
     "a window over an enlargement sees one value further": (  # 2 + 2 * 2/2
         "[{avgpool: 2}, {upsample: 2}, {conv: 2, kernel: 3}]",
         (4, 4, 1, Fraction(3, 2)),
@@ -130,7 +164,7 @@ BY_HAND = {
     ),
     "bins of an adaptive pool": (
         "[{adaptive_avgpool: 5}]",
-        (14, 14, Fraction(64, 5), Fraction(13, 2)),  # 64/5 = 12.8: bin 1 is 12 to 25
+        (14, 14, Fraction(64, 5), 6),  # 64/5 = 12.8: bin 0 is 0 to 12, bin 1 is 12 to 25
     ),
     "a strided slice skips pixels": ("[{slice: space, start: 3, step: 2}, {conv: 2, kernel: 3}]", (5, 5, 2, 5)),
     "a crop starts further in": ("[{conv: 2, kernel: 3}, {crop: 4}]", (3, 3, 1, 5)),

@@ -283,7 +283,7 @@ layers:
 """)
     assert lines(built, "b")["receptive_field_length"] == "rf_in + (k_l - 1)*jump_in = 3 + (5 - 1)*2 = 11"
     assert lines(built, "d")["receptive_field_length"] == (
-        "ceil(rf_in + (k_l - 1)*jump_in) = ceil(11 + (2 - 1)*(1/2)) = 12"
+        "last - first + 1 = 12 - 0 + 1 = 13"  # of the values that see the most: two rows of 11 pixels, 2 apart
     )
     assert lines(built, "d")["jump_length"] == "jump_in*s_l = (1/2)*1 = 1/2"
 
