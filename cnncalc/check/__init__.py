@@ -1,4 +1,4 @@
-"""Judges specs: published figures, budgets and lint rules, to findings; two versions to their differences.
+"""Checks specs against published figures, budgets and lint rules; compares two versions of specs.
 
 ``session`` reads specs and collects a :class:`~cnncalc.check.model.Checked` of each; ``claims``, ``budgets`` and
 ``lint`` judge one ``subject`` each in their own way, ``rules`` holds the lint rules by what they look at. ``config``

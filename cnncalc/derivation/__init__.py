@@ -3,7 +3,7 @@ arguments alone.
 
 ``layer`` says what a rule is; the families (``windows``, ``dense``, ``pointwise``, ``rearrange``) have a rule for every
 operator, ``field`` that of the receptive field. Here they become lines. What enters is exact and has no layout: how an
-expression is written is a matter of ``report``.
+expression is written is decided in ``render``.
 """
 
 from __future__ import annotations

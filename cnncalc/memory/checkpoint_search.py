@@ -1,8 +1,8 @@
 """A few parts of a network to checkpoint so that a step of training fits into a memory.
 
-Checkpointing a segment frees, until the loss, what its layers made and they alone keep for the backward pass. From
-that, choices of segments are made by estimate, and run, those of the fewest segments first, until one fits. So every
-choice that is named has been run; that no choice of fewer fits is not shown.
+Checkpointing a segment frees, until the loss, the values that only its layers keep for the backward pass. The search
+estimates which segments are enough, and runs those choices, fewest segments first, until one fits. So the answer has
+been run. A choice of fewer segments may exist.
 """
 
 from __future__ import annotations
@@ -36,10 +36,10 @@ class Checkpoints(NamedTuple):
 
 
 def fewest(runs: Runs, batch: int, memory_bytes: int) -> Checkpoints | None:
-    """The fewest segments found whose checkpointing makes a step of training fit; None where none were.
+    """The fewest segments found with which a step of training fits; None if no choice was found.
 
-    ``runs`` are those without checkpoints. Of as many segments, those with the least work are run first. A choice that
-    falls short by so many bytes is made again for so much less memory.
+    ``runs`` are those without checkpoints. Among equally many segments, the least work is run first. If a choice is too
+    large by some bytes, the next choice is made for that much less memory.
     """
     graph = runs.graph
     segments = sorted(candidates(graph, runs.settings.with_side), key=lambda segment: segment.stop)
@@ -105,11 +105,10 @@ class _Estimate:
                 self.alive[index] = max(self.alive[index], moment.bytes)
 
     def choice(self, most: int, memory_bytes: int) -> tuple[tuple[Segment, ...], int]:
-        """Few segments that free no more than ``most`` each, and the peak with them; none if it is above the memory.
+        """Greedily pick segments until the estimated peak fits; returns them and the peak, or () if no choice does.
 
-        While a layer runs, forward or backward, what the segments before it free is gone, and all else is there. So
-        layer by layer, wherever that is more than the memory, the segment before it is taken that frees most, as one
-        stops for fuel.
+        No segment frees more than ``most`` bytes. While a layer runs, the bytes that earlier chosen segments free are
+        gone. So layer by layer, if the rest is more than the memory, the earlier segment that frees most is chosen.
         """
         free: list[tuple[int, int]] = []  # bytes below 0 and number of the segments before a layer
         chosen: list[Segment] = []

@@ -85,7 +85,7 @@ class Fit(NamedTuple):
 
     @property
     def batches_monotone(self) -> bool:
-        """Whether no batch fits of those tried that is larger than one which does not."""
+        """Whether, of the batches that were tried, every one below the largest that fits also fits."""
         fits = [fit for _, fit in sorted(self.tried_batches.items())]
         return fits == sorted(fits, reverse=True)
 
@@ -116,7 +116,7 @@ def fit(
     gpu: Gpu | None = None,
     graph_of: Callable[[str, Shape], Graph | None] | None = None,
 ) -> Fit:
-    """The largest batch, or the largest square input, that a memory holds; and what would help where it does not.
+    """Find the largest batch, or square input, that fits in a memory; and what would help if it does not fit.
 
     Args:
         report: the network's figures.
@@ -124,7 +124,7 @@ def fit(
         options: how the network is run.
         largest: batch, or input: the first image among the inputs, whose channels and the other inputs stay.
         batch: does this one fit? For the largest input, the batch at which it is sought, by default 1.
-        reserve_bytes: bytes of the memory that are left for what is no tensor.
+        reserve_bytes: bytes to keep free for everything that is not a tensor.
         gpu: whose allocator is replayed, to count what it reserves; None counts tensors.
         graph_of: the network with another shape (without batch) for the input of a path; None where it refuses that.
 
@@ -197,7 +197,7 @@ def _has_sides(node: Node) -> bool:
 
 
 def _by_batch(runs: Runs, shape: Shape, room: int, asked: int | None) -> tuple[list[Candidate], bool]:
-    """The largest batch, the next one and the one that was asked for, each once; and whether that one fits."""
+    """The largest batch, the next larger one and the requested one; and whether the requested one fits."""
     largest = runs.largest_batch(room)
     batches = {**({largest: "largest"} if largest else {}), largest + 1: "next"}
     if asked is not None:
@@ -243,7 +243,7 @@ def _by_input(
 
 
 def _smaller(runs: Runs, runs_of: Callable[[Graph, Settings], Runs], batch: int, room: int) -> dict[str, int]:
-    """The peaks under other options of the command that fit: data types of fewer bytes, or mixed precision.
+    """The options with which it would fit, with their peaks in bytes: smaller data types, or mixed precision.
 
     Data types are those of floating point, which all operators and gradients take.
     """

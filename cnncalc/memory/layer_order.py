@@ -1,9 +1,9 @@
 """The order of a network's layers with the lowest inference peak, as a device with little memory would run them.
 
-The network is cut where one value alone is alive: there every order is at the same place. For the layers between two
-cuts an order is sought whose peak stays within a limit, and the limit is bisected. What is alive follows from the set
-of layers that have run, in whichever order: sets grow by a layer at a time, and those with the fewest bytes alive are
-carried on. Where no set was left out, all orders have been compared.
+The search cuts the network where only one value is alive, because every order passes there. Between two cuts it looks
+for an order whose peak stays within a limit, and bisects the limit. The bytes alive depend only on the set of layers
+that have run. So sets grow by one layer at a time, and the search keeps those with the fewest bytes alive. If it never
+drops a set, it has compared all orders.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ class LayerOrder(NamedTuple):
 
 
 def lowest(graph: Graph, batch: int, settings: Settings, beam: int = BEAM) -> LayerOrder:
-    """The order with the lowest inference peak that is found, confirmed by running it.
+    """The order with the lowest inference peak found; it was run to confirm the peak.
 
     Every layer comes after those that it reads from. The network's own order is kept where none lower is found.
     """
@@ -96,7 +96,10 @@ class _Piece:
             self.own = self._run(self.own, at)
 
     def lowest(self, floor: int, beam: int) -> tuple[_State, bool]:
-        """How the order with the lowest peak ends, and whether there is none lower; below ``floor`` none is sought."""
+        """The last state of the order with the lowest peak (in bytes) found, and whether no order has a lower one.
+
+        Peaks below ``floor`` do not help, so the search stops there. Ties keep the given order.
+        """
         best, low, bound = self.own, floor, floor
         while low < best.peak:
             limit = (low + best.peak - 1) // 2
@@ -109,7 +112,7 @@ class _Piece:
         return best, best.peak <= bound
 
     def _within(self, limit: int, beam: int) -> tuple[_State | None, bool]:
-        """How an order ends whose peak is within so many bytes, None if none is found; whether all were compared."""
+        """The last state of an order whose peak is at most ``limit`` bytes, or None; and whether all were compared."""
         states, all_compared = [self.first], True
         for _ in self.layers:
             after = (self._run(state, at) for state in states for at in state.ready)

@@ -112,7 +112,7 @@ class Options(NamedTuple):
             self._refuse(name, f"{TRAINING[name]} needs an optimizer", "for example add --optimizer adam")
 
     def _refuse(self, name: str, message: str, hint: str) -> None:
-        """Refuses an option that is not as it is where nothing is said."""
+        """Refuses an option that has another value than its default."""
         usual: Any = Options._field_defaults[name]
         if getattr(self, name) != usual:
             raise UsageError(message, hint=hint)

@@ -1,4 +1,4 @@
-"""A network as readable PyTorch. Nothing here imports torch: what is written needs it, the writing does not."""
+"""A network as readable PyTorch code. The code imports torch; nothing here does."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
 """Text to Graph: bytes (``reader``), expressions, compiled layers (``compile``), the document, its expansion; and back.
 
 ``reader`` alone imports yaml and holds every limit on what is read; ``zoo`` alone opens files. Nothing here counts:
-figures are the affair of ``analysis``, which never sees a spec.
+``analysis`` makes the figures, and never sees a spec.
 """

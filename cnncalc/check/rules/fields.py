@@ -73,11 +73,10 @@ RULES = (
         "note",
         "windows widen a receptive field that covers the input already",
         """
-Behind a field as large as the input a window has nothing more to see: what it adds lies in the
-padding, and the units near the border see little else. ResNet-50's field is 483 pixels wide, on an
-input of 224. That need not hurt, as the middle of a field weighs more than its rim (Luo et al.
-2016, arXiv:1701.04128), so it is a note: it says where a larger input, or fewer layers, is worth a
-trial.
+Once the receptive field covers the input, a larger window sees only more padding. The field of
+ResNet-50 is 483 pixels wide, on an input of 224. That need not hurt, because the middle of a field
+weighs more than its edge (Luo et al. 2016, arXiv:1701.04128). So it is a note: here a larger input,
+or fewer layers, may be worth a try.
 """,
         """
 cnncalc: 1
@@ -104,10 +103,9 @@ layers:
         "note",
         "no window sees the whole input",
         """
-Where the widest receptive field is smaller than the input, no unit of a map sees all of an object
-that fills it: three 3x3 windows see 7x7 pixels of 224x224. A mean over the map then adds up what
-the parts say. It is a note: where fully connected layers follow (the fields of VGG16 end at 212 of
-224), or where texture is enough, it is meant.
+If the widest receptive field is smaller than the input, no unit sees all of an object that fills
+the image: three 3x3 windows see 7x7 pixels of 224x224. It is a note because this can be intended:
+fully connected layers may follow (the fields of VGG16 end at 212 of 224), or texture may be enough.
 """,
         """
 cnncalc: 1

@@ -144,10 +144,10 @@ RULES = (
         "warning",
         "a claim at a layer without a name of its own",
         """
-A layer without name is called by its operator and a number in its scope: conv1, conv2, ... One more
-conv before them, and every claim at conv2 is about another layer; if both have the same size, it
-goes on to hold. So it is a warning: what a claim names needs a name of its own. Names with repeat
-(block_2), and stages (stage1), are given.
+A layer without a name is called by its operator and a number: conv1, conv2, ... If someone adds a
+conv before them, every claim at conv2 is about another layer, and may still hold if both have the
+same size. So it is a warning: give a layer that a claim names a name of its own. Names from repeat
+(block_2) and stages (stage1) are fine.
 """,
         """
 cnncalc: 1

@@ -172,10 +172,10 @@ layers:
         "warning",
         "a variable that nothing uses",
         """
---set classes=10 is accepted for every variable that stands under vars; where no layer reads it, all
-figures stay as they were, and nobody is told. An argument of a block or a column of stages with the
-same name hides the variable, so a use of those is none of it. It is a warning because the layer
-that should read it holds a number instead.
+--set classes=10 works for every variable under vars. If no layer reads the variable, all figures
+stay the same, and no message says so. An argument of a block or a column of stages with the same
+name hides the variable, so a layer that reads those does not use it. It is a warning because the
+layer that should read the variable probably holds a number instead.
 """,
         """
 cnncalc: 1

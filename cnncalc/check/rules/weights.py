@@ -128,10 +128,10 @@ RULES = (
         "warning",
         "a bias that the batch norm after it cancels",
         """
-Batch norm subtracts each channel's mean, and with it whatever constant the layer before has added;
-its own shift does what the bias would have done. The bias is trained, stored and sent for nothing:
-4,224 parameters in VGG16 with batch norm. Few, but they are why a count differs from the published
-one by a number that nobody can place, so it is a warning.
+Batch norm subtracts each channel's mean. That removes any constant that the layer before has added,
+and the shift of the batch norm replaces it. So the bias is trained and stored for nothing: 4,224
+parameters in VGG16 with batch norm. It is a warning because such biases often explain why a count
+differs from the published one.
 """,
         """
 cnncalc: 1
@@ -147,7 +147,7 @@ input: [3, 3, 3]
 layers:
   - {conv: 8, kernel: 3, bias: false, norm: bn, act: relu}
 """,
-        "Ignore it where the published weights have both, as torchvision's vgg16_bn.",
+        "Ignore it where the published weights have both, for example torchvision's vgg16_bn.",
         _absorbed_bias,
     ),
     Rule(
@@ -156,10 +156,10 @@ layers:
         "note",
         "widths that 8 does not divide",
         """
-Tensor cores multiply tiles of 8 values of 16 bits, and what does not fill a tile is padded with
-zeros: a layer of 65 channels costs what 72 do, a tenth for nothing, and some libraries leave the
-fast path altogether. Groups count by the channels of one group. The input and the last layers,
-whose width the task gives, are left out. It is a note: a published width is what it is.
+Tensor cores multiply tiles of 8 values of 16 bits, and zeros fill the rest of a tile. So a layer of
+65 channels costs as much as one of 72, and some libraries do not use tensor cores for it at all.
+For groups, the channels of one group count. The rule leaves out the input and the last layers,
+whose width the task gives. It is a note because a published width can't be changed.
 """,
         """
 cnncalc: 1
@@ -188,10 +188,10 @@ layers:
         "note",
         "linear layers after a flattened map hold most of the parameters",
         """
-A linear layer on a flattened map has a weight for each pixel of each channel: 512x7x7 to 4096 are
-102,760,448, three quarters of VGG16. The mean of each channel in place of the map leaves 2,097,152
-of them, takes any input size, and cost Network in Network (Lin et al. 2013, arXiv:1312.4400) no
-accuracy. It is a note, because AlexNet and VGG are so.
+A linear layer on a flattened map has a weight for each pixel of each channel: from 512x7x7 to 4096
+are 102,760,448, three quarters of VGG16. If it reads the mean of each channel instead, 2,097,152
+weights are left, and any input size works. Network in Network (Lin et al. 2013, arXiv:1312.4400)
+lost no accuracy by it. It is a note because AlexNet and VGG are built this way.
 """,
         """
 cnncalc: 1

@@ -161,12 +161,11 @@ RULES = (
         "warning",
         "rounding down leaves rows or columns of the input unread",
         """
-A window that does not fit evenly rounds down, and what is left at the end is read by no position:
-(7 - 3)/3 + 1 = 2.33 becomes 2, so a 3x3 window with stride 3 reads 6 rows and columns of 7, 36
-pixels of 49. The rest was computed for nothing, and what an object shows there is lost. Only real
-pixels count: where rounding drops padding alone, nothing is said. It is a warning because Caffe
-rounds up and PyTorch down: such a window is where a network moved from one to the other quietly
-changes its sizes.
+The number of windows is rounded down, and no window reads the pixels that are left at the end: (7 -
+3)/3 + 1 = 2.33 becomes 2, so a 3x3 window with stride 3 reads 6 of 7 rows and columns, 36 of 49
+pixels. The layers before computed the rest for nothing. The rule counts real pixels only, not the
+padding. It is a warning because Caffe rounds up and PyTorch down: at such a window, a network that
+moves from one to the other changes its sizes without a message.
 """,
         """
 cnncalc: 1
@@ -197,9 +196,9 @@ layers:
         """
 To keep the size, an even window needs an odd number of padded pixels: one more after than before.
 Its centre lies between two pixels, so each such layer moves the map by half a pixel of its own
-stride; four of them at an effective stride of 16 move what is found by 32 pixels of the input,
-which boxes and masks show. It is a warning because the kernel is nearly always a slip for an odd
-one; patches (kernel = stride) are not meant.
+stride. Four of them at an effective stride of 16 move a box or a mask by 32 pixels of the input. It
+is a warning because the kernel is nearly always a mistake for an odd one. The rule does not look at
+patches (kernel = stride).
 """,
         """
 cnncalc: 1

@@ -60,9 +60,9 @@ RULES = (
         "warning",
         "a layer or branch whose value reaches no output",
         """
-A value that no output needs changes nothing, but its parameters are stored and its work is done:
-one forgotten name in a join drops a whole branch, and shapes and totals still look right. It is a
-warning because the join, from: or outputs: almost surely lacks a name.
+No output needs this value, but its parameters are stored and its work is done. One forgotten name
+in a join drops a whole branch, and shapes and totals still look right. It is a warning because a
+name is almost surely missing in the join, in from: or in outputs:.
 """,
         """
 cnncalc: 1

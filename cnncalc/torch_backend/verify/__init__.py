@@ -1,1 +1,1 @@
-"""Predictions held against PyTorch: shapes, parameters, work and memory of the built network."""
+"""Compares predictions with PyTorch: shapes, parameters, work and memory of the built network."""
