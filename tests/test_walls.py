@@ -411,6 +411,38 @@ def test_heavy_import_check_can_fail():
     assert ("rich" in before, "rich" in after) == (False, True)
 
 
+def clocks(source: str) -> list[str]:
+    """Where a test looks at the wall clock, or waits for it."""
+    words = {"sleep", "perf_counter", "perf_counter_ns", "monotonic", "monotonic_ns", "time_ns", "alarm", "Timer"}
+    found = [f"{one.line} imports {one.name}" for one in imports(source) if one.name in words]
+    for node in walked(source):
+        if isinstance(node, ast.Attribute) and (node.attr in words or ast.unparse(node) == "time.time"):
+            found.append(f"{node.lineno} calls {ast.unparse(node)}")
+        if isinstance(node, ast.keyword) and node.arg == "timeout":
+            found.append(f"{node.value.lineno} has a timeout of its own")
+    return found
+
+
+def test_no_test_looks_at_a_clock():
+    for path in sorted((ROOT / "tests").rglob("*.py")):
+        if path.parent.name != "benchmarks":
+            assert clocks(path.read_text("utf-8")) == [], path
+
+
+@pytest.mark.parametrize(
+    "breach",
+    [
+        "import time\ntime.sleep(1)",
+        "import time\nstart = time.time()",
+        "def f():\n    from time import perf_counter",
+        "child.communicate(timeout=60)",
+        "import threading\nthreading.Timer(1, f)",
+    ],
+)
+def test_a_look_at_a_clock_is_found(breach):
+    assert clocks(breach)
+
+
 def test_rooms():
     """The top level is fixed, no drawer for everything, and every room says what it is for."""
     names = {path.name for path in PACKAGE.rglob("*.py")}
