@@ -240,7 +240,7 @@ class _Events:
                 continue
             elif kind is yaml.AliasEvent:
                 node = YamlNode(source, event.start_mark.line + 1, event.start_mark.column + 1)
-                message = f"the alias *{event.anchor} is not allowed: aliases can expand without limit"
+                message = f"the alias *{event.anchor} is not allowed: aliases expand without limit"
                 self.alias = self.alias or SpecSyntaxError(message, node.location, _NO_ANCHORS)
             elif kind is yaml.DocumentStartEvent:
                 documents += 1

@@ -444,7 +444,7 @@ SPECS = [
 
 #: what the reader refuses; the words are libyaml's where it knows more than we do
 TEXTS = [
-    ("a: *x", "1:4: the alias *x is not allowed: aliases can expand without limit (hint: write the value out, or use vars and blocks)"),
+    ("a: *x", "1:4: the alias *x is not allowed: aliases expand without limit (hint: write the value out, or use vars and blocks)"),
     ("a: &x 1", "1:4: the anchor &x is not allowed (hint: write the value out, or use vars and blocks)"),
     ("a: {<<: {b: 1}}", "1:5: the merge key << is not allowed (hint: use extends, uses or defaults)"),
     ("a: !!int 3", "1:4: the tag '!!int' is not allowed (hint: remove the tag)"),
@@ -495,7 +495,7 @@ TEXTS = [
     ("3", "1:1: a spec is a mapping of keys, but this is the text '3'"),
     ('a: x\ufeff', "1:5: the character U+FEFF is not allowed"),
     ("'': 1", "1:1: a key is empty"),
-    ("a: &x [*x]", "1:8: the alias *x is not allowed: aliases can expand without limit (hint: write the value out, or use vars and blocks)"),
+    ("a: &x [*x]", "1:8: the alias *x is not allowed: aliases expand without limit (hint: write the value out, or use vars and blocks)"),
     ('a: 1 # \t', "1:8: a tab is not allowed (hint: use spaces)"),
     ("*x : 1", "1:1: a key must be a word, but this is an alias"),
     ("&a a: 1", "1:1: the anchor &a is not allowed (hint: write the value out, or use vars and blocks)"),
