@@ -196,8 +196,13 @@ class Tape(TensorOps):
         given = self.raised(x, on="cuda")
         return self.record(self.alike(shape, given), [given], self.gradients(given))
 
-    def dropout(self, x: Tensor) -> Tensor:
-        """A tensor times noise; a CPU makes the noise first and keeps it, a GPU a mask of a byte for each."""
+    @scoped
+    def dropout(self, x: Tensor, p: float) -> Tensor:
+        """A tensor times noise; a CPU makes the noise first and keeps it, a GPU a mask of a byte for each. Where all is
+        dropped, it is multiplied by a single 0, which is kept.
+        """
+        if p >= 1:
+            return self.mul(x, self.new((), False, x.itemsize))
         if self.device == "cuda":
             out = self.like(x)
             return self.record(out, [x], self.gradients(x), [self.new(x.shape, x.scales, 1)])

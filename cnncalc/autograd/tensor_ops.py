@@ -243,9 +243,9 @@ class TensorOps(ViewOps):
         out = self.new(cut(shape, axis, places.shape), scales, x.itemsize)
         return self.record(out, [x], backward, [places])
 
-    def repeat(self, x: Tensor) -> Tensor:
-        """A fixed tensor as often as there are samples."""
-        out = self.new((self.batch * x.shape[0], *x.shape[1:]), itemsize=x.itemsize)
+    def repeat(self, x: Tensor, times: int) -> Tensor:
+        """A fixed tensor as often as there are samples, or regions of them."""
+        out = self.new((times * x.shape[0], *x.shape[1:]), itemsize=x.itemsize)
         return self.record(out, [x], self.gradients(x))
 
     @scoped

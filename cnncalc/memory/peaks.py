@@ -72,13 +72,15 @@ class Run:
         marks = self.trace.marks
         ends = [*[begin for begin, _, _ in marks[1:]], len(alive)]
         found: list[Moment] = []
+        entered = ""
         for (begin, phase, layer), end in zip(marks, ends, strict=True):
+            begun, entered = entered, phase
             before = alive[begin - 1] if begin else 0
             if phase == "start":
                 first = self.graph.inputs[0]
                 found = [Moment(phase, first, alive[end - 1] if end else 0, self.graph.nodes[first].path)]
                 continue
-            if begin == end and phase != (found[-1].phase if found else ""):
+            if begin == end and phase != begun:
                 continue  # where a phase begins, before its first layer
             most = max(before, *alive[begin:end]) if end > begin else before
             moment = Moment(phase, layer, most, self.graph.nodes[layer].path)
@@ -227,18 +229,12 @@ def measure(report: Report, settings: Settings, best_order: bool = False, gpu: G
 
 
 def refused(graph: Graph, batch: int, settings: Settings) -> str | None:
-    """The path of the first layer that would normalize one value of each channel by itself, which PyTorch refuses.
-
-    That is a batch norm in training, over samples and positions (``_verify_batch_size`` of torch.nn.functional), and an
-    instance norm at any time, over positions (``_verify_spatial_size``).
+    """The path of the first batch norm that would normalize one value of each channel by itself, which PyTorch refuses
+    in training (``_verify_batch_size`` of torch.nn.functional).
     """
-    for node in graph.operators(settings.with_side):
-        over = node.op.normalized_over
-        if over == "sample" or (over == "batch" and settings.training):
-            values = elements(node.shape) // node.shape.channels
-            if values * (batch * node.count if over == "batch" else 1) == 1:
-                return node.path
-    return None
+    normalized = (node for node in graph.operators(settings.with_side) if node.op.normalizes_batch)
+    alone = (node.path for node in normalized if elements(node.shape) * batch * node.count == node.shape.channels)
+    return next(alone, None) if settings.training else None
 
 
 def inference(graph: Graph, batch: int, settings: Settings) -> Run:

@@ -270,8 +270,8 @@ class Op(ABC):
     #: where PyTorch's function wants the channels of a map in memory: "first" or "last"; "kept" where they are;
     #: "transposed" is a view of a map whose channels become the last axis
     memory_format: ClassVar[str | None] = None
-    #: over what each channel is normalized, of which PyTorch refuses a single value: "batch" in training, or "sample"
-    normalized_over: ClassVar[str | None] = None
+    #: in training each channel is normalized over the batch, of which PyTorch refuses a single value
+    normalizes_batch: ClassVar[bool] = False
     #: PyTorch can write the result over an input
     can_run_in_place: ClassVar[bool] = False
     #: what the output is made of is the input; else it takes nothing of it but the batch

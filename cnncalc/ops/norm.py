@@ -59,7 +59,7 @@ class BatchNorm(Op):
 
     role = "norm"
     parameter_kind = "norm_params"
-    normalized_over = "batch"
+    normalizes_batch = True
 
     affine: bool = True
     eps: float = 1e-5
@@ -201,12 +201,15 @@ class InstanceNorm(Op):
 
     role = "norm"
     parameter_kind = "norm_params"
-    normalized_over = "sample"
 
     affine: bool = False
     eps: float = 1e-5
 
     def shape(self, x: ValueShape) -> ValueShape:
+        if elements(x) == x.channels:
+            raise ShapeError(
+                "normalizes each channel over space, but has a single value of each, which PyTorch refuses"
+            )
         return x
 
     def weights(self, x: ValueShape) -> dict[str, Shape]:

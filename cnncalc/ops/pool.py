@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from math import gcd, prod
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, ClassVar, Literal
 
 from cnncalc.errors import ShapeError
 from cnncalc.ops import window
@@ -20,6 +20,9 @@ class _WindowPool(Op):
     """A window that moves over every channel by itself."""
 
     layouts = MAPS
+
+    #: PyTorch refuses a window that is larger than a map of 3 spatial axes without its padding
+    within_maps: ClassVar[bool] = False
 
     kernel: Window
     stride: Window | None
@@ -40,6 +43,12 @@ class _WindowPool(Op):
 
     def shape(self, x: ValueShape) -> ValueShape:
         axes = self._axes(x)
+        if self.within_maps and len(axes) == 3 and self.pad != "same_tf":
+            for axis, n in zip(axes, x[1:], strict=True):
+                if axis.kernel > n:
+                    raise ShapeError(
+                        f"PyTorch takes no window larger than a map of 3 axes, but {axis.kernel} is more than {n}"
+                    )
         return MapShape(x[0], *[axis.size for axis in axes])
 
     def reach(self, x: ValueShape) -> tuple[Tap, ...]:
@@ -117,6 +126,8 @@ class AvgPool(_WindowPool):
 
     writings = ("as function",)
 
+    within_maps = True
+
     kernel: Window
     stride: Window | None = None
     pad: Pad = 0
@@ -176,6 +187,8 @@ class LPPool(_WindowPool):
     """
 
     pad = 0
+
+    within_maps = True
 
     kernel: Window
     stride: Window | None = None

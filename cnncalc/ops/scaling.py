@@ -198,7 +198,7 @@ class Constant(Op):
         return None
 
     def run(self, tape: Tape, x: Tensor) -> Tensor:
-        return tape.repeat(tape.unsqueeze(tape.weights["weight"], 0))
+        return tape.repeat(tape.unsqueeze(tape.weights["weight"], 0), x.shape[0])
 
     def lowering(self, x: ValueShape) -> Lowering:
         return Lowering("cnncalc.torch_backend.modules.Constant", (tuple(self.shape(x)),))

@@ -44,7 +44,12 @@ class _Dropped(Op):
 
     @classmethod
     def samples(cls) -> list[tuple[Op, tuple[ValueShape, ...]]]:
-        return [(cls(), (MapShape(3, 4, 5),)), (cls(0.2), (VectorShape(7),))]
+        return [
+            (cls(), (MapShape(3, 4, 5),)),
+            (cls(0.2), (VectorShape(7),)),
+            (cls(0), (MapShape(3, 4, 5),)),
+            (cls(1), (MapShape(3, 4, 5),)),
+        ]
 
 
 @op("dropout")
@@ -57,7 +62,7 @@ class Dropout(_Dropped):
         return "torch.nn.Dropout"
 
     def run(self, tape: Tape, x: Tensor) -> Tensor:
-        return tape.dropout(x) if tape.training and self.p else x
+        return tape.dropout(x, self.p) if tape.training and self.p else x
 
 
 @op("stochastic_depth")

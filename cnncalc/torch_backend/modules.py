@@ -159,8 +159,10 @@ class StochasticDepth(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         if not self.training or not self.p:
             return x
+        if self.p >= 1:
+            return x * 0
         kept = torch.rand(x.shape[:1] + (1,) * (x.dim() - 1), device=x.device) >= self.p
-        return x * kept / (1 - self.p) if self.p < 1 else x * 0
+        return x * kept / (1 - self.p)
 
 
 class SparseConv(nn.Module):

@@ -321,3 +321,14 @@ def test_the_best_order(cnncalc: Run, tmp_path: Path) -> None:
     assert ran == found["layers"]
     out = cnncalc("memory", str(path), "--best-order").out
     assert "order of the layers: lowest possible; in the network's own it is " in out
+
+
+@pytest.mark.parametrize("more", [["--timeline"], ["--allocator", "cuda"], ["--train", "--timeline"], ["--best-order"]])
+def test_a_network_that_makes_nothing(cnncalc, tmp_path, more):
+    """Views alone: the input is all there is, 4*8*8 values of 4 bytes."""
+    path = tmp_path / "views.yaml"
+    path.write_text("cnncalc: 1\ninput: [4, 8, 8]\nlayers: [flatten]\n")
+    shown = cnncalc("memory", str(path), *more, "--format", "json")
+    assert (shown.code, shown.err) == (0, "")
+    assert json.loads(shown.out)["peaks"]["inference"]["bytes"] == 4 * 8 * 8 * 4
+    assert cnncalc("memory", str(path), *more).code == 0

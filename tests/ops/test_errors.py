@@ -109,6 +109,30 @@ class _Place:
 #: operator, inputs, text, hint
 SHAPES = [
     (
+        pool.AvgPool((5, 4, 4), 1, (2, 1, 1), True),
+        ((8, 3, 8, 4),),
+        "PyTorch takes no window larger than a map of 3 axes, but 5 is more than 3",
+        None,
+    ),
+    (
+        pool.LPPool(5, ceil=True),
+        ((2, 4, 4, 4),),
+        "PyTorch takes no window larger than a map of 3 axes, but 5 is more than 4",
+        None,
+    ),
+    (
+        norm.InstanceNorm(),
+        ((4, 1, 1),),
+        "normalizes each channel over space, but has a single value of each, which PyTorch refuses",
+        None,
+    ),
+    (
+        norm.InstanceNorm(),
+        (SequenceShape(1, 4),),
+        "normalizes each channel over space, but has a single value of each, which PyTorch refuses",
+        None,
+    ),
+    (
         conv.Conv(8, 3),
         ((5,),),
         "takes maps, but the input is a vector of 5",

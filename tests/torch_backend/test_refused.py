@@ -51,6 +51,13 @@ def test_as_pytorch_does(tmp_path: Path, input_: str, norm: str, batch: int, tra
     spec = (LINEAR if input_ == "[3]" or "tokens" in input_ else SPEC).replace("INPUT", input_)
     path = tmp_path / "one.yaml"
     path.write_text(spec.replace("NORM", norm), "utf-8")
+    if norm == "instancenorm" and input_ != "{tokens: 5, features: 3}":  # at any time, so it is no network
+        message = "normalizes each channel over space, but has a single value of each, which PyTorch refuses"
+        with pytest.raises(cnncalc.SpecError, match=message):
+            cnncalc.load(str(path))
+        with pytest.raises(ValueError, match="Expected more than 1"):
+            torch.nn.InstanceNorm1d(3).train(training)(torch.zeros(batch, 3, 1))
+        return
     network = cnncalc.load(str(path))
     module = build(network.graph, device="cpu").train(training)
     at = refused(network.graph, batch, Settings(training))

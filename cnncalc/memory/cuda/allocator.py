@@ -171,7 +171,8 @@ def replay(
         OutOfMemory: they are too few.
     """
     sizes = [size.at(batch) for size in trace.sizes]
-    first = next(at for at, event in enumerate(trace.events) if trace.origins[max(event, ~event)][0] != "start")
+    running = (at for at, event in enumerate(trace.events) if trace.origins[max(event, ~event)][0] != "start")
+    first = next(running, len(trace.events))
     kept = dict.fromkeys(trace.products.values(), workspace) if workspace else {}
     replayed = _Replay(trace.events, sizes, kept, convolutions, room)
     replayed.run(0, first)
