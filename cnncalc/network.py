@@ -98,7 +98,9 @@ def _own_inputs(spec: SpecDocument, given: Mapping[str, Any]) -> str | None:
 
 
 class Network:
-    """A network: its name, title, input shape ``[channels, *spatial]``, variables and typed graph."""
+    """A network: its name, title, variables and typed graph; the shapes of its inputs by name, and ``input``, the first
+    of them: ``[channels, *spatial]``, ``[tokens, features]``, ``[features]`` or ``[tokens]`` of ids.
+    """
 
     def __init__(
         self,
@@ -115,7 +117,8 @@ class Network:
         self.vars = dict(variables)
         self.name = spec.name
         self.title = spec.title
-        self.input = graph.nodes[graph.inputs[0]].shape
+        self.inputs = {graph.nodes[index].path: graph.nodes[index].shape for index in graph.inputs}
+        self.input = next(iter(self.inputs.values()))
 
     def on(self, input: Given) -> Network:
         """The same network on another input.

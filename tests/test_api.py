@@ -653,3 +653,12 @@ def test_check_specs(tmp_path):
     assert [claim.verdict for claim in checked.claims] == ["fails"]
     assert {finding.code for finding in checked.findings} == {"claim", "CN012"}
     assert repr(checked) == "<Checked net: 1 claims, 0 budgets, 2 findings>"
+
+
+def test_inputs_have_names_and_layouts() -> None:
+    text = "inputs: {image: [3, 8, 8], text: {tokens: 7, ids: 11}}\nlayers: [{conv: 4, kernel: 3, from: image}]\noutputs: [conv1, text]"
+    network = cnncalc.load(f"cnncalc: 1\n{text}", input={"image": 6})
+    assert network.inputs == {"image": (3, 6, 6), "text": (7,)}
+    assert [shape.layout for shape in network.inputs.values()] == ["map", "ids"]
+    assert network.input is network.inputs["image"]
+    assert cnncalc.load("lenet5").inputs == {"input": (1, 32, 32)}
