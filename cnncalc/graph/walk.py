@@ -54,6 +54,26 @@ def overwritten(graph: Graph, with_side: bool) -> list[int | None]:
     ]
 
 
+def overwritten_too_early(graph: Graph) -> tuple[Node, Node, Node | None] | None:
+    """The first node that is told to overwrite a value (``inplace: true``) which is needed after it, with the value and
+    its last reader; None in place of that where the value is an output. A view shows what is overwritten too.
+    """
+    shown = list(range(len(graph.nodes)))
+    last: dict[int, Node] = {}
+    for node in graph.nodes:
+        if node.op.result == "view" and node.inputs:
+            shown[node.index] = shown[node.inputs[0]]
+        last.update((shown[index], node) for index in node.inputs)
+    ends = {shown[end] for end in graph.ends(with_side=True)}
+    for node in graph.nodes if any(node.inplace for node in graph.nodes) else ():
+        same = [index for index in node.inputs if graph.nodes[index].shape == node.shape]
+        if node.inplace and same:
+            written = shown[same[0]]
+            if written in ends or last[written] is not node:
+                return node, graph.nodes[same[0]], None if written in ends else last[written]
+    return None
+
+
 def _overwritten(graph: Graph, node: Node, uses: list[int]) -> int | None:
     same = [index for index in node.inputs if graph.nodes[index].shape == node.shape]
     free = [index for index in same if _free(graph, index, uses)]

@@ -9,6 +9,7 @@ from typing import NamedTuple
 from cnncalc.errors import CnncalcError, ExpressionError, LimitError, SpecError, listing, quote, suggest
 from cnncalc.graph.builder import LAYER_LIMIT, GraphBuilder, Rules
 from cnncalc.graph.graph import Graph, Side
+from cnncalc.graph.walk import overwritten_too_early
 from cnncalc.ops.base import ArgumentError, Op
 from cnncalc.spec import zoo
 from cnncalc.spec.compile.forms import (
@@ -206,6 +207,10 @@ class _Expander:
         for side in document.sides:
             self.side(side, scope)
         outputs = [self.resolve(slot, scope)[1] for slot in document.outputs] or [last]
+        for slot, index in zip(document.outputs, outputs, strict=False):
+            if builder.nodes[index].side:
+                message = f"{quote(str(slot.value(scope)))} is a side output, but outputs names values of the main path"
+                raise slot.node.error(message, "remove it: --with-side runs the side outputs too")
         program = document.written.program if document.written else None
         graph = builder.finish(outputs, document.name, program)
         read = {index for node in graph.nodes for index in node.inputs} | set(graph.ends(with_side=True))
@@ -213,6 +218,12 @@ class _Expander:
             if index not in read:
                 hint = f"write 'from: {stated.name}' on a layer that reads it"
                 raise stated.node.error(f"nothing reads the input '{stated.name}'", hint)
+        early = overwritten_too_early(graph)
+        if early:
+            node, value, reader = early
+            why = f"{reader.op.name} '{reader.path}' reads after it" if reader else "is an output"
+            message = f"{node.op.name} '{node.path}' overwrites '{value.path}', which {why}"
+            raise SpecError(message, node.place.location, "remove inplace: true")
         return graph
 
     def side(self, side: SideLayers, scope: _Scope) -> None:

@@ -179,10 +179,10 @@ def test_axes_of_the_input(network: Read) -> None:
 def test_side_outputs_and_outputs(network: Read) -> None:
     net = network(
         INPUT
-        + "layers: [{conv: 4, kernel: 1, name: a}, relu]\nside: {aux: {from: a, layers: [flatten]}}\noutputs: [a, prev, aux]"
+        + "layers: [{conv: 4, kernel: 1, name: a}, relu]\nside: {aux: {from: a, layers: [flatten]}}\noutputs: [a, prev]"
     )
     nodes = net.graph.nodes
-    assert [nodes[index].path for index in net.graph.outputs] == ["a", "relu1", "aux.flatten1"]
+    assert [nodes[index].path for index in net.graph.outputs] == ["a", "relu1"]
     assert [(side.name, nodes[side.source].path, nodes[side.output].path) for side in net.graph.sides] == [
         ("aux", "a", "aux.flatten1")
     ]

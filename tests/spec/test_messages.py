@@ -350,6 +350,14 @@ SPECS = [
     (NET + 'blocks: {A: {layers: [B]}, B: {layers: [A]}}\nlayers: [A]', "3:41: more than 48 nested block calls: ... -> A -> B -> A -> B -> A"),
     (NET + 'blocks: {A: {inputs: [x], layers: [{relu: [], name: x}]}}\nlayers: [A]', "3:36: duplicate layer name 'x', first on line 3 (hint: give one of them another name)"),
     (NET + 'blocks: {A: {layers: [{conv: $w, kernel: 1}]}}\nlayers: [{stages: {w: [1]}, each: [A]}]', "3:30: unknown variable $w (hint: put variables under vars:)"),
+    # what is overwritten too early
+    (NET + 'layers:\n  - {conv: 3, kernel: 1, name: c}\n  - {relu: [], inplace: true, name: r}\n  - {add: [r, c]}', "5:5: relu 'r' overwrites 'c', which add 'add1' reads after it (hint: remove inplace: true)"),
+    (NET + 'layers:\n  - {conv: 3, kernel: 1, name: c}\n  - {flatten: [], name: f}\n  - {relu: [], inplace: true, from: c}\n  - {linear: 2, from: f}', "6:5: relu 'relu1' overwrites 'c', which linear 'linear1' reads after it (hint: remove inplace: true)"),
+    (NET + 'layers:\n  - {conv: 3, kernel: 1, name: c}\n  - {relu: [], inplace: true, name: r}\noutputs: [c, r]', "5:5: relu 'r' overwrites 'c', which is an output (hint: remove inplace: true)"),
+    (NET + 'layers:\n  - {conv: 3, kernel: 1, name: c}\n  - {relu: [], inplace: true}\nside: {aux: {from: c, layers: [relu]}}', "5:5: relu 'relu1' overwrites 'c', which relu 'aux.relu1' reads after it (hint: remove inplace: true)"),
+    # outputs
+    (NET + 'layers: [{relu: [], name: a}, relu]\nside: {aux: {from: a, layers: [{conv: 2, kernel: 1}]}}\noutputs: [aux]', "5:11: 'aux' is a side output, but outputs names values of the main path (hint: remove it: --with-side runs the side outputs too)"),
+    (NET + 'layers: [{relu: [], name: a}, relu]\nside: {aux: {from: a, layers: [{conv: 2, kernel: 1, name: c}, relu]}}\noutputs: [a, aux.c]', "5:14: 'aux.c' is a side output, but outputs names values of the main path (hint: remove it: --with-side runs the side outputs too)"),
     # names across layers
     (NET + 'layers:\n  - {conv: 3, kernel: 1, name: a}\n  - {conv: 3, kernel: 1, name: a}', "5:5: duplicate layer name 'a', first on line 4 (hint: give one of them another name)"),
     (NET + 'layers:\n  - {name: stage1, layers: [relu]}\n  - {stages: {w: [1]}, each: [relu]}', "5:5: duplicate layer name 'stage1', first on line 4 (hint: give the stages another name)"),
