@@ -69,7 +69,7 @@ def test_dropout_keeps_noise_on_a_cpu_and_a_mask_on_a_gpu(device: str, module: n
     tape.training = True
     value = tape.new((3, 7))
     tape.lead(value, Edge(Leaf(), 0))
-    out = tape.dropout(value)
+    out = tape.dropout(value, 0.5)
     tape.backward(out)
     taken = [tape.storages[event].at(3) for event in tape.events if event >= 0]
     expected = [size for size, _ in tracker.events if size > 0]

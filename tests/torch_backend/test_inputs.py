@@ -216,7 +216,7 @@ def test_an_output_without_classes_is_not_trained() -> None:
 
 
 def test_channels_last_needs_an_image_among_them() -> None:
-    with pytest.raises(UsageError, match="channels last is an order of images"):
+    with pytest.raises(UsageError, match="channels last needs images, and no input is one"):
         profile(network(HOSTILE).graph, Settings(channels_last=True), "cnncalc profile hostile")
 
 

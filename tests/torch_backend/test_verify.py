@@ -254,12 +254,15 @@ def test_a_module_that_pytorch_refuses_to_make_is_a_finding(monkeypatch: pytest.
     assert "negative" in (found.checks[0].note or "")
 
 
-def test_what_only_training_refuses_is_a_finding() -> None:
-    text = HEAD + "layers: [global_avgpool, {instancenorm: [], affine: true}]\n"
-    found = verify(network(text).graph)
-    last = found.checks[-1]
-    assert (last.quantity, last.verdict) == ("forward", DIFFERS)
-    assert last.note == "Expected more than 1 spatial element when training, got input size torch.Size([1, 4, 1, 1])"
+def test_what_pytorch_refuses_is_a_finding(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No layer is known that it refuses and we do not: one that does is made."""
+
+    def forward(self: torch.nn.ReLU, x: torch.Tensor) -> torch.Tensor:
+        raise ValueError("Expected something else")
+
+    monkeypatch.setattr(torch.nn.ReLU, "forward", forward)
+    last = verify(network(HEAD + "layers: [relu]\n").graph).checks[-1]
+    assert (last.quantity, last.verdict, last.note) == ("forward", DIFFERS, "Expected something else")
 
 
 def test_values_that_are_not_finite_are_found() -> None:
