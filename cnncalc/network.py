@@ -26,7 +26,7 @@ from cnncalc.spec import document, zoo
 from cnncalc.spec.claims import size_in_bytes
 from cnncalc.spec.document import SpecDocument
 from cnncalc.spec.expand import expand
-from cnncalc.spec.inputs import Given, shown
+from cnncalc.spec.inputs import Given, given_sizes, shown
 from cnncalc.spec.reader import decoded
 from cnncalc.values import Assumptions, Shape, format_shape
 
@@ -69,7 +69,7 @@ class Spec:
 
         Args:
             vars: values for variables: numbers, truth values, words, lists of them, or text as YAML has it.
-            input: other sizes: a number or several for the first input, text as ``--input`` takes it, or a mapping
+            input: other sizes: a number or several for the only input, text as ``--input`` takes it, or a mapping
                 with those of every input by its name (:mod:`cnncalc.spec.inputs`).
 
         Raises:
@@ -81,20 +81,22 @@ class Spec:
         try:
             return Network(spec, *expand(spec, given, input), given, input)
         except SpecError as error:
-            own = _own_inputs(spec, given) if input is not None else None
+            own = _replaced(spec, given, input) if input is not None else None
             if own is None:
                 raise
             message = f"{error.message}; --input {shown(input)} replaces the spec's {own}"
             raise SpecError(message, error.location, error.advice) from None
 
 
-def _own_inputs(spec: SpecDocument, given: Mapping[str, Any]) -> str | None:
-    """The spec's own inputs; None if they do not fit either."""
+def _replaced(spec: SpecDocument, variables: Mapping[str, Any], given: Given) -> str | None:
+    """The spec's own sizes of the inputs that are given; None if the spec's own inputs do not fit either."""
     try:
-        graph, _ = expand(spec, given)
+        graph, _ = expand(spec, variables)
     except SpecError:
         return None
-    return listing([format_shape(graph.nodes[index].shape) for index in graph.inputs])
+    inputs = [graph.nodes[index] for index in graph.inputs]
+    names = given_sizes(given)
+    return listing([format_shape(node.shape) for node in inputs if None in names or node.path in names])
 
 
 class Network:

@@ -38,6 +38,9 @@ class ValueShape(tuple[int, ...]):
     def __repr__(self) -> str:
         return f"{type(self).__name__}({', '.join(map(str, self))})"
 
+    def __str__(self) -> str:
+        return format_shape(self)
+
     @property
     def identity(self) -> object:
         """What a value of the same sizes must have too to be the same."""

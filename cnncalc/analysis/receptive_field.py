@@ -24,6 +24,8 @@ from cnncalc.values import Assumptions, Shape, whole
 #: the first and the last pixel that a value sees; None where it sees none (between the kernels of a transposed
 #: convolution whose stride is larger)
 Span = tuple[Any, Any] | None
+#: values of a graph that are told apart within their turns; a field behind more of them is not stated
+SPAN_LIMIT = 100_000
 
 
 class Track(NamedTuple):
@@ -152,21 +154,39 @@ class Field:
 
 
 _SAME_PIXEL = Tap(1, 1, 0)
-UNCHANGED = (_SAME_PIXEL,)
+_UNCHANGED = (_SAME_PIXEL,)
 _NAMES = ("receptive_field", "receptive_field_min", "effective_stride", "offset")
 _NO_FIELD = (None,) * len(_NAMES)
 _PIXEL = Track(((0, 0),), 1)
 
 
+class Trace:
+    """The fields of a graph's nodes, traced one after the other."""
+
+    def __init__(self, graph: Graph) -> None:
+        self.fields: list[Field | None] = []
+        self._graph = graph
+        self._taps = graph.per_node(_reach)
+        self._spans = 0
+
+    def to(self, index: int) -> Field | None:
+        """The field of a node; None where none is stated, or where too many values had to be told apart for it."""
+        for node in self._graph.nodes[len(self.fields) : index + 1]:
+            taps = self._taps[node.index]
+            if taps is _UNCHANGED:
+                self.fields.append(self.fields[node.inputs[0]])
+                continue
+            field = _field(self._graph, node, taps, self.fields) if self._spans <= SPAN_LIMIT else None
+            self._spans += sum([len(axis.seen.spans) - 1 for axis in field.axes]) if field else 0
+            self.fields.append(field)
+        return self.fields[index]
+
+
 def measure(graph: Graph, assumptions: Assumptions) -> dict[str, list[Any]]:
     """The columns, a list per axis for every node, None where no spatial axis is left."""
-    fields: list[Field | None] = []
-    for node, taps in zip(graph.nodes, graph.per_node(reach), strict=True):
-        if taps is UNCHANGED:
-            fields.append(fields[node.inputs[0]])
-        else:
-            fields.append(field_of(graph, node, taps, fields))
-    rows = [_NO_FIELD if field is None else field.row for field in fields]
+    trace = Trace(graph)
+    trace.to(len(graph.nodes) - 1)
+    rows = [_NO_FIELD if field is None else field.row for field in trace.fields]
     return dict(zip(_NAMES, map(list, zip(*rows, strict=True)), strict=True))
 
 
@@ -177,21 +197,21 @@ def total_stride(graph: Graph) -> int:
     return max([int(stride) for axes in maps for stride in axes], default=1) or 1
 
 
-def reach(signature: Signature) -> tuple[Tap, ...] | None:
-    """The taps of a signature; ``UNCHANGED`` where each value sees what the same value of the only input sees."""
+def _reach(signature: Signature) -> tuple[Tap, ...] | None:
+    """The taps of a signature; ``_UNCHANGED`` where each value sees what the same value of the only input sees."""
     taps = signature.op.reach(*signature.inputs)
     if taps is None or len(signature.inputs) != 1 or taps.count(_SAME_PIXEL) < len(taps):
         return taps
     (shape,) = signature.inputs
     if shape.layout != "map":
-        return UNCHANGED
-    return taps if 1 in shape[1:] and shape[1:] != signature.output[1:] else UNCHANGED
+        return _UNCHANGED
+    return taps if 1 in shape[1:] and shape[1:] != signature.output[1:] else _UNCHANGED
 
 
-def field_of(graph: Graph, node: Node, taps: tuple[Tap, ...] | None, fields: list[Field | None]) -> Field | None:
+def _field(graph: Graph, node: Node, taps: tuple[Tap, ...] | None, fields: list[Field | None]) -> Field | None:
     """The field of a node, of those of the nodes before it; None where none is stated."""
     if not node.op.reads_input:
-        return CONSTANT
+        return _CONSTANT
     if taps is None:
         return None
     sizes = node.shape[1:]
@@ -199,7 +219,7 @@ def field_of(graph: Graph, node: Node, taps: tuple[Tap, ...] | None, fields: lis
         return Field((Axis(_PIXEL, _PIXEL, 1),) * len(sizes), sizes) if node.shape.layout == "map" else None
     seen = entering(graph, node, fields)
     if not seen:
-        return seen if seen is None else CONSTANT
+        return seen if seen is None else _CONSTANT
     axes: Sequence[Axis | None] = seen[0]
     if len(seen) > 1:
         known: dict[Any, Axis | None] = {}  # axes are alike where maps are square
@@ -221,7 +241,7 @@ def entering(graph: Graph, node: Node, fields: list[Field | None]) -> list[tuple
         field = fields[index]
         if field is None:
             return None
-        if field is CONSTANT:
+        if field is _CONSTANT:
             continue
         axes = field.axes
         if 1 in shape[1:]:
@@ -263,4 +283,4 @@ class _Constant(Field):
         self.row = _NO_FIELD
 
 
-CONSTANT = _Constant()
+_CONSTANT = _Constant()

@@ -7,11 +7,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from cnncalc.analysis import receptive_field
-from cnncalc.analysis.receptive_field import Axis, Field, Span
+from cnncalc.analysis.receptive_field import Axis, Span
 from cnncalc.derivation.expression import Expression, Number, Quotient, Symbol
 from cnncalc.derivation.layer import Formula, Step
 from cnncalc.graph.graph import Graph, Node
-from cnncalc.ops.base import Tap
 
 Grown = tuple[Expression, str | None, Expression]
 
@@ -21,8 +20,7 @@ class Fields:
 
     def __init__(self, graph: Graph) -> None:
         self._graph = graph
-        self._traced: list[Field | None] = []
-        self._taps: dict[int, tuple[Tap, ...] | None] = {}
+        self._trace = receptive_field.Trace(graph)
 
     def lines(self, node: Node, axes: Sequence[str], reach: Sequence[Step] | None) -> list[Formula]:
         """Field and jump of every axis; nothing where no field is stated."""
@@ -32,11 +30,11 @@ class Fields:
         if not node.inputs:
             grown = [(Number(1), None, Number(1))] * len(axes)
         else:
-            field = self._of(node.index)
+            field = self._trace.to(node.index)
             if field is None or not field.axes:
                 return []
             steps: Sequence[Step | None] = reach or [None] * len(axes)
-            entering = receptive_field.entering(self._graph, node, self._traced) or []
+            entering = receptive_field.entering(self._graph, node, self._trace.fields) or []
             branches = zip(*entering, strict=True)
             sizes = self._graph.signatures[node.signature].inputs[0][1:] if reach else node.shape[1:]
             rows = zip(branches, steps, field.axes, sizes, node.shape[1:], strict=True)
@@ -45,18 +43,6 @@ class Fields:
             Formula(f"receptive_field_{name}", size, note) for name, (size, note, _) in zip(axes, grown, strict=True)
         ]
         return fields + [Formula(f"jump_{name}", jump) for name, (_, _, jump) in zip(axes, grown, strict=True)]
-
-    def _of(self, index: int) -> Field | None:
-        graph, traced = self._graph, self._traced
-        for node in graph.nodes[len(traced) : index + 1]:
-            if node.signature not in self._taps:
-                self._taps[node.signature] = receptive_field.reach(graph.signatures[node.signature])
-            taps = self._taps[node.signature]
-            if taps is receptive_field.UNCHANGED:
-                traced.append(traced[node.inputs[0]])
-            else:
-                traced.append(receptive_field.field_of(graph, node, taps, traced))
-        return traced[index]
 
 
 def _axis(branches: list[Axis], step: Step | None, after: Axis, size: int, count: int) -> Grown:

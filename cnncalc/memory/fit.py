@@ -31,13 +31,13 @@ USUAL = Options()
 class Candidate(NamedTuple):
     """A batch and an input with their peak: ``what`` is largest, next (the first too large) or asked.
 
-    ``input`` is the shape of the first image among the inputs, or of the first input. ``refused`` is the path of the
-    layer at which PyTorch refuses it, if it does.
+    ``input`` has the sizes of the only input, or of several by their names. ``refused`` is the path of the layer at
+    which PyTorch refuses it, if it does.
     """
 
     what: str
     batch: int
-    input: Shape
+    input: Any
     peak: Peak
     refused: str | None = None
 
@@ -93,7 +93,7 @@ class Fit(NamedTuple):
         room, found = units.decimal_bytes(self.room_bytes), self.largest
         if found is None:
             return f"<Fit: nothing in {room}>"
-        said = f"batch {found.batch:,}" if self.search is None else f"input {format_shape(found.input)}"
+        said = f"batch {found.batch:,}" if self.search is None else f"input {units.cell(found.input)}"
         return f"<Fit: largest {said}, {units.decimal_bytes(found.peak.bytes)} of {room}>"
 
     def __str__(self) -> str:
@@ -158,11 +158,12 @@ def fit(
     image = _image(graph)
     if largest == "batch":
         candidates, fits = _by_batch(runs, image.shape, room, batch)
-        found = found._replace(candidates=candidates, fits=fits)
+        found = found._replace(fits=fits)
     else:
         stride = total_stride(graph)
         candidates, search = _by_input(image, room, batch or 1, lambda shape: on(image.path, shape, options), stride)
-        found = found._replace(candidates=candidates, fits=search.largest_side is not None, search=search)
+        found = found._replace(fits=search.largest_side is not None, search=search)
+    found = found._replace(candidates=[one._replace(input=_inputs(graph, image, one.input)) for one in candidates])
     if gpu is not None:
         measured = gpu.libraries if largest == "batch" else gpu.libraries._replace(cudnn=None)  # not of other inputs
         layers = {layer for one in candidates for layer in measured.unknown(graph, one.batch, settings.with_side)}
@@ -190,6 +191,12 @@ def _image(graph: Graph) -> Node:
     """The first input with height and width, or the first at all."""
     inputs = [graph.nodes[index] for index in graph.inputs]
     return next(filter(_has_sides, inputs), inputs[0])
+
+
+def _inputs(graph: Graph, image: Node, shape: Shape) -> Shape | dict[str, Any]:
+    """The sizes of the inputs, by their names where there are several, with a shape in place of one."""
+    sizes = graph.input_sizes
+    return {**sizes, image.path: list(shape)} if isinstance(sizes, dict) else shape
 
 
 def _has_sides(node: Node) -> bool:

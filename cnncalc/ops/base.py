@@ -152,16 +152,16 @@ def shaped(sizes: Sizes, as_: str | None = None) -> ValueShape:
     return VectorShape(*given) if len(given) == 1 else MapShape(*given)
 
 
-def axis_of(x: ValueShape, axis: Axis) -> int:
+def axis_of(x: ValueShape, axis: Axis, space: bool = False) -> int:
     """Which axis of a value a word means: ``channels`` (``features`` of all but maps) or ``tokens``; a number, counted
-    from 0 without the batch, is for tensors.
+    from 0 without the batch, is for tensors. ``space`` says that the operator takes that word too.
 
     Raises:
         ShapeError: the value has no such axis.
     """
     if isinstance(axis, int):
         if x.layout != "tensor":
-            raise ShapeError(f"axis {axis} is for tensors, but the input is {x.describe()}", hint=_axes_of(x))
+            raise ShapeError(f"axis {axis} is for tensors, but the input is {x.describe()}", hint=_axes_of(x, space))
         if axis >= len(x):
             raise ShapeError(f"axis must be below {len(x)}, the number of axes, but is {axis}")
         return axis
@@ -169,11 +169,15 @@ def axis_of(x: ValueShape, axis: Axis) -> int:
         return (x.axis or 0) % len(x)
     if axis == "tokens" and x.layout == "sequence":
         return 0
-    raise ShapeError(f"axis is {axis}, but the input is {x.describe()}", hint=_axes_of(x))
+    raise ShapeError(f"axis is {axis}, but the input is {x.describe()}", hint=_axes_of(x, space))
 
 
-def _axes_of(x: ValueShape) -> str:
-    words = {"map": "channels, or space", "sequence": "tokens or features", "vector": "features"}
+def _axes_of(x: ValueShape, space: bool) -> str:
+    words = {
+        "map": "channels, or space" if space else "channels here",
+        "sequence": "tokens or features",
+        "vector": "features",
+    }
     return f"a {x.layout} has {words.get(x.layout, 'axes by number, and features for the last')}"
 
 

@@ -46,7 +46,7 @@ class Slice(_Rearrangement):
 
     def _cut(self, x: ValueShape) -> tuple[int, list[range]]:
         """The first axis that is cut, and the positions taken along it and those after it."""
-        first = 1 if self.axis == "space" and x.layout == "map" else axis_of(x, self.axis)
+        first = 1 if self.axis == "space" and x.layout == "map" else axis_of(x, self.axis, space=True)
         sizes = x[1:] if self.axis == "space" else x[first : first + 1]
         starts = self._per_axis(self.start, len(sizes), "start")
         stops = sizes if self.stop is None else self._per_axis(self.stop, len(sizes), "stop")

@@ -17,7 +17,7 @@ from cnncalc.spec.compile.blocks import compile_library
 from cnncalc.spec.compile.forms import Block, Layer, SideLayers
 from cnncalc.spec.compile.layers import Compiler
 from cnncalc.spec.compile.slots import Slot, Slots
-from cnncalc.spec.compile.words import check_identifier, check_name
+from cnncalc.spec.compile.words import check_free, check_identifier, check_name
 from cnncalc.spec.inputs import ONLY, StatedInput, names_of, stated
 from cnncalc.spec.reader import MappingNode, Scalar, SequenceNode, YamlNode
 from cnncalc.spec.written import Written
@@ -420,13 +420,17 @@ class _Loader:
             return ()
         found = []
         for name, (place, node) in value.entries.items():
-            self.guard(partial(self.check_input_name, name, place, document), None)
+            self.guard(partial(self.check_input_name, name, place, document, value.entries), None)
             found.append(self.guard(partial(stated, name, node, variables), None))
         return tuple(filter(None, found))
 
-    def check_input_name(self, name: str, place: Scalar, document: SpecDocument) -> None:
+    def check_input_name(self, name: str, place: Scalar, document: SpecDocument, inputs: Entries) -> None:
         """Refuses the name of an input that means something else already."""
         check_name(name, place, "an input")
+        check_free(name, place)
+        for first in inputs:
+            if first != name and name in names_of(first):
+                raise place.error(f"the input '{name}' has the name of a variable of the input '{first}': ${name}")
         if name in OPS:
             raise place.error(f"the input '{name}' has the name of an operator")
         for what, known in (("block", document.compiler.blocks), ("variable", document.vars)):

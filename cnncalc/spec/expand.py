@@ -230,7 +230,7 @@ class _Expander:
         """Expands a side output after the main path."""
         _, source = self.resolve(side.source, scope)
         if side.name in scope.names:
-            raise side.source.node.error(f"the side output '{side.name}' has the name of a layer")
+            raise side.source.node.error(f"the side output '{side.name}' has the name of a layer or an input")
         self.builder.side = side.name
         inner = _Scope(self.builder, scope.values, side.name, [source], scope)
         self.run(side.layers, inner)

@@ -28,8 +28,14 @@ def known(paths: Iterable[str], keys: Iterable[str]) -> dict[str, dict[str, Any]
 
     A spec that is not in the index, or differs from the one that is, is left out.
     """
+    try:
+        return _known(_read(), paths, keys)
+    except (AttributeError, IndexError, KeyError, TypeError, ValueError):  # no index that was written here
+        return {}
+
+
+def _known(index: Mapping[str, Any], paths: Iterable[str], keys: Iterable[str]) -> dict[str, dict[str, Any] | None]:
     folders = [folder + os.sep for folder in zoo.folders()]
-    index = _read()
     found: dict[str, dict[str, Any] | None] = {}
     if set(index["keys"]) != set(keys):
         return found
@@ -73,7 +79,7 @@ def _read() -> dict[str, Any]:
             index: dict[str, Any] = json.loads(zoo.read_bytes(where(), SIZE_LIMIT, "index"))
             if index["version"] == __version__:
                 return index
-    except (CnncalcError, OSError, ValueError):
+    except (CnncalcError, OSError, ValueError, TypeError, KeyError, RecursionError):
         pass
     return {"keys": [], "specs": {}}
 
@@ -103,9 +109,15 @@ def _digest(path: str, takes: Takes) -> str:
 
 
 def _value(key: str, value: Any) -> Any:
-    """A value as it was before JSON, which has no fractions."""
-    if key not in COLUMNS or not isinstance(value, str):
-        return value
-    from fractions import Fraction
+    """A value as it was before JSON, which has no fractions.
 
-    return Fraction(value)
+    Raises:
+        ValueError: it is none that was written.
+    """
+    if key in COLUMNS and isinstance(value, str):
+        from fractions import Fraction
+
+        return Fraction(value)
+    if type(value) not in ((int,) if key in COLUMNS else (str, list, dict)):
+        raise ValueError(key)
+    return value

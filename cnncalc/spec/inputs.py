@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
-from cnncalc.errors import UsageError, quote, suggest
+from cnncalc.errors import UsageError, listing, quote, suggest
 from cnncalc.spec.expressions import ExprValue, Scope, describe
 from cnncalc.spec.reader import MappingNode, SequenceNode, YamlNode
 from cnncalc.values import IdsShape, MapShape, SequenceShape, ValueShape, VectorShape, format_shape
@@ -114,7 +114,7 @@ def names_of(name: str) -> tuple[str, ...]:
 
 
 def given_sizes(given: object) -> dict[str | None, tuple[int, ...]]:
-    """Sizes by the name of the input, None for the first.
+    """Sizes by the name of the input, None for the only one.
 
     ``3x160x160``, ``3,160,160`` and ``image=336x336`` are texts; sizes may be numbers, and a mapping has them by name.
 
@@ -193,6 +193,10 @@ def replaced(own: Mapping[str, ValueShape], given: object) -> dict[str, ValueSha
     """
     inputs = dict(own)
     for name, sizes in given_sizes(given).items():
+        if name is None and len(own) > 1:
+            shown = format_shape(sizes)
+            example = f"for example {next(iter(own))}={shown}"
+            raise UsageError(f"input {shown} needs a name: the spec has {listing(list(own))}", hint=example)
         key = next(iter(own)) if name is None else name
         if key not in own:
             hint = suggest(key, own)
@@ -232,6 +236,9 @@ def misread(own: Sequence[int], sizes: Sequence[int]) -> tuple[str, str] | None:
     if len(sizes) == len(own) and sizes[-1] == own[0] != sizes[0]:
         meant = format_shape((sizes[-1], *sizes[:-1]))
         return "has the channels last", f"channels come first, did you mean {meant}?"
+    if len(sizes) == len(own) - 1 and sizes[0] == own[0] and len(set(sizes)) > 1:
+        meant = format_shape((*sizes, sizes[-1]))
+        return f"may begin with the {own[0]} channels", f"give every size: {meant}, or {format_shape((own[0], *sizes))}"
     if len(sizes) == len(own) + 1 and sizes[1] == own[0]:
         meant = format_shape(tuple(sizes[1:]))
         return "has a batch axis", f"no batch axis: {meant}, and --batch {sizes[0]}"

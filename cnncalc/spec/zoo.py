@@ -84,8 +84,9 @@ def names(places: Sequence[str] = ()) -> dict[str, str]:
             directories.sort()
             for file in sorted(files):
                 name, suffix = os.path.splitext(file)
-                if suffix in SUFFIXES:
-                    found.setdefault(name, os.path.join(base, file))
+                path = os.path.join(base, file)
+                if suffix in SUFFIXES and (os.path.isfile(path) or not os.path.exists(path)):  # a pipe would wait
+                    found.setdefault(name, path)
     return dict(sorted(found.items()))
 
 

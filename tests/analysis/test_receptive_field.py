@@ -329,3 +329,18 @@ def test_channel_operators_see_no_neighbour(graph: Callable[[str], Graph], run: 
     built = graph(f"input: [3, 12, 12]\nlayers: {layers}")
     assert receptive_field.measure(built, Assumptions())["receptive_field"][-1] == [5, 5]
     assert {last - first + 1 for first, last in reached(run, built)} == {5}
+
+
+def test_too_many_values_to_tell_apart_are_no_field(graph: Callable[[str], Graph]) -> None:
+    """Enlargements and windows without end take bounded work: a turn of 1,000 values, 100 times 999 spans."""
+    built = graph("input: [1, 1000]\nlayers: [{upsample: 1000}, {conv: 1, kernel: 3, pad: same, repeat: 150}]")
+    fields = receptive_field.measure(built, Assumptions())["receptive_field"]
+    assert [fields[index] for index in (1, 2, 100)] == [[1], [2], [2]]
+    assert fields[110] is None
+    assert fields[-1] is None
+
+
+def test_a_turn_that_is_too_long_is_no_field(graph: Callable[[str], Graph]) -> None:
+    for layer in ("{upsample: 2000}", "{conv_transpose: 1, kernel: 3, stride: 2000}", "{adaptive_avgpool: 1999}"):
+        built = graph(f"input: [1, 1000]\nlayers: [{layer}, relu]")
+        assert receptive_field.measure(built, Assumptions())["receptive_field"][1:] == [None, None]

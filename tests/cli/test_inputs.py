@@ -31,7 +31,7 @@ def two(tmp_path):
     [
         ([], "input image=3x8x8 text=7x5, batch 1"),
         (["image=16"], "input image=3x16x16 text=7x5, batch 1"),
-        (["16x12", "text=9"], "input image=3x16x12 text=9x5, batch 1"),
+        (["image=16x12", "text=9"], "input image=3x16x12 text=9x5, batch 1"),
         (["image=1x8x8"], "input image=1x8x8 text=7x5 (the spec's is image=3x8x8), batch 1"),
         (["image=1x8x8", "text=7x6"],
          "input image=1x8x8 text=7x6 (the spec's is image=3x8x8 text=7x5), batch 1"),
@@ -70,3 +70,28 @@ def test_json_has_the_sizes_by_name(cnncalc, two):
 def test_layouts_are_a_column(cnncalc, two):
     lines = cnncalc("shapes", two, "--columns", "layout,out", "-f", "csv").out.split("\n")
     assert lines[:3] == ["path,op,layout,out", "image,input,map,3x8x8", "text,input,sequence,7x5"]
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        (["16"], "input 16 needs a name: the spec has image and text (hint: for example image=16)"),
+        (["16x12", "text=9"], "input 16x12 needs a name: the spec has image and text (hint: for example image=16x12)"),
+        (["image=3x16"],
+         "input 3x16 may begin with the 3 channels (hint: give every size: 3x16x16, or 3x3x16)"),
+        (["text=9x6x2"], "input 9x6x2 can't replace the spec's 7x5 (hint: give 7 for the number of tokens, or 7x5)"),
+        (["left=3"], "the spec has no input 'left' (hint: one of: image, text)"),
+    ],
+)  # fmt: skip
+def test_sizes_that_could_be_misread(cnncalc, two, given, message):
+    shown = cnncalc("params", two, *[word for sizes in given for word in ("--input", sizes)])
+    assert (shown.code, shown.out, shown.err) == (2, "", f"error: {message}\n")
+
+
+def test_what_was_replaced_is_named(cnncalc, tmp_path):
+    path = tmp_path / "add.yaml"
+    path.write_text("cnncalc: 1\ninputs: {a: [3, 8, 8], b: [3, 8, 8]}\nlayers: [{add: [a, b]}]\n")
+    shown = cnncalc("params", str(path), "--input", "a=9")
+    assert "add 'add1': " in shown.err
+    assert "; --input a=9 replaces the spec's 3x8x8" in shown.err
+    assert "3x8x8 and 3x8x8" not in shown.err

@@ -271,11 +271,11 @@ def test_of_several_inputs_the_first_image_is_resized():
     found = two.fit(40_000, largest="input")
     assert found.search is not None and found.largest is not None
     side = found.search.largest_side
-    assert found.largest.input == (3, side, side)
+    assert found.largest.input == {"text": [7, 16], "image": [3, side, side]}
     for one in found.candidates:
-        run = Runs(two.on({"image": one.input}).graph, Settings())
+        run = Runs(two.on(one.input).graph, Settings())
         assert run.peak(1).bytes == one.peak.bytes
-        assert one.peak.parts["input"] == 4 * (7 * 16 + 3 * one.input[1] ** 2)
+        assert one.peak.parts["input"] == 4 * (7 * 16 + 3 * one.input["image"][1] ** 2)
     assert found.candidates[0].peak.bytes <= 40_000 < found.candidates[1].peak.bytes
 
 

@@ -267,7 +267,7 @@ SHAPES = [
         join.Concat(0),
         ((3, 4, 5), (3, 4, 5)),
         "axis 0 is for tensors, but the input is a map 3x4x5",
-        "a map has channels, or space",
+        "a map has channels here",
     ),
     (
         join.Concat(3),

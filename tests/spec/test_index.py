@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -160,3 +161,59 @@ def test_newer_code_makes_it_void(monkeypatch: pytest.MonkeyPatch, tmp_path: Pat
     (tmp_path / "specs").rename(package / "specs")  # where a wheel has it
     os.utime(package / "specs" / "index.json", (1, 1))
     assert index._read()["keys"] == ["name"]
+
+
+def _broken(change: Callable[[dict[str, Any]], Any]) -> str:
+    data = json.loads(Path(index.where()).read_text("utf-8"))
+    return json.dumps(change(data) or data)
+
+
+def _values(of: Callable[[list[Any]], list[Any]]) -> str:
+    """The index with other values of every network, and the right digests."""
+
+    def change(data: dict[str, Any]) -> None:
+        data["specs"] = {
+            path: [digest, takes, values and of(values)] for path, (digest, takes, values) in data["specs"].items()
+        }
+
+    return _broken(change)
+
+
+HOSTILE = {
+    "a list": "[]",
+    "null": "null",
+    "a number": "3",
+    "nested": "[" * 100_000,
+    "cut": '{"version": "0.1.0", "keys": [',
+    "no keys": _broken(lambda data: data.pop("keys") and None),
+    "no specs": _broken(lambda data: data.pop("specs") and None),
+    "keys of no use": _broken(lambda data: data.update(keys=5)),
+    "a key twice": _broken(lambda data: data["keys"].append(data["keys"][0])),
+    "specs in a list": _broken(lambda data: data.update(specs=[])),
+    "entries of nothing": _broken(lambda data: data.update(specs=dict.fromkeys(data["specs"]))),
+    "entries of text": _broken(lambda data: data.update(specs=dict.fromkeys(data["specs"], "abc"))),
+    "takes of others": _broken(
+        lambda data: data.update(specs={path: [row[0], [[9, "vgg16"]], row[2]] for path, row in data["specs"].items()})
+    ),
+    "fewer values": _values(lambda values: values[:-1]),
+    "values that are no numbers": _values(lambda values: [float("nan")] * len(values)),
+    "values of text": _values(lambda values: ["zz"] * len(values)),
+    "no values": _values(lambda values: [None] * len(values)),
+}
+
+
+@pytest.mark.parametrize("text", HOSTILE.values(), ids=list(HOSTILE))
+def test_what_is_no_index_is_not_taken(text: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    keys = json.loads(Path(index.where()).read_text("utf-8"))["keys"]
+    networks = {path for path in zoo.names([zoo.packaged()]).values() if not Path(path).stem.startswith("blocks_")}
+    file = tmp_path / "index.json"
+    file.write_text(text, "utf-8")
+    monkeypatch.setattr(index, "where", lambda: str(file))
+    assert networks.isdisjoint(index.known(sorted(networks), keys))
+
+
+def test_a_pipe_among_the_specs_is_no_spec(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "specs").mkdir()
+    os.mkfifo(tmp_path / "specs" / "pipe.yaml")
+    assert "pipe" not in zoo.names()

@@ -355,6 +355,13 @@ SPECS = [
     (NET + 'layers:\n  - {conv: 3, kernel: 1, name: c}\n  - {flatten: [], name: f}\n  - {relu: [], inplace: true, from: c}\n  - {linear: 2, from: f}', "6:5: relu 'relu1' overwrites 'c', which linear 'linear1' reads after it (hint: remove inplace: true)"),
     (NET + 'layers:\n  - {conv: 3, kernel: 1, name: c}\n  - {relu: [], inplace: true, name: r}\noutputs: [c, r]', "5:5: relu 'r' overwrites 'c', which is an output (hint: remove inplace: true)"),
     (NET + 'layers:\n  - {conv: 3, kernel: 1, name: c}\n  - {relu: [], inplace: true}\nside: {aux: {from: c, layers: [relu]}}', "5:5: relu 'relu1' overwrites 'c', which relu 'aux.relu1' reads after it (hint: remove inplace: true)"),
+    # names of inputs that are variables
+    ('cnncalc: 1\ninputs: {a: [3, 8, 9], a_h: [5, 8, 9]}\nlayers: [{add: [a, a_h]}]', "2:24: the input 'a_h' has the name of a variable of the input 'a': $a_h"),
+    ('cnncalc: 1\ninputs: {a_h: [5, 8, 9], a: [3, 8, 9]}\nlayers: [{add: [a, a_h]}]', "2:10: the input 'a_h' has the name of a variable of the input 'a': $a_h"),
+    ('cnncalc: 1\ninputs: {a: [3], prev_h: [3]}\nlayers: [{add: [a, prev_h]}]', "2:18: the variable $prev_h is set by the language"),
+    ('cnncalc: 1\ninputs: {a: [3], stage: [3]}\nlayers: [{add: [a, stage]}]', "2:18: the variable $stage is set by the language"),
+    (NET + 'blocks: {A: {inputs: [x, x_w], layers: [{add: [x, x_w]}]}}\nlayers: [relu]', "3:26: the input 'x_w' has the name of a variable of another input: $x_w"),
+    (NET + 'blocks: {A: {inputs: [x, in], layers: [{add: [x, in]}]}}\nlayers: [relu]', "3:26: the variable $in is set by the language"),
     # outputs
     (NET + 'layers: [{relu: [], name: a}, relu]\nside: {aux: {from: a, layers: [{conv: 2, kernel: 1}]}}\noutputs: [aux]', "5:11: 'aux' is a side output, but outputs names values of the main path (hint: remove it: --with-side runs the side outputs too)"),
     (NET + 'layers: [{relu: [], name: a}, relu]\nside: {aux: {from: a, layers: [{conv: 2, kernel: 1, name: c}, relu]}}\noutputs: [a, aux.c]', "5:14: 'aux.c' is a side output, but outputs names values of the main path (hint: remove it: --with-side runs the side outputs too)"),
@@ -383,7 +390,7 @@ SPECS = [
     # side, outputs
     (NET + 'layers: [{conv: 3, kernel: 1, name: a}]\nside: {aux: {from: a}}', "4:13: a side output must be a mapping of from and layers (hint: for example '{from: 4a, layers: [...]}')"),
     (NET + 'layers: [{conv: 3, kernel: 1, name: a}]\nside: {aux: [relu]}', "4:13: a side output must be a mapping of from and layers (hint: for example '{from: 4a, layers: [...]}')"),
-    (NET + 'layers: [{conv: 3, kernel: 1, name: a}]\nside: {a: {from: a, layers: [relu]}}', "4:18: the side output 'a' has the name of a layer"),
+    (NET + 'layers: [{conv: 3, kernel: 1, name: a}]\nside: {a: {from: a, layers: [relu]}}', "4:18: the side output 'a' has the name of a layer or an input"),
     (NET + 'layers: [{conv: 3, kernel: 1, name: a}]\nside: {aux: {from: [a, a], layers: [relu]}}', "4:20: a side output starts from one layer"),
     (NET + 'layers: [{conv: 3, kernel: 1, name: a}]\nside: {aux: {from: b, layers: [relu]}}', "4:20: no earlier layer is named 'b' (hint: one of: a, prev)"),
     (NET + 'layers: [{conv: 3, kernel: 1, name: a}]\nside: [a]', "4:7: side must be a mapping, not a list"),

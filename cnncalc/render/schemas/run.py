@@ -19,7 +19,7 @@ from cnncalc.render.schemas.notation import (
     record,
     words,
 )  # fmt: skip
-from cnncalc.render.schemas.report import DTYPE, INPUT, SHAPE, SPEC, report_fields
+from cnncalc.render.schemas.report import DTYPE, INPUT, SPEC, report_fields
 
 _PHASE = words(("start", "forward", "loss", "backward", "optimizer"))
 _SETTINGS = record(
@@ -161,7 +161,7 @@ def fit() -> Schema:
     row = {
         "what": (words(("largest", "next", "asked")), "next: the first that is too large"),
         "batch": POSITIVE,
-        "input": SHAPE,
+        "input": INPUT,
         "memory_bytes": COUNT,
         "left_bytes": (INTEGER, "negative: too much by so many"),
         "phase": (_PHASE, "of the peak"),

@@ -7,7 +7,7 @@ from functools import partial
 from cnncalc.errors import CnncalcError, LimitError, quote, suggest
 from cnncalc.spec.compile.forms import Block
 from cnncalc.spec.compile.layers import Compiler, Entries
-from cnncalc.spec.compile.words import BLOCK_NAME, MODIFIERS, check_identifier, check_name
+from cnncalc.spec.compile.words import BLOCK_NAME, MODIFIERS, check_free, check_identifier, check_name
 from cnncalc.spec.inputs import names_of
 from cnncalc.spec.reader import MappingNode, Scalar, SequenceNode, YamlNode
 
@@ -68,6 +68,10 @@ def _declared(compiler: Compiler, key: Scalar, definition: YamlNode) -> Block:
         if item.text in block.inputs:
             raise item.error(f"duplicate input {quote(item.text)}")
         block.inputs += (item.text,)
+    for item in _words(entries, "inputs"):
+        check_free(item.text, item)
+        if any(item.text in names_of(first) for first in block.inputs if first != item.text):
+            raise item.error(f"the input '{item.text}' has the name of a variable of another input: ${item.text}")
     return block
 
 

@@ -50,6 +50,11 @@ def check_identifier(name: str, node: YamlNode) -> None:
     """Refuses what can't be the name of a variable, or is set by the language."""
     if not _IDENTIFIER.fullmatch(name):
         raise node.error(f"{quote(name)} can't be the name of a variable", "letters, digits and _")
+    check_free(name, node)
+
+
+def check_free(name: str, node: YamlNode) -> None:
+    """Refuses the name of a variable that is set by the language."""
     if name in AUTOMATIC or name in ("stage", "stages"):
         raise node.error(f"the variable ${name} is set by the language")
 
