@@ -160,7 +160,7 @@ _NO_FIELD = (None,) * len(_NAMES)
 _PIXEL = Track(((0, 0),), 1)
 
 
-class Trace:
+class FieldTrace:
     """The fields of a graph's nodes, traced one after the other."""
 
     def __init__(self, graph: Graph) -> None:
@@ -184,7 +184,7 @@ class Trace:
 
 def measure(graph: Graph, assumptions: Assumptions) -> dict[str, list[Any]]:
     """The columns, a list per axis for every node, None where no spatial axis is left."""
-    trace = Trace(graph)
+    trace = FieldTrace(graph)
     trace.to(len(graph.nodes) - 1)
     rows = [_NO_FIELD if field is None else field.row for field in trace.fields]
     return dict(zip(_NAMES, map(list, zip(*rows, strict=True)), strict=True))

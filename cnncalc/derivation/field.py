@@ -20,7 +20,7 @@ class Fields:
 
     def __init__(self, graph: Graph) -> None:
         self._graph = graph
-        self._trace = receptive_field.Trace(graph)
+        self._trace = receptive_field.FieldTrace(graph)
 
     def lines(self, node: Node, axes: Sequence[str], reach: Sequence[Step] | None) -> list[Formula]:
         """Field and jump of every axis; nothing where no field is stated."""
