@@ -31,6 +31,11 @@ class Location(NamedTuple):
     column: int
     path: str = ""
 
+    @property
+    def text(self) -> str:
+        """Its line as it was read; empty where that is not known, or not to be shown."""
+        return ""
+
     def __str__(self) -> str:
         file = escape(self.file)
         if self.path:

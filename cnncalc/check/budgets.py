@@ -248,15 +248,15 @@ def suggest(report: Report, headroom_percent: int | Fraction = 5, warn_percent: 
     return "\n".join(lines) + "\n"
 
 
-def suggested(paths: Sequence[str], broken: list[CnncalcError]) -> str:
+def suggested(paths: Sequence[str], broken: list[CnncalcError], places: Sequence[str]) -> str:
     """The suggested blocks of every network among the specs at some paths; where there are several each has a title.
 
-    The errors of a spec with mistakes go to ``broken``.
+    The errors of a spec with mistakes go to ``broken``; ``places`` are as in :func:`cnncalc.spec.expand.networks`.
     """
     titled = len(paths) > 1
     blocks = [
         (f"# {escape(spec.file)}\n" if titled else "") + suggest(Report(graph))
-        for spec, graph, _ in networks(paths, broken)
+        for spec, graph, _ in networks(paths, broken, places)
     ]
     return "\n".join(blocks)
 

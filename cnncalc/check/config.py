@@ -8,10 +8,10 @@ from functools import partial
 from typing import NamedTuple
 
 from cnncalc.check import budgets, lint, toml
-from cnncalc.errors import CnncalcError, SpecErrors, UsageError, quote, suggest
+from cnncalc.errors import CnncalcError, Location, SpecErrors, SpecNotFoundError, UsageError, quote, suggest
+from cnncalc.spec import zoo
 from cnncalc.spec.claims import BUDGET_KEYS, Budget, in_bytes, limitable, read_budget
 from cnncalc.spec.reader import BYTE_LIMIT, MappingNode, Scalar, SequenceNode, YamlNode
-from cnncalc.spec.zoo import read_bytes
 
 OWN, SHARED = "cnncalc.toml", "pyproject.toml"
 #: patterns of all budgets together: each is compared with each spec
@@ -55,6 +55,9 @@ def load(file: str | None = None, start: str = os.curdir) -> Config:
     while True:
         for name in (OWN, SHARED):
             path = os.path.join(folder, name)
+            if os.path.islink(path) and name == OWN and not zoo.inside(path, folder):
+                message = "this is a link out of its folder, and such links are not followed"
+                raise SpecNotFoundError(message, Location(_shown(path), 1, 1), f"--config {_shown(path)}")
             config = _read(_shown(path)) if os.path.lexists(path) else None
             if config is not None:
                 return config
@@ -74,7 +77,7 @@ def _shown(path: str) -> str:
 
 def _read(path: str) -> Config | None:
     """What a file says; None for a ``pyproject.toml`` that says nothing to this program."""
-    data = read_bytes(path, BYTE_LIMIT, "configuration")
+    data = zoo.read_bytes(path, BYTE_LIMIT, "configuration")
     shared = os.path.basename(path) == SHARED
     if shared and len(data) <= BYTE_LIMIT and b"cnncalc" not in data:
         return None  # its mistakes are another program's
@@ -176,7 +179,10 @@ class _Reader:
             if inside is None:
                 continue
             path = os.path.join(self._folder, inside) if inside else self._folder
-            if os.path.exists(path):
+            if os.path.exists(path) and path != self._folder and not zoo.inside(path, self._folder):
+                message = f"the path {quote(item.text)} is a link out of the folder of the configuration"
+                self._refuse(item, message)
+            elif os.path.exists(path):
                 places.append(_shown(path))
             else:
                 self._refuse(item, f"the folder of the configuration has no {quote(item.text)}")

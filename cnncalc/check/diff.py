@@ -113,12 +113,18 @@ def figures() -> tuple[str, ...]:
 
 
 def specs_at(place: str) -> dict[str, str]:
-    """The paths of the specs at a place by their path inside it: a folder's, or the one that it is; none if absent."""
+    """The paths of the specs at a place by their path inside it: a folder's, or the one that it is; none if absent.
+
+    Raises:
+        SpecNotFoundError: a link out of the folder.
+    """
     if os.path.isdir(place):
         try:
             found = specs_in([place])
         except UsageError:
             return {}
+        for path in found:
+            zoo.check_link(path, [place])
         return {os.path.relpath(path, place).replace(os.sep, "/"): os.path.normpath(path) for path in found}
     return {"": place} if os.path.lexists(place) else {}
 

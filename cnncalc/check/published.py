@@ -158,6 +158,7 @@ def _forms(spec: SpecDocument, graph: Graph, given: Mapping[str, YamlNode]) -> I
     for name, path in _variants(spec.name, spec.path):
         if name != spec.name:
             with suppress(CnncalcError):  # check says what is wrong with it
+                zoo.check_link(path, zoo.folders())
                 yield expand(document.load(zoo.find(path)))[0]
 
 

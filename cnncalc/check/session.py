@@ -32,6 +32,7 @@ class Session:
         ignored: codes of lint rules to leave out.
         claims_only: whether claims alone are judged.
         earlier: a revision and its specs, to say how a figure over its budget grew.
+        places: the folders that the specs were found in; links out of them are not followed.
     """
 
     def __init__(
@@ -40,11 +41,13 @@ class Session:
         ignored: Sequence[str] = (),
         claims_only: bool = False,
         earlier: tuple[str, Tree] | None = None,
+        places: Sequence[str] = (),
     ) -> None:
         self._limits = limits
         self._ignored = frozenset(ignored)
         self._claims_only = claims_only
         self._earlier = earlier
+        self._places = places
         self._others = Others()
 
     def __getstate__(self) -> dict[str, Any]:
@@ -53,7 +56,7 @@ class Session:
 
     def again(self) -> Session:
         """The same configuration, with nothing read yet."""
-        return Session(self._limits, tuple(self._ignored), self._claims_only, self._earlier)
+        return Session(self._limits, tuple(self._ignored), self._claims_only, self._earlier, self._places)
 
     def check(self, path: str) -> Checked:
         """Everything that is found in the spec at ``path``; mistakes of the spec are findings too."""
@@ -61,6 +64,7 @@ class Session:
         file = path
         files: tuple[str, ...] = (path,)
         try:
+            zoo.check_link(path, self._places)
             found = zoo.find(path)
             file = found.name
             spec = document.load(found, memo=self._others.memo)
@@ -126,9 +130,9 @@ def check_specs(
         places = [os.fsdecode(place) if isinstance(place, os.PathLike) else place for place in places]
     if not isinstance(limits, (list, tuple)) or not all(isinstance(one, budgets.Limits) for one in limits):
         raise UsageError(f"limits is a list of Limits, not {quote(limits)}")
-    codes = checked_words("ignored", ignored)
+    codes, places = checked_words("ignored", ignored), checked_words("places", places)
     lint.check_codes(codes)
-    return list(check_all(Session(limits, codes), specs_in(checked_words("places", places))))
+    return list(check_all(Session(limits, codes, places=places), specs_in(places)))
 
 
 #: fewer specs a process than this cost more to hand out than to judge
@@ -215,7 +219,7 @@ def specs_in(places: Sequence[str]) -> list[str]:
     paths: list[str] = []
     for place in places:
         if os.path.isdir(place):
-            inside = list(_walk(place))
+            inside = list(zoo.below(place))
             if not inside:
                 raise UsageError(f"the folder {quote(place)} has no specs", hint="a spec ends in .yaml or .yml")
             paths += inside
@@ -227,13 +231,3 @@ def specs_in(places: Sequence[str]) -> list[str]:
     for path in paths:
         once.setdefault(os.path.normpath(path), path)
     return list(once.values())
-
-
-def _walk(folder: str) -> Iterator[str]:
-    """Every spec below a folder; a link to nowhere too, but no pipe or device, which might never end."""
-    for base, folders, files in os.walk(folder):
-        folders[:] = sorted(name for name in folders if not name.startswith("."))
-        for file in sorted(files):
-            path = os.path.join(base, file)
-            if file.endswith(zoo.SUFFIXES) and (os.path.isfile(path) or not os.path.exists(path)):
-                yield path

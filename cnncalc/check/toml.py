@@ -12,7 +12,7 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from cnncalc.errors import LimitError, Location, SpecError
+from cnncalc.errors import LimitError, SpecError
 from cnncalc.spec.reader import MappingNode, Scalar, SequenceNode, Source, YamlNode, decoded
 
 #: parts of a dotted key; tomllib takes time in the square of them
@@ -41,21 +41,22 @@ def read(data: bytes, name: str) -> MappingNode:
         SpecError: the text is not UTF-8 or not TOML.
     """
     text = decoded(data, name)
-    tree = _Tree(Source(name, text, data))
+    source = Source(name, text, data)
+    tree = _Tree(source)
     if long := _LONG.search(text):
         line, column = tree.position(long.start())
-        raise LimitError(f"a key has more than {PART_LIMIT} parts", Location(name, line, column))
+        raise LimitError(f"a key has more than {PART_LIMIT} parts", source.place(line, column))
     try:
         return tree.table(_loads(text), (), -1, len(text))
     except RecursionError:
-        raise LimitError("tables and lists are nested too deep", Location(name, 1, 1)) from None
+        raise LimitError("tables and lists are nested too deep", source.place(1, 1)) from None
     except ValueError as error:
         found = _AT.fullmatch(str(error))
         if not found:  # Python's own limit of digits
-            raise LimitError("a number has too many digits", Location(name, 1, 1)) from None
+            raise LimitError("a number has too many digits", source.place(1, 1)) from None
         line, column = (int(found[2]), int(found[3])) if found[2] else tree.position(len(text))
         message = f"not TOML: {found[1][:1].lower()}{found[1][1:]}"
-        raise SpecError(message, Location(name, line, column)) from None
+        raise SpecError(message, source.place(line, column)) from None
 
 
 def _loads(text: str) -> dict[str, Any]:

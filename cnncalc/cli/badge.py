@@ -40,7 +40,7 @@ def command(network: str, quantity: str, **given: Any) -> None:
     within it, orange over its warn, red over its max, blue without one.
     """
     from cnncalc.check import budgets
-    from cnncalc.cli.output import target, write_file, write_stdout
+    from cnncalc.cli.output import check_targets, target, write_file, write_stdout
     from cnncalc.render import badge, json
 
     options, path = take_network(given), given["output"]
@@ -50,7 +50,8 @@ def command(network: str, quantity: str, **given: Any) -> None:
     if path == "":
         raise UsageError("--output takes the name of a file")
     if path is not None:
-        path = target(f"{given['format_']}={path}", FORMATS, loaded.document.files)[1]
+        path = target(f"{given['format_']}={path}", FORMATS)[1]
+        check_targets([path], loaded.document.files)
     color = given["color"]
     if color is None:
         color = VERDICT_COLORS[budgets.verdict(loaded.document, quantity, report.totals[quantity])]

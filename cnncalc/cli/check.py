@@ -53,9 +53,10 @@ def command(paths: tuple[str, ...], **given: Any) -> int:
     """
     from cnncalc.check import model, watch
     from cnncalc.check import session as sessions
+    from cnncalc.spec import zoo
 
     config = _config(given)
-    places = paths or config.paths or (("specs",) if os.path.isdir("specs") else ())
+    places = paths or config.paths or (("specs",) if os.path.isdir("specs") and zoo.inside("specs", os.curdir) else ())
     if not places:
         raise UsageError("there is nothing to check", hint="cnncalc check specs/")
     if given["suggest"] and (given["watch"] or given["export"] or given["format_"] != "text"):
@@ -64,21 +65,21 @@ def command(paths: tuple[str, ...], **given: Any) -> int:
         raise UsageError("--watch reads files again and again, but standard input can be read once")
     found = sessions.specs_in(places)
     if given["suggest"]:
-        return _suggest(found)
-    outputs = Outputs(given, config.strict, found)
+        return _suggest(found, places)
+    outputs = Outputs(given, config.strict)
     with ExitStack() as stack:
         earlier = None
         if given["against"]:
             from cnncalc.check import git
 
             earlier = (given["against"], stack.enter_context(git.tree(given["against"], places)))
-        session = sessions.Session(config.limits, config.ignored, earlier=earlier)
+        session = sessions.Session(config.limits, config.ignored, earlier=earlier, places=places)
         watcher = watch.Watch(session, places, found)
         checked = list(_progress(sessions.check_all(session, found, given["jobs"]), len(found)))
-        outputs.write(checked)
+        outputs.write(checked, config.file)
         while given["watch"]:
             checked = watcher.again(checked)
-            outputs.write(checked)
+            outputs.write(checked, config.file)
     return int(model.failed(checked, outputs.strict) and not given["exit_zero"])
 
 
@@ -94,7 +95,7 @@ def _config(given: dict[str, Any]) -> Config:
 class Outputs:
     """Where the result goes: standard output, files, and the annotations and summary of GitHub Actions."""
 
-    def __init__(self, given: dict[str, Any], strict: bool, inputs: Sequence[str]) -> None:
+    def __init__(self, given: dict[str, Any], strict: bool) -> None:
         from cnncalc.cli.output import target
 
         self.strict = given["strict"] or strict
@@ -106,12 +107,16 @@ class Outputs:
         self.color = terminal and not plain
         self.github = os.environ.get("GITHUB_ACTIONS") == "true" or "github" in given["export"]
         files = [export for export in given["export"] if export != "github"]
-        self.targets = [target(export, EXPORTS[1:], inputs) for export in files]
+        self.targets = [target(export, EXPORTS[1:]) for export in files]
 
-    def write(self, checked: Sequence[Checked]) -> None:
-        """Writes everything: files first, so that standard output is never the only thing that is there."""
-        from cnncalc.cli.output import write_file, write_stdout
+    def write(self, checked: Sequence[Checked], config: str | None) -> None:
+        """Writes everything: files first, so that standard output is never the only thing that is there.
 
+        ``config`` is the file of the configuration, which was read as the specs were.
+        """
+        from cnncalc.cli.output import check_targets, write_file, write_stdout
+
+        check_targets([path for _, path in self.targets], [config, *(file for one in checked for file in one.files)])
         for kind, path in self.targets:
             write_file(path, self._text(kind, checked))
         if self.watch and self.format == "text" and self.color:
@@ -162,13 +167,13 @@ def _progress(checked: Iterable[Checked], total: int) -> Iterable[Checked]:
     return progress.track(checked, total, "checking")
 
 
-def _suggest(found: Sequence[str]) -> int:
+def _suggest(found: Sequence[str], places: Sequence[str]) -> int:
     """Prints a budget for every network; of a spec that can't be read the mistakes, on standard error."""
     from cnncalc.check import budgets
     from cnncalc.cli.output import write_stdout
 
     broken: list[CnncalcError] = []
-    write_stdout(budgets.suggested(found, broken))
+    write_stdout(budgets.suggested(found, broken, places))
     for error in broken:
         for line in format_errors(error):
             click.echo(line, err=True)

@@ -26,14 +26,14 @@ def command(networks: tuple[str, ...], **given: Any) -> int:
 
     output = take_output(given)
     paths = sessions.specs_in(networks or list(zoo.names().values()))
-    checked = list(sessions.check_all(sessions.Session(claims_only=True), paths))
+    session = sessions.Session(claims_only=True, places=networks or zoo.folders())
+    checked = list(sessions.check_all(session, paths))
     if given["misprints"]:
         checked = [one._replace(claims=tuple(c for c in one.claims if c.verdict != "holds")) for one in checked]
     broken = [finding for one in checked if one.kind == "broken" for finding in one.findings]
     if not (networks and broken):  # of the whole zoo the others are shown, of what was named nothing
-        emit(
-            output, lambda data: claimtable.table(checked, data), lambda: payload.payload(checked, strict=False), paths
-        )
+        read = [file for one in checked for file in one.files]
+        emit(output, lambda data: claimtable.table(checked, data), lambda: payload.payload(checked, strict=False), read)
     for finding in broken:
         click.echo(finding, err=True)
     return 2 if broken else 0

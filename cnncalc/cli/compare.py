@@ -10,9 +10,10 @@ from cnncalc.cli.options import (
     Column,
     Columns,
     SpecName,
-    analyze,
+    load,
     network_options,
     output_options,
+    report_of,
     take_network,
     take_output,
 )
@@ -46,9 +47,10 @@ def command(ctx: click.Context, /, networks: tuple[str, ...], **given: Any) -> N
     if given["measured"]:
         return _measured(ctx, networks, given)
     options, output = take_network(given), take_output(given)
-    reports = [analyze(name, options) for name in networks]
+    loaded = [load(name, options.vars, options.input) for name in networks]
+    reports = [report_of(network, options) for network in loaded]
     compared = compare(reports, given["columns"] or (), given["depth"], given["sort"], given["top"])
-    inputs = [report.about.file for report in reports]
+    inputs = [file for network in loaded for file in network.document.files]
     emit(output, lambda _: comparison.table(compared), compared.to_dict, inputs)
 
 

@@ -47,5 +47,5 @@ def command(network: str, **given: Any) -> int:
     output = take_output(given)
     loaded = load(network, given.pop("vars"), given.pop("input"))
     found = loaded.fit(**given)
-    emit(output, lambda _: table(found), found.to_dict, loaded.document.files)
+    emit(output, lambda _: table(found), found.to_dict, [*loaded.document.files, given["workspaces"]])
     return 0 if found.fits else 1

@@ -38,7 +38,7 @@ def command(**given: Any) -> int:
     from cnncalc.cli.output import emit
     from cnncalc.columns import COLUMNS, with_work
     from cnncalc.render import catalog
-    from cnncalc.spec import expressions
+    from cnncalc.spec import expressions, zoo
     from cnncalc.values import Assumptions
 
     output = take_output(given)
@@ -61,7 +61,7 @@ def command(**given: Any) -> int:
         output,
         lambda _: catalog.table(entries, columns, assumed, left_out),
         lambda: catalog.payload(entries, assumed, left_out),
-        [],
+        zoo.names().values(),
     )
     for problem in broken:
         for line in format_errors(problem):
@@ -95,10 +95,11 @@ def _computed(
     from cnncalc.analysis.report import not_known
     from cnncalc.network import Network
     from cnncalc.render import catalog
+    from cnncalc.spec import zoo
     from cnncalc.spec.expand import networks
 
     entries = {}
-    for found in networks(paths, broken):
+    for found in networks(paths, broken, zoo.folders()):
         network = Network(*found)
         reason = not_known(network.graph, counted.convention, counted.pass_)
         if reason is None:

@@ -11,6 +11,7 @@ import signal
 import sys
 from collections.abc import Sequence
 from contextlib import suppress
+from io import TextIOBase, TextIOWrapper
 from typing import Any, NoReturn
 
 import click
@@ -23,6 +24,13 @@ COMMANDS = (
     "summary", "params", "macs", "memory", "fit", "shapes", "compare", "check", "claims", "diff", "rule", "badge",
     "verify", "profile", "source", "explain", "list", "expand", "schema", "new",
 )  # fmt: skip
+
+
+class _Closed(TextIOBase):
+    """Stands for standard output that is closed."""
+
+    def write(self, text: str) -> NoReturn:
+        raise EnvironmentFailure("cannot write standard output: it is closed")
 
 
 class LazyGroup(click.Group):
@@ -64,13 +72,15 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
         signal.signal(signal.SIGPIPE, signal.SIG_DFL)
     signal.signal(signal.SIGTERM, _terminated)
     gc.set_threshold(50_000, 20, 100)  # graphs are large and hold few cycles: looking for them more often costs a tenth
+    sys.stdout = sys.stdout or _Closed()
     for stream in (sys.stdout, sys.stderr):
-        if stream is not None and hasattr(stream, "reconfigure"):
+        if isinstance(stream, TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
     code = run(list(sys.argv[1:] if arguments is None else arguments))
     if code == 130:
         signal.signal(signal.SIGINT, signal.SIG_DFL)
         os.kill(os.getpid(), signal.SIGINT)
+    sys.stdout = None if _flush_failed(sys.stdout) else sys.stdout
     sys.stderr = None if _flush_failed(sys.stderr) else sys.stderr
     gc.freeze()  # the interpreter looks for cycles once more at its end, which costs a tenth of a short command
     sys.exit(code)
@@ -151,14 +161,9 @@ def wants_json(arguments: Sequence[str]) -> bool:
 def _point(error: CnncalcError) -> None:
     """The line of the source, and a caret under the place."""
     place = error.location
-    if place is None:
+    if place is None or not place.text:
         return
-    try:
-        with open(place.file, encoding="utf-8-sig") as file:
-            line = next((text for number, text in enumerate(file, 1) if number == place.line), "")
-    except (OSError, ValueError):
-        return
-    line = line.rstrip("\n")
+    line = place.text
     start = max(place.column - 60, 0)
     before = escape(line[start : place.column - 1])
     _say(f"    {before}{escape(line[place.column - 1 : start + 100])}\n    {' ' * len(before)}^")

@@ -34,4 +34,5 @@ def command(network: str, **given: Any) -> None:
     loaded = load(network, given.pop("vars"), given.pop("input"))
     shown = take_rows(given, (), MAIN)
     found = loaded.memory(**given)
-    emit(output, lambda data: table(found, shown(data), timeline), found.to_dict, [loaded.document.file])
+    inputs = [*loaded.document.files, given["workspaces"]]
+    emit(output, lambda data: table(found, shown(data), timeline), found.to_dict, inputs)

@@ -224,11 +224,6 @@ def load(name: str, vars: Mapping[str, str], input: tuple[str, ...] | None) -> N
     return Spec(document.load(zoo.find(name))).network(vars, input)
 
 
-def analyze(name: str, options: NetworkOptions) -> Report:
-    """The Report of a name under the options."""
-    return report_of(load(name, options.vars, options.input), options)
-
-
 def report_of(network: Network, options: NetworkOptions) -> Report:
     """The Report of a network under the options."""
     return network.analyze(options.batch, options.dtype, options.convention, options.with_side, options.pass_)

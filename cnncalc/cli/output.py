@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from typing import Any
 
 from cnncalc.cli.options import EXPORTS, Output
@@ -15,7 +16,7 @@ def emit(
     output: Output,
     table: Callable[[bool], Any],
     payload: Callable[[], Any],
-    inputs: Sequence[str | None],
+    inputs: Iterable[str | None],
     own: Mapping[str, Callable[[], str]] | None = None,
 ) -> None:
     """Writes the exports, then standard output.
@@ -28,14 +29,15 @@ def emit(
         own: texts of formats that the command writes in its own way.
 
     Raises:
-        UsageError: an export that can't be: unknown format, a directory, a file that was read.
+        UsageError: an export that can't be: unknown format, a directory, a file that was read or is written already.
         EnvironmentFailure: a file or standard output can't be written.
     """
 
     def text(kind: str) -> str:
         return own[kind]() if own and kind in own else _text(kind, table, payload)
 
-    targets = [target(export, EXPORTS, inputs) for export in output.export]
+    targets = [target(export, EXPORTS) for export in output.export]
+    check_targets([path for _, path in targets], inputs)
     for kind, path in targets:
         write_file(path, text(kind))
     if output.format != "table":
@@ -81,11 +83,11 @@ def _text(kind: str, table: Callable[[bool], Any], payload: Callable[[], Any]) -
     return plain.write(table(False)) if kind == "plain" else markdown.write(table(False))
 
 
-def target(export: str, formats: Sequence[str], inputs: Sequence[str | None]) -> tuple[str, str]:
+def target(export: str, formats: Sequence[str]) -> tuple[str, str]:
     """``FORMAT=FILE`` as the two.
 
     Raises:
-        UsageError: not of this form, an unknown format, a directory, or one of ``inputs``, which were read.
+        UsageError: not of this form, an unknown format, or a directory.
         EnvironmentFailure: the folder is not there, which is better known before long work than after.
     """
     kind, equals, path = export.partition("=")
@@ -98,16 +100,38 @@ def target(export: str, formats: Sequence[str], inputs: Sequence[str | None]) ->
         raise UsageError(f"'{escape(path)}' is a directory, not a file to write")
     if not os.path.isdir(os.path.dirname(path) or os.curdir):
         raise EnvironmentFailure(f"cannot write '{escape(path)}': No such file or directory")
-    for read in inputs:
-        if read and os.path.exists(path) and os.path.exists(read) and os.path.samefile(path, read):
-            raise UsageError(f"'{escape(path)}' is the spec itself, which must not be overwritten")
     return kind, path
+
+
+def check_targets(paths: Sequence[str], inputs: Iterable[str | None]) -> None:
+    """Refuses to write files that were read, and one file twice; links are followed.
+
+    Raises:
+        UsageError: it is so.
+    """
+    read = {_identity(file) for file in inputs if file and os.path.isfile(file)}
+    written: set[object] = set()
+    for path in paths:
+        identity = _identity(path)
+        if identity in read:
+            raise UsageError(f"'{escape(path)}' was read, so it must not be overwritten")
+        if identity in written:
+            raise UsageError(f"'{escape(path)}' would be written twice")
+        if os.path.isfile(path) or not os.path.exists(path):  # of a pipe or a terminal nothing is lost
+            written.add(identity)
+
+
+def _identity(path: str) -> object:
+    """What is the same for two paths of one file: hard links too, where there is a file."""
+    try:
+        status = os.stat(path)
+        return status.st_dev, status.st_ino
+    except OSError:
+        return os.path.realpath(path)
 
 
 def write_stdout(text: str) -> None:
     """Writes and flushes, so that a full disk or closed stream is noticed."""
-    if sys.stdout is None:
-        raise EnvironmentFailure("cannot write standard output: it is closed")
     try:
         sys.stdout.write(text)
         sys.stdout.flush()
@@ -121,21 +145,35 @@ def write_stdout(text: str) -> None:
 def write_file(path: str, content: str | bytes) -> None:
     """Replaces a file as a whole or not at all: a temporary file beside it, synced, then renamed over it.
 
-    A symbolic link is followed, the mode is kept, and what is no regular file (a pipe, a terminal) is written directly.
+    A symbolic link is followed and the mode is kept. What is no regular file (a pipe, a terminal) is written directly,
+    as is the file that standard output or standard error goes to: what is written there later stands behind.
 
     Raises:
         EnvironmentFailure: with the reason; the old file is as it was.
     """
     data = content.encode("utf-8") if isinstance(content, str) else content
-    target = os.path.realpath(path)
     try:
-        if os.path.exists(target) and not os.path.isfile(target):
-            with open(target, "wb") as special:
-                special.write(data)
+        special: str | int | None = _stream(path)
+        if special is None and os.path.exists(path) and not os.path.isfile(path):
+            special = path
+        if special is None:
+            _replace(os.path.realpath(path), data)
             return
-        _replace(target, data)
+        with open(special, "wb", closefd=isinstance(special, str)) as file:
+            file.write(data)
     except OSError as error:
         raise EnvironmentFailure(f"cannot write '{escape(path)}': {error.strerror}") from None
+
+
+def _stream(path: str) -> int | None:
+    """The descriptor of standard output or error, if that is the file at the path; what it holds back is written."""
+    for descriptor, stream in ((1, sys.stdout), (2, sys.stderr)):
+        with suppress(OSError):
+            if os.path.samestat(os.stat(path), os.fstat(descriptor)):
+                if stream is not None:
+                    stream.flush()
+                return descriptor
+    return None
 
 
 def _replace(target: str, data: bytes) -> None:

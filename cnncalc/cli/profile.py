@@ -103,7 +103,7 @@ def command(ctx: click.Context, /, network: str | None, **given: Any) -> None:
 
     Times the whole network first, then every layer in runs of its own. Shows the predicted figures beside the measured.
     """
-    from cnncalc.cli.output import emit, target, write_file
+    from cnncalc.cli.output import check_targets, emit, target, write_file
     from cnncalc.render import json, measured
 
     output = take_output(given)
@@ -119,13 +119,14 @@ def command(ctx: click.Context, /, network: str | None, **given: Any) -> None:
         inputs = list(loaded.document.files)
         if sort:
             measured.check_sort(sort, len(given["batch"]) > 1, given["mode"] == "train")
-        for export in output.export:  # before minutes of measuring
-            target(export, EXPORTS, inputs)
-        if given["save"] == "":
-            raise UsageError("--save takes the name of a file")
-        if given["save"] is not None:
-            target(f"json={given['save']}", EXPORTS, inputs)
-        known = _known(given["workspaces"], inputs) if given["workspaces"] is not None else None
+        written = [*output.export]
+        for name in ("save", "workspaces"):
+            if given[name] == "":
+                raise UsageError(f"--{name} takes the name of a file")
+            written += [] if given[name] is None else [f"json={given[name]}"]
+        # before minutes of measuring
+        check_targets([target(export, EXPORTS)[1] for export in written], inputs)
+        known = _known(given["workspaces"]) if given["workspaces"] is not None else None
         options = {name: given[name] for name in MEASURED}
         data = loaded.profile(**options, workspaces=given["workspaces"] is not None).to_dict()
         if given["save"] is not None:
@@ -135,17 +136,13 @@ def command(ctx: click.Context, /, network: str | None, **given: Any) -> None:
     emit(output, lambda _: measured.table(data, sort, top), lambda: data, inputs)
 
 
-def _known(path: str, inputs: Sequence[str | None]) -> WorkspaceTable | None:
+def _known(path: str) -> WorkspaceTable | None:
     """The table that rows are added to; None where the file is to be made."""
     import os
 
-    from cnncalc.cli.output import target
     from cnncalc.network import saved_text
     from cnncalc.render import workspaces
 
-    if not path:
-        raise UsageError("--workspaces takes the name of a file")
-    target(f"json={path}", EXPORTS, inputs)
     return workspaces.parse(saved_text(path, "table of workspaces"), path) if os.path.exists(path) else None
 
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Sequence
 from typing import Any
 
 import click
@@ -30,13 +28,11 @@ def command(network: str, **given: Any) -> None:
     The file needs PyTorch alone. Blocks become classes and repeats become loops. Modules have the names of the spec,
     so weights load into the network that cnncalc builds, and back.
     """
-    from cnncalc.cli.output import write_file, write_stdout
+    from cnncalc.cli.output import check_targets, write_file, write_stdout
 
     loaded = load(network, given["vars"], given["input"])
-    path = _path("--output", given["output"], loaded.document.files)
-    onnx_path = _path("--onnx", given["onnx"], loaded.document.files)
-    if onnx_path is not None and path is not None and os.path.realpath(path) == os.path.realpath(onnx_path):
-        raise UsageError("--output and --onnx are the same file")
+    path, onnx_path = (_path(f"--{name}", given[name]) for name in ("output", "onnx"))
+    check_targets([file for file in (path, onnx_path) if file is not None], loaded.document.files)
     data = None if onnx_path is None else loaded.to_onnx(given["opset"], given["with_side"])
     if path is not None or onnx_path is None:
         text = loaded.to_source(given["with_side"])
@@ -45,12 +41,12 @@ def command(network: str, **given: Any) -> None:
         write_file(onnx_path, data)
 
 
-def _path(option: str, given: str | None, inputs: Sequence[str | None]) -> str | None:
-    """The file of an option, which must not be one that was read."""
+def _path(option: str, given: str | None) -> str | None:
+    """The file of an option."""
     if given is None:
         return None
     if not given:
         raise UsageError(f"{option} takes the name of a file")
     from cnncalc.cli.output import target
 
-    return target(f"source={given}", ("source",), inputs)[1]
+    return target(f"source={given}", ("source",))[1]

@@ -9,9 +9,10 @@ import click
 
 from cnncalc.cli.options import (
     SpecName,
-    analyze,
+    load,
     network_options,
     output_options,
+    report_of,
     rows_options,
     take_network,
     take_output,
@@ -45,9 +46,10 @@ def show(name: str, columns: tuple[str, ...], main: str, given: dict[str, Any]) 
     from cnncalc.render.table import table
 
     options, output = take_network(given), take_output(given)
-    report = analyze(name, options)
+    network = load(name, options.vars, options.input)
+    report = report_of(network, options)
     shown = take_rows(given, with_work(columns, options.convention), main)
-    emit(output, lambda data: table(report, shown(data)), report.to_dict, [report.about.file])
+    emit(output, lambda data: table(report, shown(data)), report.to_dict, network.document.files)
 
 
 def take_rows(given: dict[str, Any], usual: tuple[str, ...], main: str) -> Callable[[bool], Options]:

@@ -52,23 +52,22 @@ def command(networks: tuple[str, ...], **given: Any) -> int:
 
     Exits with 1 if a figure differs. Known limits of a tool are listed and do not count.
     """  # fmt: skip
-    from cnncalc.cli.output import emit, target
+    from cnncalc.cli.output import check_targets, emit, target
     from cnncalc.render import agreement
 
     output = take_output(given)
     _refuse(networks, given)
     options = {name: given[name] for name in ("with_side", "fvcore", "values", "memory", "batch", "dtype")}
     broken: list[CnncalcError] = []
-    inputs: list[str | None] = []
     found = _every(broken) if given["all_"] else [load(name, given["vars"], given["input"]) for name in networks]
+    inputs = [file for network in found for file in network.document.files]
     several = given["all_"] or len(networks) > 1
     if several:
         options.update({name: bool(given[name]) for name in ("fvcore", "values", "memory")})
     else:
-        inputs = list(found[0].document.files)
         options["against"] = given["against"]
-        for export in output.export:  # before seconds of work
-            target(export, EXPORTS, inputs)
+        inputs += [(given["against"] or "").rpartition(":")[0]]
+        check_targets([target(export, EXPORTS)[1] for export in output.export], inputs)  # before seconds of work
     results = [network.verify(**options).entry for network in (_progress(found) if several else found)]
 
     def table(data: bool) -> Any:
@@ -99,7 +98,7 @@ def _every(broken: list[CnncalcError]) -> list[Any]:
     from cnncalc.spec import zoo
     from cnncalc.spec.expand import networks
 
-    return [Network(*found) for found in networks(zoo.names().values(), broken)]
+    return [Network(*found) for found in networks(zoo.names().values(), broken, zoo.folders())]
 
 
 def _progress(networks: Sequence[Any]) -> Iterable[Any]:

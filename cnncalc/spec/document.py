@@ -162,7 +162,8 @@ class _Loader:
         if first is None:
             raise file.root.error("a spec is a mapping of keys, but this is empty", "the first key is 'cnncalc: 1'")
         if "cnncalc" not in entries:
-            raise first[0].error(f"the first key must be 'cnncalc: {LANGUAGE_VERSION}', not {quote(first[0].text)}")
+            found = quote(file.root.source.cut(first[0].text))
+            raise first[0].error(f"the first key must be 'cnncalc: {LANGUAGE_VERSION}', not {found}")
         version = entries["cnncalc"][1]
         if not isinstance(version, Scalar) or version.text != str(LANGUAGE_VERSION):
             text = version.text if isinstance(version, Scalar) else ""

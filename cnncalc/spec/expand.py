@@ -146,15 +146,17 @@ def expand(
 
 
 def networks(
-    paths: Iterable[str], broken: list[CnncalcError]
+    paths: Iterable[str], broken: list[CnncalcError], places: Sequence[str]
 ) -> Iterator[tuple[SpecDocument, Graph, dict[str, Value]]]:
     """Every network among the specs at some paths, with what :func:`expand` makes of it; libraries of blocks are none.
 
-    The errors of a spec with mistakes go to ``broken``.
+    The errors of a spec with mistakes go to ``broken``. ``places`` are the folders that the specs were found in, of
+    which no link is followed out.
     """
     memo = Memo()
     for path in paths:
         try:
+            zoo.check_link(path, places)
             document = load(zoo.find(path), memo=memo)
             if not document.is_library:
                 yield document, *expand(document)

@@ -100,6 +100,7 @@ def _newest_code() -> float:
 def _digest(path: str, takes: Takes) -> str:
     """What stands for the bytes of a spec and of all that it takes in, found as the spec finds them; empty without."""
     try:
+        zoo.check_link(path, zoo.folders())
         files = [zoo.find(path)]
         for by, name in takes:
             files.append(zoo.find_base(name, files[by].path))

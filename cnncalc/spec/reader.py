@@ -24,6 +24,8 @@ _REFUSED = re.compile(
 )
 
 
+#: how a spec begins, after comments and directives
+_SPEC = re.compile(r"(?:[ ]*(?:#.*|%.*|---.*)?\n)*(?:--- )?[ ]*\{?\s*[\"']?cnncalc[\"']?[ ]*:")
 _NO_ANCHORS = "write the value out, or use vars and blocks"
 NO_SPACE = "write a space after ':'"
 #: lines that lack a space: after the ':' of a key, after the '-' of an item
@@ -31,16 +33,33 @@ _KEY_WITHOUT_SPACE = re.compile(r"[ ]*(- *)?\{?\w+:[^\s:/]", re.ASCII)
 _ITEM_WITHOUT_SPACE = re.compile(r"[ ]*-[^-\s]")
 
 
+class PlaceInText(Location):
+    """A place with the text that it was found in; in another process, the place alone."""
+
+    source: Source
+
+    @property
+    def text(self) -> str:
+        """Its line, if the text is a spec or a configuration: a link may lead to what must not be shown."""
+        return self.source.line(self.line) if self.source.is_ours else ""
+
+    def __reduce__(self) -> tuple[type[Location], tuple[object, ...]]:
+        return Location, tuple(self)
+
+
 class Source:
     """The text a node was read from, and the name that messages give it.
 
     ``paths`` lead from each line into the Python data that the text was made from; empty where it was a text.
+    ``is_ours`` says whether it is a spec, which begins with ``cnncalc:``, or a configuration: messages show no line of
+    anything else, and of its words the first letters.
     """
 
-    __slots__ = ("_lines", "data", "name", "paths", "text")
+    __slots__ = ("_lines", "data", "is_ours", "name", "paths", "text")
 
-    def __init__(self, name: str, text: str, data: bytes, paths: Sequence[str] = ()) -> None:
+    def __init__(self, name: str, text: str, data: bytes, paths: Sequence[str] = (), is_ours: bool = True) -> None:
         self.paths = paths
+        self.is_ours = is_ours
         self.name = name
         self.text = text
         self.data = data
@@ -53,7 +72,18 @@ class Source:
 
     def place(self, line: int, column: int) -> Location:
         """A place in the text."""
-        return Location(self.name, line, column, self.paths[line - 1] if self.paths else "")
+        place = PlaceInText(self.name, line, column, self.paths[line - 1] if self.paths else "")
+        place.source = self
+        return place
+
+    def at(self, offset: int) -> Location:
+        """The place of a character."""
+        before = self.text[:offset]
+        return self.place(before.count("\n") + 1, offset - (before.rfind("\n") + 1) + 1)
+
+    def cut(self, word: str) -> str:
+        """A word of the text as messages may show it."""
+        return word if self.is_ours or len(word) <= 8 else f"{word[:4]}..."
 
 
 class YamlNode:
@@ -127,17 +157,26 @@ def read(data: bytes, name: str, paths: Sequence[str] = ()) -> MappingNode:
         SpecSyntaxError: the text is not the YAML that the language accepts.
         SpecError: the root is not a mapping.
     """
-    root = read_node(data, name, paths)
+    text = _text(data, name)
+    root = _tree(Source(name, text, data, paths, _SPEC.match(text) is not None))
     if not isinstance(root, MappingNode):
-        found = f"the text {quote(root.text)}" if isinstance(root, Scalar) else root.kind
-        raise SpecError(f"a spec is a mapping of keys, but this is {found}", Location(name, 1, 1))
+        raise SpecError(f"a spec is a mapping of keys, but this is {root.kind}", root.source.place(1, 1))
     return root
 
 
 def read_node(data: bytes, name: str, paths: Sequence[str] = ()) -> YamlNode:
-    """The marked tree of one document of any form; raises as :func:`read` does."""
-    text = _checked(data, name)
-    return _Events(Source(name, text, data, paths)).tree()
+    """The marked tree of one value of any form; raises as :func:`read` does."""
+    return _tree(Source(name, _text(data, name), data, paths))
+
+
+def _tree(source: Source) -> YamlNode:
+    found = _REFUSED.search(source.text)
+    if found:
+        place = source.at(found.start())
+        if found[0] == "\t":
+            raise SpecSyntaxError("a tab is not allowed", place, "use spaces")
+        raise SpecSyntaxError(f"the character U+{ord(found[0]):04X} is not allowed", place)
+    return _Events(source).tree()
 
 
 def decoded(data: bytes, name: str, limit: int = BYTE_LIMIT) -> str:
@@ -154,25 +193,14 @@ def decoded(data: bytes, name: str, limit: int = BYTE_LIMIT) -> str:
     except UnicodeDecodeError as error:
         before = data[: error.start].removeprefix(b"\xef\xbb\xbf").decode("utf-8").replace("\r\n", "\n")
         message = f"not UTF-8: byte 0x{data[error.start]:02x}"
-        raise SpecSyntaxError(message, _place(before, len(before), name), "save it as UTF-8") from None
+        place = Location(name, before.count("\n") + 1, len(before) - before.rfind("\n"))
+        raise SpecSyntaxError(message, place, "save it as UTF-8") from None
 
 
-def _checked(data: bytes, name: str) -> str:
+def _text(data: bytes, name: str) -> str:
     if data.startswith((b"\xff\xfe", b"\xfe\xff", b"\x00\x00\xfe\xff")):
         raise SpecSyntaxError("the file is in UTF-16 or UTF-32", Location(name, 1, 1), "save it as UTF-8")
-    text = decoded(data, name)
-    found = _REFUSED.search(text)
-    if found:
-        place = _place(text, found.start(), name)
-        if found[0] == "\t":
-            raise SpecSyntaxError("a tab is not allowed", place, "use spaces")
-        raise SpecSyntaxError(f"the character U+{ord(found[0]):04X} is not allowed", place)
-    return text
-
-
-def _place(text: str, offset: int, name: str) -> Location:
-    before = text[:offset]
-    return Location(name, before.count("\n") + 1, offset - (before.rfind("\n") + 1) + 1)
+    return decoded(data, name)
 
 
 class _Events:
@@ -200,7 +228,7 @@ class _Events:
             raise _syntax_error(error, source) from None
         except (yaml.YAMLError, UnicodeError, ValueError, OverflowError) as error:
             message = f"not YAML: an escape or character can't be read ({escape_reason(error)})"
-            raise SpecSyntaxError(message, Location(source.name, 1, 1)) from None
+            raise SpecSyntaxError(message, source.place(1, 1)) from None
         finally:
             parser.dispose()
 
@@ -240,7 +268,7 @@ class _Events:
                 continue
             elif kind is yaml.AliasEvent:
                 node = YamlNode(source, event.start_mark.line + 1, event.start_mark.column + 1)
-                message = f"the alias *{event.anchor} is not allowed: aliases expand without limit"
+                message = f"the alias *{source.cut(event.anchor)} is not allowed: aliases expand without limit"
                 self.alias = self.alias or SpecSyntaxError(message, node.location, _NO_ANCHORS)
             elif kind is yaml.DocumentStartEvent:
                 documents += 1
@@ -275,23 +303,22 @@ class _Events:
                 "the merge key << is not allowed", self.merge.location, "use extends, uses or defaults"
             )
         for anchor, node in self.anchors.items():
-            raise SpecSyntaxError(f"the anchor &{anchor} is not allowed", node.location, _NO_ANCHORS)
+            raise SpecSyntaxError(f"the anchor &{source.cut(anchor)} is not allowed", node.location, _NO_ANCHORS)
         if root is None or (isinstance(root, Scalar) and root.plain and not root.text):
-            raise SpecSyntaxError(
-                "the file is empty", Location(source.name, 1, 1), "cnncalc new NAME writes a first spec"
-            )
+            raise SpecSyntaxError("the file is empty", source.place(1, 1), "cnncalc new NAME writes a first spec")
         return root
 
     def _check(self, event: Any, node: YamlNode) -> None:
         if event.anchor is not None:
             if event.anchor in self.anchors:
-                raise SpecSyntaxError(
-                    f"the anchor &{event.anchor} is not allowed, and it is there twice", node.location
-                )
+                anchor = self.source.cut(event.anchor)
+                raise SpecSyntaxError(f"the anchor &{anchor} is not allowed, and it is there twice", node.location)
             self.anchors[event.anchor] = node
         if event.tag is not None:
             tag = event.tag.replace("tag:yaml.org,2002:", "!!")
-            raise SpecSyntaxError(f"the tag {quote(tag)} is not allowed", node.location, "remove the tag")
+            raise SpecSyntaxError(
+                f"the tag {quote(self.source.cut(tag))} is not allowed", node.location, "remove the tag"
+            )
 
     def _check_text(self, text: str, node: YamlNode) -> None:
         if len(text) > SCALAR_LIMIT:
@@ -302,7 +329,7 @@ class _Events:
 
     def _check_document(self, event: Any, documents: int) -> None:
         mark = event.start_mark
-        place = Location(self.source.name, mark.line + 1, mark.column + 1)
+        place = self.source.place(mark.line + 1, mark.column + 1)
         if documents > 1:
             raise SpecSyntaxError("a second document starts here", place, "one spec per file")
         if event.tags:
@@ -318,7 +345,9 @@ class _Events:
             raise LimitError(f"the key is too long: {len(text):,} characters, at most {KEY_LIMIT}", node.location)
         if text in parent.entries:
             first = parent.entries[text][0]
-            raise SpecSyntaxError(f"duplicate key {quote(text)}, first on line {first.line}", node.location)
+            raise SpecSyntaxError(
+                f"duplicate key {quote(self.source.cut(text))}, first on line {first.line}", node.location
+            )
         if text == "<<":
             self.merge = self.merge or node
         return node
@@ -330,7 +359,7 @@ def _empty(key: Scalar | None, parent: SequenceNode | MappingNode, node: YamlNod
     if parent.flow and key.text.count(")") > key.text.count("("):
         message = "a comma inside { } ends the value, so the expression is cut"
         return SpecSyntaxError(message, key.location, "put the expression in quotes")
-    message = f"the value of {quote(key.text)} is empty"
+    message = f"the value of {quote(key.source.cut(key.text))} is empty"
     hint = "write a value, [] for none, or remove the key"
     if _KEY_WITHOUT_SPACE.match(key.text):
         hint = NO_SPACE
@@ -354,7 +383,7 @@ def _syntax_error(error: Any, source: Source) -> CnncalcError:
     problem = str(error.problem or error.context or "not YAML")
     mark = error.problem_mark or error.context_mark
     line, column = (mark.line + 1, mark.column + 1) if mark else (1, 1)
-    place = Location(source.name, line, column)
+    place = source.place(line, column)
     opened = error.context_mark
     hint = None
     conflict = _CONFLICT.search(source.text)
@@ -363,7 +392,7 @@ def _syntax_error(error: Any, source: Source) -> CnncalcError:
     if conflict:
         problem = "unresolved merge conflict"
         hint = "remove the marker and the version that you don't want"
-        place = _place(source.text, conflict.start(), source.name)
+        place = source.at(conflict.start())
     elif "expected ',' or" in problem:
         bracket = "]" if "']'" in problem else "}"
         problem = f"expected ',' or '{bracket}'"

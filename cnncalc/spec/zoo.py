@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import stat
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from functools import partial
 from typing import NamedTuple
 
@@ -68,7 +68,7 @@ def folders(root: Root = HERE) -> list[str]:
     """Where names are looked up: ``./specs``, then the packaged zoo."""
     zoo = packaged()
     local = os.path.join(root.folder, "specs")
-    if os.path.isdir(local) and not os.path.samefile(local, zoo):
+    if os.path.isdir(local) and not os.path.samefile(local, zoo) and inside(local, root.folder or os.curdir):
         return [local, zoo]
     return [zoo]
 
@@ -80,14 +80,46 @@ def names(places: Sequence[str] = ()) -> dict[str, str]:
     """
     found: dict[str, str] = {}
     for folder in places or folders():
-        for base, directories, files in os.walk(folder):
-            directories.sort()
-            for file in sorted(files):
-                name, suffix = os.path.splitext(file)
-                path = os.path.join(base, file)
-                if suffix in SUFFIXES and (os.path.isfile(path) or not os.path.exists(path)):  # a pipe would wait
-                    found.setdefault(name, path)
+        for path in below(folder):
+            found.setdefault(os.path.splitext(os.path.basename(path))[0], path)
     return dict(sorted(found.items()))
+
+
+def below(folder: str) -> Iterator[str]:
+    """The path of every spec below a folder; a link that leads nowhere or out of it too, but no pipe or device, which
+    might never end.
+
+    Nobody keeps specs in hidden folders, ``node_modules`` and virtual environments of Python.
+    """
+    for base, folders, files in os.walk(folder):
+        folders[:] = sorted(
+            name
+            for name in folders
+            if name != "node_modules"
+            and not name.startswith(".")
+            and not os.path.exists(os.path.join(base, name, "pyvenv.cfg"))
+        )
+        for file in sorted(files):
+            path = os.path.join(base, file)
+            if file.endswith(SUFFIXES) and (os.path.isfile(path) or not os.path.exists(path)):
+                yield path
+
+
+def inside(path: str, folder: str) -> bool:
+    """Whether a path lies in a folder when links are followed."""
+    return os.path.realpath(path).startswith(os.path.join(os.path.realpath(folder), ""))
+
+
+def check_link(path: str, places: Sequence[str]) -> None:
+    """Refuses a path that was found in one of the folders among ``places`` and leads out of it, through a link.
+
+    Raises:
+        SpecNotFoundError: it does; it is not followed, for whoever wrote the link may not read what it leads to.
+    """
+    for place in places if path not in places else ():
+        if path.startswith(os.path.join(place, "")) and not inside(path, place):
+            message = f"this is a link out of the folder {quote(place)}, and such links are not followed"
+            raise SpecNotFoundError(message, Location(path, 1, 1), "name the file that is meant")
 
 
 def find(name: str, root: Root = HERE) -> Found:
@@ -110,6 +142,7 @@ def find(name: str, root: Root = HERE) -> Found:
         if beside:
             hint = f"for the file write ./{escape(beside)}"
         raise SpecNotFoundError(f"no spec is named {quote(name)}", None, hint)
+    check_link(path, folders(root)[:-1])
     shown = _shown(path, root)
     return Found(shown, _read(path, shown), path)
 
@@ -118,7 +151,7 @@ def find_base(name: str, path: str | None, root: Root = HERE) -> Found:
     """The spec that another one names in ``extends`` or ``uses``; ``path`` is the file that names it.
 
     A path is relative to that file and may not leave its folder. A name is looked up beside the file, then like any
-    spec.
+    spec; it means another file where there is one: ``./specs/resnet18.yaml`` can extend the zoo's resnet18.
 
     Raises:
         SpecError: it leaves the folder, is no regular file, does not exist or can't be read.
@@ -134,21 +167,22 @@ def find_base(name: str, path: str | None, root: Root = HERE) -> Found:
             raise outside
     else:
         siblings = [os.path.join(here, name + suffix) for suffix in SUFFIXES]
-        found = next(filter(os.path.isfile, siblings), None) or _lookup(name, folders(root))
-        if found is None:
+        found = [*filter(os.path.isfile, siblings), *filter(None, (_lookup(name, [at]) for at in folders(root)))]
+        if not found:
             raise SpecError(
                 f"no spec is named {quote(name)}",
                 None,
                 suggest(name, [*names(), *(os.path.splitext(file)[0] for file in _files(here))]),
             )
-        target = found
+        itself = os.path.realpath(path or "")
+        target = next((other for other in found if os.path.realpath(other) != itself), found[0])
     try:
+        if not os.path.realpath(target).startswith(allowed):
+            raise outside
         real = os.path.realpath(target, strict=True)
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) else "not a path"
         raise SpecError(f"can't open {quote(name)}: {reason}", None, _near(target)) from None
-    if not real.startswith(allowed):
-        raise outside
     try:
         data = _read(real, name, pipes=False)
     except CnncalcError as error:
@@ -184,7 +218,7 @@ def _shown(path: str, root: Root) -> str:
         return root.shown(path)
     here = os.path.join(os.getcwd(), "")
     whole = os.path.abspath(path)
-    return whole.removeprefix(here) if whole.startswith(here) else path
+    return whole.removeprefix(here) if whole.startswith(here) and here != os.sep else path
 
 
 def read_bytes(path: str, limit: int, what: str, shown: str = "", pipes: bool = False, hint: Hint = None) -> bytes:
@@ -223,7 +257,7 @@ def _near(path: str) -> str | None:
     from difflib import get_close_matches
 
     folder, name = os.path.split(path)
-    files = {os.path.splitext(file)[0]: file for file in _files(folder or os.curdir)}
+    files = {os.path.splitext(file)[0]: file for file in _files(folder or os.curdir) if file != name}
     near = get_close_matches(os.path.splitext(name)[0], list(files)[:CANDIDATE_LIMIT])
     return f"did you mean {listing((files[stem] for stem in near), 'or')}?" if near else None
 

@@ -134,12 +134,12 @@ def test_a_file_is_written_as_a_whole(cnncalc, net, tmp_path):
         (["params", "--label", "x" * 101], "error: --label takes 1 to 100 printable characters, not 'xxx"),
         (["params", "--output", ""], "error: --output takes the name of a file\n"),
         (["params", "--output", "."], "error: '.' is a directory, not a file to write\n"),
-        (["params", "--output", "net.yaml"], "error: 'net.yaml' is the spec itself, which must not be overwritten\n"),
+        (["params", "--output", "net.yaml"], "error: 'net.yaml' was read, so it must not be overwritten\n"),
         (
             ["params", "--output", "./link.yaml"],
-            "error: './link.yaml' is the spec itself, which must not be overwritten\n",
+            "error: './link.yaml' was read, so it must not be overwritten\n",
         ),
-        (["params", "--output", "base.yaml"], "error: 'base.yaml' is the spec itself, which must not be overwritten\n"),
+        (["params", "--output", "base.yaml"], "error: 'base.yaml' was read, so it must not be overwritten\n"),
         (
             ["params", "--format", "png"],
             "error: invalid value for '--format' / '-f': 'png' is not one of 'svg', 'json'",

@@ -96,7 +96,7 @@ def test_an_export_never_replaces_the_spec(cnncalc, tmp_path):
     before = spec.read_bytes()
     result = cnncalc("params", str(spec), "--export", f"json={spec}")
     assert result.code == 2
-    assert "is the spec itself, which must not be overwritten" in result.err
+    assert "was read, so it must not be overwritten" in result.err
     assert spec.read_bytes() == before
 
 
