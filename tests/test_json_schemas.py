@@ -98,7 +98,7 @@ def test_an_expected_count_is_whole_or_exact_text(capsys, written, fits):
 
 #: keys whose objects hold what a spec, a user or a machine names, by schema
 OPEN = {
-    **{name: {"vars", "diagnostics"} for name in ("summary", "params", "macs", "shapes", "memory", "compare")},
+    **{name: {"vars"} for name in ("summary", "params", "macs", "shapes", "memory", "compare")},
     "compare_measured": {"spec", "settings", "machine"},
     "diff": {"totals"},
     "explain": {"vars", "legend"},

@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from cnncalc import __version__, rendered
 from cnncalc.analysis import Columns
+from cnncalc.analysis.unread import UnreadLayers, UnreadPixels, diagnostics, unread_layers, unread_pixels
 from cnncalc.columns import COLUMNS
 from cnncalc.counting import backward, price
 from cnncalc.counting.conventions import CONVENTIONS
 from cnncalc.errors import UsageError, check_flag, check_whole, check_word
-from cnncalc.graph.graph import Graph
+from cnncalc.graph.graph import Graph, Node
 from cnncalc.values import DTYPES, Assumptions, Shape, format_shape, whole
 
 if TYPE_CHECKING:
@@ -168,8 +169,6 @@ class Report:
     graph: Graph
     about: About
     assumed: Assumptions
-    #: always empty: room in the JSON for remarks on the figures
-    diagnostics: Sequence[Mapping[str, Any]] = ()
 
     def __init__(self, graph: Graph, assumptions: Assumptions = USUAL, about: About | None = None) -> None:
         about = about or About(graph.name)
@@ -277,6 +276,25 @@ class Report:
                 keyword = self.graph.nodes[index].op.name
                 worked[keyword] = worked.get(keyword, 0) + work[index]
         return [keyword for keyword, total in worked.items() if not total]
+
+    @cached_property
+    def unread_layers(self) -> Sequence[UnreadLayers]:
+        """What is counted and no output needs."""
+        found = [one._replace(members=tuple(filter(self._counts, one.members))) for one in unread_layers(self.graph)]
+        return [one for one in found if one.members]
+
+    @cached_property
+    def unread_pixels(self) -> Sequence[UnreadPixels]:
+        """The layers whose windows end before their input does."""
+        return [one for one in unread_pixels(self.graph) if self._counts(one.node)]
+
+    def _counts(self, node: Node) -> bool:
+        return self.assumed.with_side or node.side is None
+
+    @cached_property
+    def diagnostics(self) -> Sequence[Mapping[str, Any]]:
+        """Remarks on the figures, as the JSON has them: layers and pixels that nothing reads."""
+        return diagnostics(self.unread_layers, self.unread_pixels)
 
     def beside(self, columns: Mapping[str, Sequence[Any]], totals: Mapping[str, int]) -> Report:
         """The report with more columns for its tables, and their totals."""

@@ -412,6 +412,7 @@ def _network(change: Change) -> dict[str, Any]:
             }
             for finding in change.findings
         ],
+        "diagnostics": list(change.after.report.diagnostics) if change.after and change.after.report else [],
     }
 
 

@@ -14,7 +14,7 @@ from cnncalc.columns import COLUMNS, DIFF, DIFFERING, PARTS, unasked
 from cnncalc.errors import check_word, escape, listing
 from cnncalc.ops.base import show
 from cnncalc.render import markdown
-from cnncalc.render.table import Heading, Table
+from cnncalc.render.table import Heading, Table, remarks
 
 #: more lines about layers than this are folded away in a pull request
 FOLDED = 8
@@ -82,6 +82,7 @@ def table(changes: Sequence[Change], captions: Sequence[str], shown: Shown, fold
             rows.append([f"  {part}", *cells])
             values.append([_title(change), line.part, line.what, *_values(line)])
         notes += [f"{_title(change)}: {more} more parts"] if more else []
+        notes += [f"{_title(change)}: {remark}" for remark in _remarks(change)]
         notes += [f"{finding}" for finding in change.findings]
     head = [*captions, headline(changes)]
     headings = list(HEADINGS[1:] if fold else HEADINGS)
@@ -100,7 +101,8 @@ def text(changes: Sequence[Change], captions: Sequence[str], shown: Shown) -> st
             continue
         lines += [f"### {markdown.escape(_title(change))}{_noun(change)}", ""]
         lines += [f"- {markdown.escape(str(finding))}" for finding in change.findings]
-        lines += [""] if change.findings else []
+        lines += [f"- {markdown.escape(remark)}" for remark in _remarks(change)]
+        lines += [""] if change.findings or _remarks(change) else []
         totals = [line.cells()[1:] for line in _totals(change, shown.quantities)]
         if totals:
             lines += [*markdown.grid([Heading("", "", False), *HEADINGS[3:]], totals), ""]
@@ -123,6 +125,11 @@ def _title(change: Change) -> str:
     names = [version.name for version in (change.before, change.after) if version]
     title = escape(" -> ".join(dict.fromkeys(names)))
     return f"./{title}" if title.lstrip().startswith(":") else title
+
+
+def _remarks(change: Change) -> list[str]:
+    """What the new version computes for nothing."""
+    return remarks(change.after.report, pixels=False) if change.after and change.after.report else []
 
 
 def _noun(change: Change) -> str:

@@ -19,7 +19,7 @@ from cnncalc.counting.price import groups, not_known, terms
 from cnncalc.errors import CnncalcError, UsageError, quote
 from cnncalc.graph.graph import Graph
 from cnncalc.render import plain as text
-from cnncalc.render.table import Heading, Table
+from cnncalc.render.table import Heading, Table, remarks
 from cnncalc.spec import document, zoo
 from cnncalc.spec.claims import read_figure
 from cnncalc.spec.document import SpecDocument
@@ -76,7 +76,8 @@ class Published(NamedTuple):
             for one in self.matches
         ]
         asked = f"{self.report.about.name}: who counts {self.figure}?"
-        return Table([asked], headings, rows, [], [self._told()], [list(one) for one in self.matches], [])
+        notes = [self._told(), *remarks(self.report, pixels=False)]
+        return Table([asked], headings, rows, [], notes, [list(one) for one in self.matches], [])
 
     def _told(self) -> str:
         if not self.agree:
@@ -93,6 +94,7 @@ class Published(NamedTuple):
             "published": self.figure,
             "agree": self.agree,
             "matches": [plain(match._asdict()) for match in self.matches],
+            "diagnostics": list(self.report.diagnostics),
         }
 
 

@@ -42,6 +42,7 @@ def command(network: str, quantity: str, **given: Any) -> None:
     from cnncalc.check import budgets
     from cnncalc.cli.output import check_targets, target, write_file, write_stdout
     from cnncalc.render import badge, json
+    from cnncalc.render import table as tables
 
     options, path = take_network(given), given["output"]
     loaded = load(network, options.vars, options.input)
@@ -57,4 +58,6 @@ def command(network: str, quantity: str, **given: Any) -> None:
         color = VERDICT_COLORS[budgets.verdict(loaded.document, quantity, report.totals[quantity])]
     words = badge.words(report, quantity, given["label"])
     text = json.write(badge.endpoint(*words, color)) if given["format_"] == "json" else badge.svg(*words, color)
+    for remark in tables.remarks(report, pixels=False):
+        click.echo(f"note: {remark}", err=True)
     write_stdout(text) if path is None else write_file(path, text)

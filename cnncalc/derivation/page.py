@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from cnncalc import rendered
 from cnncalc.analysis.report import Report
+from cnncalc.analysis.unread import diagnostics, layers_said, pixels_said, unread_layers, unread_pixels
 from cnncalc.counting.backward import TITLES
 from cnncalc.derivation import Formulas, sums
 from cnncalc.derivation.layer import Formula
@@ -42,6 +43,7 @@ class Page(NamedTuple):
     formulas: Sequence[Formula]
     parts: Sequence[Part] = ()
     notes: Sequence[str] = ()
+    diagnostics: Sequence[Mapping[str, Any]] = ()
 
     def __repr__(self) -> str:
         return f"<Page {self.report.about.name} {self.path}: {self.what}>"
@@ -72,12 +74,13 @@ def page(report: Report, path: str) -> Page:
     if own is not None:
         shapes = graph.signatures[own.signature].inputs
         notes = [f"under this path too, each with arithmetic of its own: {_listed(members)}"] if members else []
-        notes += _work(report, [own])
+        said, diagnosed = _remarks(graph, {own.index})
+        notes += [*_work(report, [own]), *said]
         lines = formulas.of(own.index)
         if report.assumed.dtype != "int8":  # which nothing is trained in
             after = 1 + max(i for i, line in enumerate(lines) if line.quantity == "activation_bytes")
             lines.insert(after, formulas.saved(own.index))
-        return Page(report, path, _written(own.op), shapes, own.shape, lines, notes=notes)
+        return Page(report, path, _written(own.op), shapes, own.shape, lines, (), notes, diagnosed)
     if not members and isinstance(path, str) and path in graph.paths:
         same = graph.nodes[graph.paths[path]].path
         raise UsageError(f"{quote(path)} has no layers of its own: it is {quote(same)} as it comes")
@@ -89,9 +92,10 @@ def page(report: Report, path: str) -> Page:
     entering = dict.fromkeys(index for node in members for index in node.inputs if index not in inside)
     last = graph.nodes[graph.paths.get(path, members[-1].index)]
     what = f"{graph.blocks.get(path, 'a group')} of {len(members)} layers"
-    notes = [f"cnncalc explain NETWORK {members[0].path} says more of that layer", *_work(report, members)]
+    said, diagnosed = _remarks(graph, inside)
+    notes = [f"cnncalc explain NETWORK {members[0].path} says more of that layer", *_work(report, members), *said]
     inputs = [graph.nodes[index].shape for index in entering]
-    return Page(report, path, what, inputs, last.shape, sums(counts), parts, notes)
+    return Page(report, path, what, inputs, last.shape, sums(counts), parts, notes, diagnosed)
 
 
 def _work(report: Report, nodes: Sequence[Node]) -> list[str]:
@@ -102,6 +106,13 @@ def _work(report: Report, nodes: Sequence[Node]) -> list[str]:
     of = "" if pass_ == "forward" else f" of the {TITLES[pass_]}"
     total = sum(report.columns["work"][node.index] for node in nodes)
     return [f"work{of} under the convention {convention}: {total:,}"]
+
+
+def _remarks(graph: Graph, nodes: set[int]) -> tuple[list[str], list[dict[str, Any]]]:
+    """What some nodes compute for nothing, in lines and as data."""
+    layers = [one for one in unread_layers(graph) if not nodes.isdisjoint(node.index for node in one.members)]
+    pixels = [one for one in unread_pixels(graph) if one.node.index in nodes]
+    return [*([layers_said(layers)] if layers else []), *pixels_said(pixels)], diagnostics(layers, pixels)
 
 
 def _listed(nodes: Sequence[Node]) -> str:

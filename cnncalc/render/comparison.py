@@ -9,7 +9,7 @@ from cnncalc.analysis.comparison import Comparison, Line
 from cnncalc.analysis.report import plain as as_json
 from cnncalc.errors import listing
 from cnncalc.render import plain
-from cnncalc.render.table import Heading, Table, captions, counted, not_counted, rule_of
+from cnncalc.render.table import Heading, Table, captions, counted, not_counted, remarks, rule_of
 
 
 def text(comparison: Comparison) -> str:
@@ -42,6 +42,9 @@ def table(comparison: Comparison) -> Table:
     if counted(shown):
         lines = zip(names, map(not_counted, reports), strict=True)
         notes += [f"{name}: {line}" for name, found in lines for line in found]
+    notes += [
+        f"{name}: {line}" for name, one in zip(names, reports, strict=True) for line in remarks(one, pixels=False)
+    ]
     heads = [caption for report in reports for caption in captions(report, counted(shown))]
     return Table(heads, keyed, rows, [], notes, values, [])
 

@@ -11,7 +11,7 @@ from cnncalc.counting.conventions import CONVENTIONS
 from cnncalc.counting.differences import Counted, Difference
 from cnncalc.counting.price import Term
 from cnncalc.render import markdown, narrow, plain, waterfall
-from cnncalc.render.table import Heading, Table, captions
+from cnncalc.render.table import Heading, Table, captions, remarks
 
 UNKNOWN = "not known"
 #: fields of a term or difference that the schema names otherwise
@@ -76,7 +76,7 @@ def _notes(explained: Explained) -> list[str]:
     others = [name for name in CONVENTIONS if name not in explained.totals]
     if others and explained.convention is None:
         lines.append(f"these count no backward pass: {', '.join(others)}")
-    return lines
+    return [*lines, *remarks(explained.report, pixels=True)]
 
 
 def _macs(explained: Explained) -> int:
@@ -96,6 +96,7 @@ def to_json(explained: Explained) -> dict[str, Any]:
         "program": None if program is None else {"source": program.source, "written": list(program.written)},
         "conventions": [_convention(one) for one in explained.conventions],
         "parameters": [{"rule": rule, "total": total} for rule, total in explained.parameters.items()],
+        "diagnostics": list(report.diagnostics),
     }
 
 

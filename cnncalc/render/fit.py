@@ -14,7 +14,7 @@ from cnncalc.memory.fit import Candidate, Fit
 from cnncalc.memory.input_search import InputSearch
 from cnncalc.render import cuda_memory, memory, plain
 from cnncalc.render.cuda_memory import PARTS
-from cnncalc.render.table import Heading, Table, inputs, title
+from cnncalc.render.table import Heading, Table, inputs, remarks, title
 
 #: what takes memory of a device and is no tensor
 EXCLUDED = (
@@ -62,6 +62,7 @@ def table(answer: Fit) -> Table:
     first = answer.candidates[0]
     notes += memory.refusal(first.refused, first.batch, answer.settings)
     notes += _peak(answer)
+    notes += remarks(answer.report, pixels=False)
     notes += [*_remedies(answer), memory.assumed(answer.settings, answer.gpu is None)]
     known = [_excluded(answer)] if answer.gpu is None else cuda_memory.assumed(answer.gpu, answer.unknown_convolutions)
     notes += known
@@ -239,6 +240,7 @@ def payload(answer: Fit) -> dict[str, Any]:
         "larger_devices": [device.name for device in answer.larger_devices],
         "checkpoint": None if answer.checkpoints is None else _found(answer.checkpoints),
         "allocator": None if answer.gpu is None else _allocator(answer, answer.gpu),
+        "diagnostics": list(report.diagnostics),
     }
 
 

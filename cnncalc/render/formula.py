@@ -292,6 +292,7 @@ def to_json(page: Page) -> dict[str, Any]:
             {"path": part.path, "op": part.op, "out": as_json(part.out), "formulas": data[id(part.formulas)]}
             for part in page.parts
         ],
+        "diagnostics": list(page.diagnostics),
     }
 
 

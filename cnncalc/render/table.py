@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 
 from cnncalc import units
 from cnncalc.analysis.report import Report
+from cnncalc.analysis.unread import layers_said, pixels_said
 from cnncalc.columns import COLUMNS, DESCRIPTIONS, OF_A_RUN, WORK
 from cnncalc.counting.backward import TITLES, rule
 from cnncalc.counting.conventions import CONVENTIONS
@@ -190,6 +191,7 @@ def _notes(report: Report, options: Options, described: dict[str, Any]) -> list[
             notes.append(f"work: {units.short(totals[name])} {rule_of(name, report.assumptions)}")
     if counted(options.columns):
         notes += not_counted(report)
+    notes += remarks(report, pixels="receptive_field" in options.columns)
     if report.side and not report.assumptions["with_side"]:
         names = listing([side["name"] for side in report.side])
         notes.append(f"side output{'s' * (len(report.side) > 1)} {names} not counted (--with-side)")
@@ -212,6 +214,12 @@ def not_counted(report: Report) -> list[str]:
     """A line with the operators that the convention has nothing of; none where it has something of each."""
     left_out = report.uncounted
     return [f"not counted by {report.assumptions['convention']}: {', '.join(left_out)}"] if left_out else []
+
+
+def remarks(report: Report, pixels: bool) -> list[str]:
+    """What is computed for nothing: the layers that no output needs and, where they matter, unread ``pixels``."""
+    layers = [layers_said(report.unread_layers)] if report.unread_layers else []
+    return [*layers, *(pixels_said(report.unread_pixels) if pixels else ())]
 
 
 def _heading(name: str, described: dict[str, Any]) -> Heading:

@@ -174,6 +174,8 @@ class _Expander:
         #: paths that stand for a value, and those of blocks, in the order of the text
         self.named: list[str] = []
         self.called: list[str] = []
+        #: the path of the last repeat by that of them all
+        self.last: dict[str, str] = {}
         #: calls that equal ones repeat; the depth of the outermost scope in which a name was found
         self.known: dict[tuple[object, ...], _Call] = {}
         self.outermost = 0
@@ -256,8 +258,9 @@ class _Expander:
 
     def layer(self, layer: Layer, scope: _Scope) -> None:
         """Expands a layer as often as it says, if it does."""
-        if layer.sources:
-            scope.reads = partial(self.read_by, layer, scope)
+        leading = layer.first or layer
+        if leading.sources:
+            scope.reads = partial(self.read_by, leading, scope)
         if layer.when is not None and not self.condition(layer.when, scope):
             return
         if isinstance(layer, StagesLayer):
@@ -283,6 +286,16 @@ class _Expander:
             scope.reads = partial(self.read_by, variant, scope) if variant.sources else None
             self.once(variant, scope, f"{name}_{i}")
         scope.values = outer
+        self.call_last(name, f"{name}_{count}", layer, scope)
+
+    def call_last(self, name: str, last: str, layer: Layer, scope: _Scope) -> None:
+        """Lets the plain name of repeats, or of stages, mean the last of them."""
+        plain = scope.child(name)
+        if name in scope.names and plain not in self.last:
+            raise self.named_twice(name, layer, scope, "give one of them another name")
+        scope.names[name] = (scope.child(last), scope.history[-1], layer.node)
+        self.last[plain] = scope.child(last)
+        self.named.append(plain)
 
     def step(self, layer: Layer, count: int = 1) -> None:
         self.steps += count
@@ -394,9 +407,11 @@ class _Expander:
                 self.outermost = min(self.outermost, around.depth)
                 if not rest:
                     return path, value
-                if path != around.child(head):  # an input of the block: what is inside of it lies outside
+                own = around.child(head)
+                if path != self.last.get(own, own):  # an input of the block: what is inside of it lies outside
                     self.outermost = 0
-                path = f"{path}.{rest}"
+                for part in rest.split("."):
+                    path = self.last.get(f"{path}.{part}", f"{path}.{part}")
                 for known in (self.builder.paths, self.builder.positions):
                     if path in known:
                         return path, known[path]
@@ -413,6 +428,10 @@ class _Expander:
         while around is not None:
             for layer in around.layers:
                 if layer.name and layer.name.constant and layer.name.value(around) == head:
+                    within = f"{scope.path}.".startswith(around.child(head))
+                    if (layer.when or layer.repeat) and layer.node.line < node.line and not within:
+                        hint = "its when is false, or its repeat 0"
+                        return node.error(f"{message}: the layer on line {layer.node.line} is left out", hint)
                     hint = "a layer can only read layers above it"
                     return node.error(f"{message}: that layer is on line {layer.node.line}", hint)
             visible += around.names
@@ -564,8 +583,11 @@ class _Expander:
         builder.copy(range(before.nodes, after.nodes), call.path, path, moved)
         named, paths = self.named, builder.paths
         for old in named[before.named : after.named]:
-            value, new = paths[old], path + old[cut:]
-            paths[new] = moved.get(value, value + shift)
+            new = path + old[cut:]
+            if old in self.last:
+                self.last[new] = path + self.last[old][cut:]
+            else:
+                paths[new] = moved.get(paths[old], paths[old] + shift)
             named.append(new)
         for old in self.called[before.called : after.called]:
             builder.blocks[path + old[cut:]] = builder.blocks[old]
@@ -624,6 +646,8 @@ class _Expander:
             self.run(layer.body, inner)
             scope.names[name] = (inner.path, scope.history[-1], layer.node)
             self.stand_for(inner.path, scope.history[-1])
+        if layer.name and total:
+            self.call_last(word, name, layer, scope)
 
 
 class _Counters(NamedTuple):

@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from cnncalc.columns import COLUMNS
 from cnncalc.errors import CnncalcError
 from cnncalc.network import Network
 from cnncalc.values import format_shape
@@ -138,6 +139,34 @@ SOURCES = [
      "a<-input conv1<-a conv2<-a layers1.relu1<-input add1.x.relu1<-a add1<-add1.x.relu1,a"),
     ("layers: [{conv: 5, kernel: 1, name: a}, {conv: 6, kernel: 1}, {conv: 4, kernel: 1, repeat: 2, first: {from: a}}]",
      "a<-input conv1<-a conv2_1<-a conv2_2<-conv2_1"),
+    # repeats are a chain: the first reads from, each later one the repeat before
+    ("layers: [{conv: 5, kernel: 1, name: a}, {conv: 6, kernel: 1}, {conv: 5, kernel: 1, repeat: 3, from: a}]",
+     "a<-input conv1<-a conv2_1<-a conv2_2<-conv2_1 conv2_3<-conv2_2"),
+    ("layers: [{conv: 5, kernel: 1, name: a}, {conv: $prev + 1, kernel: 1, repeat: 2, from: input, first: {kernel: 3, pad: 1}, when: $prev == 3}]",
+     "a<-input conv1_1<-input conv1_2<-conv1_1"),
+    ("layers: [{conv: 5, kernel: 1, name: a}, {layers: [relu, tanh], repeat: 2, from: input, name: g}]",
+     "a<-input g_1.relu1<-input g_1.tanh1<-g_1.relu1 g_2.relu1<-g_1.tanh1 g_2.tanh1<-g_2.relu1"),
+    ("blocks: {B: {layers: [relu]}}\nlayers: [{stages: {w: [4, 5]}, each: [{conv: $w, kernel: 1, name: c}, relu, {B: [], repeat: 2, from: c}]}]",
+     "stage1.c<-input stage1.relu1<-stage1.c stage1.B1_1.relu1<-stage1.c stage1.B1_2.relu1<-stage1.B1_1.relu1 "
+     "stage2.c<-stage1.B1_2.relu1 stage2.relu1<-stage2.c stage2.B1_1.relu1<-stage2.c stage2.B1_2.relu1<-stage2.B1_1.relu1"),
+    ("layers: [{conv: 4, kernel: 1, name: a}, relu, {add: {x: [tanh], y: []}, repeat: 2, from: a}]",
+     "a<-input relu1<-a add1_1.x.tanh1<-a add1_1<-add1_1.x.tanh1,a add1_2.x.tanh1<-add1_1 add1_2<-add1_2.x.tanh1,add1_1"),
+    # prev2 is what stands before the first
+    ("layers: [{conv: 4, kernel: 1}, {conv: 5, kernel: 1}, {relu: [], repeat: 3, from: prev2}]",
+     "conv1<-input conv2<-conv1 relu1_1<-conv1 relu1_2<-relu1_1 relu1_3<-relu1_2"),
+    # a list with prev, and names with $i, say what each repeat reads
+    ("blocks: {B: {inputs: [x, y], layers: [{concat: [x, y]}]}}\nlayers: [{conv: 4, kernel: 1, name: a}, {B: [], from: [a, prev], repeat: 2}, {add: [prev, B1], repeat: 2}]",
+     "a<-input B1_1.concat1<-a,a B1_2.concat1<-a,B1_1.concat1 add1_1<-B1_2.concat1,B1_2.concat1 add1_2<-add1_1,B1_2.concat1"),
+    ("layers: [{relu: [], repeat: 2, name: a}, {tanh: [], from: a_$i, repeat: 2}, {mul: [a_$i, tanh1_$i], repeat: 2}]",
+     "a_1<-input a_2<-a_1 tanh1_1<-a_1 tanh1_2<-a_2 mul1_1<-a_1,tanh1_1 mul1_2<-a_2,tanh1_2"),
+    # the plain name of repeats, and of named stages, is the last of them: inside of it too, and in each call of a block
+    ("layers: [{conv: 4, kernel: 1, norm: bn, repeat: 2, name: a}, relu, {relu: [], from: a}, {relu: [], from: a.bn}]",
+     "a_1<-input a_1.bn<-a_1 a_2<-a_1.bn a_2.bn<-a_2 relu1<-a_2.bn relu2<-a_2.bn relu3<-a_2.bn"),
+    ("layers: [{stages: {w: [4, 5]}, each: [{relu: [], repeat: $stage, name: r}], name: s}, tanh, {tanh: [], from: s}, {tanh: [], from: s.r}, {tanh: [], from: s1.r}]",
+     "s1.r_1<-input s2.r_1<-s1.r_1 s2.r_2<-s2.r_1 tanh1<-s2.r_2 tanh2<-s2.r_2 tanh3<-s2.r_2 tanh4<-s1.r_1"),
+    ("blocks: {B: {layers: [{layers: [relu, {tanh: [], name: t}], repeat: 2, name: g}]}}\nlayers: [B, {B: [], name: b}, {relu: [], from: B1.g.relu1}, {relu: [], from: b.g}]",
+     "B1.g_1.relu1<-input B1.g_1.t<-B1.g_1.relu1 B1.g_2.relu1<-B1.g_1.t B1.g_2.t<-B1.g_2.relu1 "
+     "b.g_1.relu1<-B1.g_2.t b.g_1.t<-b.g_1.relu1 b.g_2.relu1<-b.g_1.t b.g_2.t<-b.g_2.relu1 relu1<-B1.g_2.relu1 relu2<-b.g_2.t"),
     # names are looked up outwards, the nearest first
     ("layers: [{conv: 4, kernel: 1, name: a}, {name: g, layers: [{conv: 5, kernel: 1}, {relu: [], from: a}]}, {relu: [], from: g.conv1}]",
      "a<-input g.conv1<-a g.relu1<-a relu1<-g.conv1"),
@@ -162,6 +191,19 @@ SOURCES = [
 @pytest.mark.parametrize(("text", "expected"), SOURCES, ids=lambda value: None)
 def test_where_values_come_from(network: Read, text: str, expected: str) -> None:
     assert sources(network(INPUT + text)) == expected
+
+
+def test_repeats_with_from_count_like_the_layers_by_hand(network: Read) -> None:
+    """Four 3x3 windows after a 3x3 see 11 pixels, and a step of training keeps what each of them reads."""
+    start = "layers: [{conv: 16, kernel: 3, pad: same, name: p}, {conv: 16, kernel: 3, pad: same, "
+    repeated = network(f"{INPUT}{start}from: p, repeat: 4, name: c}}]")
+    by_hand = network(
+        INPUT + start + "}, {conv: 16, kernel: 3, pad: same, ".join(f"name: c_{i}" for i in range(1, 5)) + "}]"
+    )
+    one, other = repeated.analyze(), by_hand.analyze()
+    assert one.columns["receptive_field"][-1] == [11, 11]
+    assert [one.columns[name] for name in COLUMNS] == [other.columns[name] for name in COLUMNS]
+    assert repeated.memory(train=True).totals == by_hand.memory(train=True).totals
 
 
 def test_a_block_sees_no_value_before_its_input(network: Read) -> None:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+from cnncalc.analysis.unread import WINDOWS
 from cnncalc.check.rules.base import Hit, Rule, named
-from cnncalc.check.rules.windows import WINDOWS
 from cnncalc.check.subject import Subject
 from cnncalc.graph.graph import Node
 from cnncalc.values import Shape, format_shape

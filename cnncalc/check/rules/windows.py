@@ -4,87 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from fractions import Fraction
-from typing import Any, NamedTuple
+from typing import Any
 
+from cnncalc.analysis.unread import WINDOWS, along, described, unread_pixels
 from cnncalc.check.rules.base import Hit, Rule, by_kind, named
 from cnncalc.check.subject import Subject
-from cnncalc.errors import listing
 from cnncalc.graph.graph import Graph, Node, Signature
-from cnncalc.ops import OPS
 from cnncalc.ops.base import Window
-from cnncalc.ops.window import per_axis
 from cnncalc.values import format_shape
-
-#: the operators that slide a window over a map, which a transposed convolution does not
-WINDOWS = frozenset(
-    name for name, op in OPS.items() if {"kernel", "stride"} <= op.fields.keys() and "output_pad" not in op.fields
-)
-
-#: what the axes of a map are called
-_AXES = {1: ("position",), 2: ("row", "column"), 3: ("plane", "row", "column")}
-
-
-class _Axis(NamedTuple):
-    """A window along one axis: input and output size, taps of the kernel, and how it reads."""
-
-    size: int
-    positions: int
-    kernel: int
-    extent: int
-    stride: int
-    before: int
-
-    @property
-    def unread(self) -> int:
-        """Pixels at the end that rounding down drops; those that the stride skips everywhere are none of them."""
-        left = self.size - ((self.positions - 1) * self.stride - self.before + self.extent)
-        return max(0, left - max(0, self.stride - self.extent))
-
-    @property
-    def after(self) -> int:
-        """Padding after the last pixel that is read."""
-        return (self.positions - 1) * self.stride + self.extent - self.size - self.before
-
-
-def _axes(kind: Signature) -> list[_Axis]:
-    op: Any = kind.op
-    (shape,) = kind.inputs
-    kernels = per_axis(op.kernel, len(shape) - 1, "kernel")
-    sizes = zip(shape[1:], kind.output[1:], kernels, op.reach(shape), strict=True)
-    return [_Axis(n, m, k, tap.extent, tap.stride, tap.before) for n, m, k, tap in sizes]
-
-
-def _described(kind: Signature, axes: list[_Axis]) -> str:
-    """``3x3 stride 2``."""
-    op: Any = kind.op
-    strides = [axis.stride for axis in axes]
-    dilation = getattr(op, "dilation", 1)
-    text = format_shape(tuple(axis.kernel for axis in axes))
-    if dilation not in (1, (1,) * len(axes)):
-        text += f" dilation {dilation if isinstance(dilation, int) else format_shape(dilation)}"
-    return f"{text} stride {strides[0] if len(set(strides)) == 1 else format_shape(tuple(strides))}"
-
-
-def _rounded(kind: Signature) -> tuple[str, str] | None:
-    """What a window leaves unread, and what to do about it."""
-    op: Any = kind.op
-    if op.name not in WINDOWS or op.stride == 1:
-        return None
-    axes = _axes(kind)
-    lost = [axis.unread for axis in axes]
-    if not any(lost):
-        return None
-    words = zip(lost, _AXES[len(axes)], strict=True)
-    unread = listing(f"{n} {word}{'s' * (n > 1)}" for n, word in words if n)
-    sizes = format_shape(tuple(axis.size for axis in axes))
-    fits = format_shape(tuple(axis.size - axis.unread for axis in axes))
-    remedy = "ceil: true or padding reads" if "ceil" in op.fields else "padding reads"
-    return f"{_described(kind, axes)} on {sizes} leaves {unread} unread", f"{remedy} the rest; {fits} fits"
 
 
 def _lost_pixels(subject: Subject) -> Iterator[Hit]:
-    for node, (lost, hint) in by_kind(subject.graph(), _rounded):
-        yield Hit(f"{named(node)}: {lost}", node.place.location, node.path, hint)
+    for node, lost, fits in unread_pixels(subject.graph()):
+        remedy = "ceil: true or padding reads" if "ceil" in node.op.fields else "padding reads"
+        yield Hit(f"{named(node)}: {lost}", node.place.location, node.path, f"{remedy} the rest; {fits} fits")
 
 
 def _even_same(kind: Signature) -> tuple[str, int, int] | None:
@@ -92,10 +25,10 @@ def _even_same(kind: Signature) -> tuple[str, int, int] | None:
     op: Any = kind.op
     if op.name not in WINDOWS or getattr(op, "pad", 0) != "same_tf":
         return None
-    axes = _axes(kind)
+    axes = along(kind)
     for axis in axes:
         if axis.extent % 2 == 0 and axis.before < axis.after:
-            return f"{_described(kind, axes)} with pad: same_tf", axis.before, axis.after
+            return f"{described(kind, axes)} with pad: same_tf", axis.before, axis.after
     return None
 
 
@@ -108,11 +41,11 @@ def _even_after_pad(graph: Graph) -> Iterator[tuple[Node, tuple[str, int, int]]]
             continue
         kind, padded = graph.signatures[node.signature], graph.signatures[graph.nodes[node.inputs[0]].signature]
         taps = padded.op.reach(*padded.inputs) or ()
-        for axis, tap, size in zip(_axes(kind), taps, padded.inputs[0][1:], strict=True):
+        for axis, tap, size in zip(along(kind), taps, padded.inputs[0][1:], strict=True):
             before = tap.before + axis.before
             after = axis.size - size - tap.before + axis.before
             if axis.extent % 2 == 0 and axis.stride == 1 and axis.positions == size:
-                yield node, (f"{_described(kind, _axes(kind))} after pad", before, after)
+                yield node, (f"{described(kind, along(kind))} after pad", before, after)
                 break
 
 
@@ -129,7 +62,7 @@ def _skipping(kind: Signature) -> str | None:
     op: Any = kind.op
     if op.name not in WINDOWS or op.stride is None or _largest(op.stride) <= _smallest(op.kernel):
         return None
-    axes = _axes(kind)
+    axes = along(kind)
     share = Fraction(1)
     for axis in axes:
         if axis.extent < axis.stride and axis.size > 1:
@@ -137,7 +70,7 @@ def _skipping(kind: Signature) -> str | None:
     if share == 1:
         return None
     sizes = format_shape(tuple(axis.size for axis in axes))
-    return f"{_described(kind, axes)} reads {share.numerator} of {share.denominator} pixels of {sizes}"
+    return f"{described(kind, axes)} reads {share.numerator} of {share.denominator} pixels of {sizes}"
 
 
 def _largest(window: Window) -> int:

@@ -5,44 +5,20 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from cnncalc import units
-from cnncalc.check.rules.base import Hit, Rule, named, outputs, parameters
+from cnncalc.analysis.unread import unread_layers
+from cnncalc.check.rules.base import Hit, Rule, named
 from cnncalc.check.subject import Subject
-from cnncalc.graph.graph import Graph, Node
 
 
 def _unused(subject: Subject) -> Iterator[Hit]:
-    graph = subject.graph()
-    used = bytearray(len(graph.nodes))
-    for index in outputs(graph):
-        used[index] = 1
-    for node in reversed(graph.nodes):
-        if used[node.index]:
-            for index in node.inputs:
-                used[index] = 1
-    if 0 not in used[1:]:
-        return
-    leads_to: dict[int, int] = {}  # the unused values that are read, by the last one that they lead to
-    ends: dict[int, list[Node]] = {}
-    for node in reversed(graph.operators()):
-        if not used[node.index]:
-            end = leads_to.get(node.index, node.index)
-            ends.setdefault(end, []).append(node)
-            for index in node.inputs:
-                leads_to.setdefault(index, end)
-    for members in reversed(ends.values()):
-        yield _end(graph, members)
-
-
-def _end(graph: Graph, members: list[Node]) -> Hit:
-    """The finding for an unused value, the first of ``members``; the others lead to it."""
-    end, others = members[0], len(members) - 1
-    count = sum(parameters(graph.signatures[node.signature]) for node in members if node.shared is None)
-    message = f"{named(end)}: nothing reads its value"
-    if others:
-        message += f", and {others} more operator{'s' * (others > 1)} lead{'s' * (others == 1)} only to it"
-    if count:
-        message += f"; {units.grouped(count)} parameter{'s' * (count > 1)} not used"
-    return Hit(message, end.place.location, end.path, "remove it, or name it under outputs: or side:")
+    for unread in unread_layers(subject.graph()):
+        end, others = unread.end, len(unread.members) - 1
+        message = f"{named(end)}: nothing reads its value"
+        if others:
+            message += f", and {others} more operator{'s' * (others > 1)} lead{'s' * (others == 1)} only to it"
+        if unread.params:
+            message += f"; {units.grouped(unread.params)} parameter{'s' * (unread.params > 1)} not used"
+        yield Hit(message, end.place.location, end.path, "remove it, or name it under outputs: or side:")
 
 
 def _twice(subject: Subject) -> Iterator[Hit]:

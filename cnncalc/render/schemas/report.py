@@ -62,6 +62,13 @@ CLAIM: Schema = {
     "file": TEXT,
     "line": POSITIVE,
 }
+#: remarks on the figures
+DIAGNOSTICS: Schema = array(
+    Definition(
+        "diagnostic",
+        record({"kind": words(("unread_layers", "unread_pixels")), "layers": array(TEXT, 1), "message": TEXT}),
+    )
+)
 #: what a layer is told by besides its figures
 _DESCRIBED: Schema = {
     "path": TEXT,
@@ -113,7 +120,7 @@ def report_fields(more_totals: Schema, more_of_layer: Schema) -> Schema:
         "layers": array(record({**layer(), **more_of_layer}) if more_of_layer else of_layer, 1),
         "side": array(record(side)),
         "claims": array(record(CLAIM)),
-        "diagnostics": array(OBJECT),
+        "diagnostics": DIAGNOSTICS,
     }
 
 
@@ -195,6 +202,7 @@ def diff() -> Schema:
         "totals": (mapping(record(total)), "empty where neither version can be read"),
         "layers": array(record(change)),
         "errors": (array(record(error)), "why a version can't be read"),
+        "diagnostics": DIAGNOSTICS,
     }
     assumed = {
         "set": (array(TEXT), "NAME=VALUE"),
@@ -290,11 +298,12 @@ def explain() -> Schema:
                 ),
                 "conventions": array(record(convention)),
                 "parameters": array(record({"rule": TEXT, "total": COUNT})),
+                "diagnostics": DIAGNOSTICS,
             },
         ),
         (
             "the ways of counting that come to a published figure",
-            {"published": TEXT, "agree": FLAG, "matches": array(record(match))},
+            {"published": TEXT, "agree": FLAG, "matches": array(record(match)), "diagnostics": DIAGNOSTICS},
         ),
         (
             "a layer's arithmetic with its numbers put in; of a block the sum of its layers",
@@ -307,6 +316,7 @@ def explain() -> Schema:
                 "legend": (OBJECT, "the meaning of each symbol; empty for a block"),
                 "formulas": formulas,
                 "layers": (layers, "the layers of a block; empty for a single one"),
+                "diagnostics": DIAGNOSTICS,
             },
         ),
     ]

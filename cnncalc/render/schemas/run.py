@@ -19,7 +19,7 @@ from cnncalc.render.schemas.notation import (
     record,
     words,
 )  # fmt: skip
-from cnncalc.render.schemas.report import DTYPE, INPUT, SPEC, report_fields
+from cnncalc.render.schemas.report import DIAGNOSTICS, DTYPE, INPUT, SPEC, report_fields
 
 _PHASE = words(("start", "forward", "loss", "backward", "optimizer"))
 _SETTINGS = record(
@@ -203,6 +203,7 @@ def fit() -> Schema:
                 nullable(allocator),
                 "memory_bytes are those that PyTorch's allocator reserves; null: those of tensors",
             ),
+            "diagnostics": DIAGNOSTICS,
         },
         "The largest batch, or the largest square input, whose memory is within what there is.",
     )

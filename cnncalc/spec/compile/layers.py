@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
+from copy import copy
 from functools import partial
 from typing import NamedTuple
 
-from cnncalc.errors import CnncalcError, Hint, LimitError, SpecError, quote
+from cnncalc.errors import CnncalcError, Hint, LimitError, SpecError, listing, quote
 from cnncalc.ops import OPS
 from cnncalc.ops.base import Op
 from cnncalc.spec.compile.forms import (
@@ -21,7 +22,7 @@ from cnncalc.spec.compile.forms import (
     OpLayer,
     StagesLayer,
 )
-from cnncalc.spec.compile.slots import Slot, Slots
+from cnncalc.spec.compile.slots import Slot, Slots, varies
 from cnncalc.spec.compile.words import (
     AUTOMATIC,
     BLOCK_NAME,
@@ -420,7 +421,28 @@ class Entry(NamedTuple):
             layer.inplace = self.in_place(layer, *self.modifiers["inplace"])
         if "first" in values:
             layer.first = self.first(layer, *self.modifiers["first"])
+        if layer.repeat is not None:
+            self.chain(layer)
         layer.plain = layer.plain and not (layer.sources or layer.when or layer.repeat)
+
+    def chain(self, layer: Layer) -> None:
+        """Lets later repeats read the repeat before, unless what is read differs from repeat to repeat."""
+        joined = layer.names if isinstance(layer, JoinLayer) else ()
+        read = layer.sources or joined
+        if not read or any(varies(slot) for slot in read):
+            return
+        names = [slot.node.text for slot in read if isinstance(slot.node, Scalar)]
+        if len(read) > 1:
+            others = ", ".join(["prev", *names[1:]])
+            hint = f"write prev for the repeat before: '{self.key.text}: [{others}]'"
+            if not joined:
+                hint = f"write prev for the repeat before: 'from: [{others}], first: {{from: [{', '.join(names)}]}}'"
+            raise read[0].node.error(f"every repeat reads {listing(names)}, and none reads the repeat before", hint)
+        if layer.first and layer.first.sources is not layer.sources:
+            hint = "remove one of them: a later repeat reads the repeat before"
+            raise read[0].node.error("from and first: {from: ...} both say what the first repeat reads", hint)
+        layer.first = layer.first or copy(layer)
+        layer.sources = ()
 
     def in_place(self, layer: Layer, key: Scalar, value: YamlNode) -> bool:
         if not isinstance(layer, OperatorLayer):

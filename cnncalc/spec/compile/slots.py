@@ -222,6 +222,12 @@ class Slots:
         return slot
 
 
+def varies(slot: Slot) -> bool:
+    """Whether the name of a layer can stand for another value in each repeat: ``prev``, or one with ``$i``."""
+    text = slot.node.text if isinstance(slot.node, Scalar) else ""
+    return text == "prev" or any(name == "i" or name.startswith("prev") for name in VARIABLE.findall(text))
+
+
 def _fixed(node: YamlNode, value: ExprValue) -> Slot:
     return Slot(node, lambda scope: value, True)
 
