@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from fnmatch import fnmatchcase
 from fractions import Fraction
+from itertools import takewhile
 from typing import Any, NamedTuple
 
 from cnncalc import units
@@ -14,7 +15,8 @@ from cnncalc.check.claims import figure_text
 from cnncalc.check.model import Finding, JudgedBudget
 from cnncalc.check.subject import Subject
 from cnncalc.columns import COLUMNS
-from cnncalc.errors import CnncalcError, escape
+from cnncalc.errors import CnncalcError, Location, SpecError, SpecErrors, escape, quote
+from cnncalc.spec import zoo
 from cnncalc.spec.claims import MEMORY, Budget, in_bytes, read_figure
 from cnncalc.spec.document import SpecDocument
 from cnncalc.spec.expand import networks
@@ -33,11 +35,14 @@ _SUGGESTED: tuple[tuple[str, tuple[str, ...]], ...] = (
 
 
 class Limits(NamedTuple):
-    """Budgets of a configuration for the specs in its folder that one of the glob patterns matches."""
+    """Budgets of a configuration for the specs in its folder that one of the glob patterns matches, and where in the
+    configuration each pattern stands.
+    """
 
     folder: str
     patterns: tuple[str, ...]
     budgets: tuple[Budget, ...]
+    places: tuple[Location, ...] = ()
 
 
 def applying(spec: SpecDocument, limits: Sequence[Limits]) -> list[Budget]:
@@ -48,6 +53,37 @@ def applying(spec: SpecDocument, limits: Sequence[Limits]) -> list[Budget]:
         if any(matches(pattern, path) for path in inside for pattern in one.patterns):
             found += one.budgets
     return found
+
+
+def check_patterns(limits: Sequence[Limits], found: Sequence[str], chosen: bool) -> None:
+    """Refuses a pattern that no spec matches, since its budget would hold for nothing.
+
+    ``found`` are the paths of what is checked; where these were ``chosen`` for once, others may match too.
+
+    Raises:
+        SpecError: points at the pattern (:class:`SpecErrors` when several).
+    """
+    errors: list[CnncalcError] = []
+    inside = {one.folder: [path for file in found for path in _inside(one.folder, file)] for one in limits}
+    for one in limits:
+        for pattern, place in zip(one.patterns, one.places, strict=True):
+            if any(matches(pattern, path) for path in inside[one.folder]):
+                continue
+            there = any(matches(pattern, path) for path in _there(one.folder, pattern))
+            if not there:
+                errors.append(SpecError(f"no spec matches the pattern {quote(pattern)}", place))
+            elif not chosen:
+                message = f"what the pattern {quote(pattern)} matches is not checked"
+                errors.append(SpecError(message, place, "name it under paths in [check]"))
+    if errors:
+        raise errors[0] if len(errors) == 1 else SpecErrors(errors)
+
+
+def _there(folder: str, pattern: str) -> Iterator[str]:
+    """The specs below the folders that a pattern names without a wildcard, as the patterns see them."""
+    fixed = list(takewhile(lambda part: not set(part) & set("*?["), pattern.split("/")[:-1]))
+    for path in zoo.below(os.path.join(folder, *fixed)):
+        yield os.path.relpath(path, folder).replace(os.sep, "/")
 
 
 def _inside(folder: str, path: str) -> set[str]:

@@ -195,8 +195,7 @@ class _Reader:
             if item.text in lint.RULES:
                 codes.append(item.text)
             else:
-                hint = suggest(item.text, lint.RULES) or "cnncalc rule lists them"
-                self._refuse(item, f"unknown lint rule {quote(item.text)}", hint)
+                self._refuse(item, *lint.unknown(item.text))
         return codes
 
     def _limits(self, node: YamlNode | None) -> list[budgets.Limits]:
@@ -215,13 +214,15 @@ class _Reader:
         if not isinstance(node, MappingNode):
             return None
         files = values.pop("files", None)
-        patterns = [pattern for item in self._texts(files, "files") if (pattern := self._pattern(item))]
+        named = [(pattern, item) for item in self._texts(files, "files") if (pattern := self._pattern(item))]
         if files is None or (isinstance(files, SequenceNode) and not files.items):
             self._refuse(node, f"[[{name}]] needs files", "for example 'files = \"specs/**/*.yaml\"'")
         if not values:
             self._refuse(node, f"[[{name}]] needs a quantity", "for example 'params = {max = \"5M\"}'")
         budget = tuple(self._budget(node, quantity) for quantity in values)
-        return budgets.Limits(self._folder, tuple(patterns), tuple(one for found in budget for one in found))
+        holding = tuple(one for found in budget for one in found)
+        patterns, places = tuple(pattern for pattern, _ in named), tuple(item.location for _, item in named)
+        return budgets.Limits(self._folder, patterns, holding, places)
 
     def _pattern(self, node: Scalar) -> str | None:
         self._patterns += 1

@@ -29,12 +29,24 @@ def check_codes(codes: Iterable[str]) -> None:
     """
     for code in codes:
         if code not in RULES:
-            raise UsageError(f"unknown lint rule {quote(code)}", hint=suggest(code, RULES) or "cnncalc rule lists them")
+            message, hint = unknown(code)
+            raise UsageError(message, hint=hint)
+
+
+def unknown(code: str) -> tuple[str, str]:
+    """What is wrong with the code of no rule, and what to do about it."""
+    return f"unknown lint rule {quote(code)}", suggest(code, RULES) or "cnncalc rule lists them"
 
 
 def run(subject: Subject, ignored: Set[str]) -> list[Finding]:
     """The findings of every rule that is not ignored, on one spec; one for each place in the text."""
-    return [
+    found = []
+    for code, place in subject.spec.lint_ignored.items():
+        if code not in RULES:
+            message, hint = unknown(code)
+            found.append(Finding("spec", "error", message, place, subject.name, code, hint))
+    ignored = ignored | set(subject.spec.lint_ignored)
+    return found + [
         Finding(rule.code, rule.severity, hit.message, hit.location, subject.name, hit.subject, hit.hint)
         for rule in RULES.values()
         if rule.code not in ignored and not (rule.networks_only and subject.spec.is_library)

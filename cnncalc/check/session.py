@@ -95,7 +95,7 @@ class Session:
                 held.append(kept)
                 findings += [finding] if finding else []
         if not self._claims_only:
-            findings += lint.run(subject, self._ignored | set(spec.lint_ignored))
+            findings += lint.run(subject, self._ignored)
         kind = "library" if spec.is_library else "network"
         findings.sort(key=lambda finding: finding.location)
         return Checked(spec.name, file, kind, tuple(judged), tuple(held), tuple(findings), tuple(subject.files))

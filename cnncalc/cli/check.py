@@ -51,7 +51,7 @@ def command(paths: tuple[str, ...], **given: Any) -> int:
 
     Exits with 1 on errors, and with --strict also on warnings. A spec that can't be read counts as an error.
     """
-    from cnncalc.check import model, watch
+    from cnncalc.check import budgets, model, watch
     from cnncalc.check import session as sessions
     from cnncalc.spec import zoo
 
@@ -66,6 +66,7 @@ def command(paths: tuple[str, ...], **given: Any) -> int:
     found = sessions.specs_in(places)
     if given["suggest"]:
         return _suggest(found, places)
+    budgets.check_patterns(config.limits, found, bool(paths))
     outputs = Outputs(given, config.strict)
     with ExitStack() as stack:
         earlier = None

@@ -317,21 +317,21 @@ def _budget(quantity: str, key: Scalar, value: YamlNode) -> Budget:
     return Budget(quantity, limits.get("warn"), limits.get("max"), options, key.location)
 
 
-def read_lint(node: YamlNode | None, errors: list[CnncalcError]) -> tuple[str, ...]:
-    """The codes of the lint rules to ignore: ``{ignore: [CN003]}``."""
+def read_lint(node: YamlNode | None, errors: list[CnncalcError]) -> dict[str, Location]:
+    """The codes of the lint rules to ignore, ``{ignore: [CN003]}``, and where each stands."""
     if node is None:
-        return ()
+        return {}
     if not isinstance(node, MappingNode) or set(node.entries) != {"ignore"}:
         errors.append(node.error("lint must be a mapping with ignore", "for example 'lint: {ignore: [CN003]}'"))
-        return ()
+        return {}
     value = node.entries["ignore"][1]
-    codes = []
+    codes = {}
     for item in value.items if isinstance(value, SequenceNode) else [value]:
         text = item.text if isinstance(item, Scalar) else ""
         if re.fullmatch(r"CN\d{3}", text, re.ASCII):
-            codes.append(text)
+            codes[text] = item.location
         else:
             errors.append(
                 item.error(f"a lint code must be CN and three digits, not {quote(text) if text else item.kind}")
             )
-    return tuple(codes)
+    return codes

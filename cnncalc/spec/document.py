@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any, NamedTuple
 
-from cnncalc.errors import CnncalcError, LimitError, SpecError, SpecErrors, UsageError, quote, suggest
+from cnncalc.errors import CnncalcError, LimitError, Location, SpecError, SpecErrors, UsageError, quote, suggest
 from cnncalc.graph.builder import Rules
 from cnncalc.ops import OPS
 from cnncalc.ops.base import Op
@@ -35,6 +35,8 @@ TOP_LEVEL = (
 OWN = frozenset(
     {"cnncalc", "name", "title", "source", "notes", "extends", "written", "claims", "facts", "budget", "lint"}
 )
+#: what is said of a network, which a library of blocks is not
+_OF_LAYERS = ("input", "inputs", "side", "outputs", "written", "claims", "facts", "budget")
 _TEXTS = ("name", "title", "source", "notes", "extends")
 
 Entries = Mapping[str, tuple[Scalar, YamlNode]]
@@ -92,7 +94,7 @@ class SpecDocument:
         self.claims: tuple[claims.Claim, ...] = ()
         self.facts: tuple[dict[str, str], ...] = ()
         self.budget: tuple[claims.Budget, ...] = ()
-        self.lint_ignored: tuple[str, ...] = ()
+        self.lint_ignored: Mapping[str, Location] = {}
 
     @property
     def files(self) -> tuple[str, ...]:
@@ -259,6 +261,10 @@ class _Loader:
             document.outputs = self.guard(partial(slots.references, merged["outputs"][1], "outputs"), ())
         if "written" in merged:
             document.written = self.guard(partial(Written, merged["written"][1]), None)
+        for key in _OF_LAYERS if document.is_library else ():
+            if key in merged:
+                hint = "a spec without layers is a library of blocks"
+                self.errors.append(merged[key][0].error(f"{key} needs layers", hint))
         document.claims = claims.read_claims(_value(merged, "claims"), self.errors)
         document.facts = claims.read_facts(_value(merged, "facts"), self.errors)
         document.budget = claims.read_budget(_value(merged, "budget"), self.errors)

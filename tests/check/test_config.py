@@ -86,12 +86,16 @@ def test_everything_at_once(folder: Path) -> None:
         ("CN001", "CN002"),
         (
             Limits(
-                str(folder), ("specs/mobile/**/*.yaml",), (limit("params", 11, "6M", "5M"), limit("macs", 12, "600M"))
+                str(folder),
+                ("specs/mobile/**/*.yaml",),
+                (limit("params", 11, "6M", "5M"), limit("macs", 12, "600M")),
+                (Location("cnncalc.toml", 10, 1),),
             ),
             Limits(
                 str(folder),
                 ("a.yaml", "b*.yaml"),
                 (limit("training_memory", 16, "24GB", batch=32, dtype="float16"),),
+                (Location("cnncalc.toml", 15, 1),) * 2,
             ),
         ),
     )

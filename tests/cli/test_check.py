@@ -191,6 +191,60 @@ def test_the_configuration_limits_and_ignores(cnncalc: Command, folder: Path) ->
     ]
 
 
+#: patterns of two budgets, what is checked, and what is refused
+UNMATCHED = [
+    ("'specs/mobil/*.yaml'", "'specs'", [], ["cnncalc.toml:2:1: error: no spec matches the pattern 'specs/mobil/*.yaml'"]),
+    ("'spec/**'", "'specs/'", ["specs/base.yaml"], ["cnncalc.toml:2:1: error: no spec matches the pattern 'spec/**'"]),
+    ("['specs/b*.yaml', '*.yaml']", "'nowhere/'", ["specs"],
+     ["cnncalc.toml:2:1: error: no spec matches the pattern '*.yaml'", "cnncalc.toml:5:1: error: no spec matches the pattern 'nowhere/**'"]),
+    # a spec that is there, but not what is checked by default, which the budget would never hold for
+    ("'specs'", "'more/**/[a-z].yaml'", [],
+     ["cnncalc.toml:5:1: error: what the pattern 'more/**/[a-z].yaml' matches is not checked (hint: name it under paths in [check])"]),
+    ("'specs'", "'more/**/[a-z].yaml'", ["specs/base.yaml"], []),
+    ("'**/x.yaml'", "'more/deep/x.yaml'", ["specs"], []),
+    ("'**/y.yaml'", "'more/deep/x.yml'", ["specs"],
+     ["cnncalc.toml:2:1: error: no spec matches the pattern '**/y.yaml'", "cnncalc.toml:5:1: error: no spec matches the pattern 'more/deep/x.yml'"]),
+    ("'specs/variant.yaml'", "['**', 'specs/*']", [], []),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("strict", [(), ("--strict",)])
+@pytest.mark.parametrize(("first", "second", "paths", "refused"), UNMATCHED)
+def test_a_pattern_that_no_spec_matches_is_refused(
+    cnncalc: Command, folder: Path, first: str, second: str, paths: list[str], refused: list[str], strict: tuple[str]
+) -> None:
+    (folder / "more" / "deep").mkdir(parents=True)
+    (folder / "more" / "deep" / "x.yaml").write_text(BASE)
+    limits = [f"[[budget]]\nfiles = {files}\nmacs.max = '5M'\n" for files in (first, second)]
+    Path("cnncalc.toml").write_text("".join(limits))
+    code, out, err = cnncalc("check", *paths, *strict)
+    assert err.splitlines() == refused
+    assert (code, out) == (2, "") if refused else code in (0, 1)
+
+
+def test_an_unknown_rule_in_a_spec_is_an_error_at_its_line(cnncalc: Command, folder: Path) -> None:
+    plant(folder, "budget:", "lint: {ignore: [CN004, CN999]}\nbudget:")
+    code, out, _ = cnncalc("check")
+    assert "specs/variant.yaml:8:24: error: unknown lint rule 'CN999' (hint: did you mean CN009?) [spec]\n" in out
+    assert code == 1
+    plant(folder, "[CN004, CN999]", "CN777")
+    line = "specs/variant.yaml:8:16: error: unknown lint rule 'CN777' (hint: did you mean CN007?) [spec]\n"
+    assert line in cnncalc("check", "--ignore", "CN004").out
+
+
+def test_a_claim_at_no_layer_is_an_error_at_its_line(cnncalc: Command, folder: Path) -> None:
+    plant(
+        folder,
+        "budget:",
+        "  - {params: 12, at: b, source: x}\n  - {macs: 7, at: a, holds: false, because: y, of: c, source: x}\nbudget:",
+    )
+    errors = [line for line in cnncalc("check").out.splitlines() if "error" in line]
+    assert errors[0].startswith(
+        "specs/variant.yaml:8:6: error: the network has no layer, block or stage 'b' (hint: one of: "
+    )
+    assert errors[1].startswith("specs/variant.yaml:9:6: error: of: no spec is named 'c'")
+
+
 def test_exports_are_written(cnncalc: Command, folder: Path) -> None:
     plant(folder, "params: 12,", "params: 13,")
     files = {"junit": "out.xml", "sarif": "out.sarif", "markdown": "out.md", "json": "out.json"}

@@ -459,6 +459,9 @@ SPECS = [
     (NET + 'layers: [relu]\nbudget: {params: {max: x}}', "4:24: max must be a figure like 26M, not 'x'"),
     (NET + 'layers: [relu]\nbudget: {params: {batch: 3}}', "4:18: the budget of params needs warn or max (hint: for example '{max: 26M}')"),
     (NET + 'layers: [relu]\nlint: [a]', "4:7: lint must be a mapping with ignore (hint: for example 'lint: {ignore: [CN003]}')"),
+    ('cnncalc: 1\nblocks: {B: {layers: [relu]}}\nclaims: [{params: 3, source: x}]\nbudget: {params: {max: 3}}', ["3:1: claims needs layers (hint: a spec without layers is a library of blocks)", "4:1: budget needs layers (hint: a spec without layers is a library of blocks)"]),
+    ('cnncalc: 1\nblocks: {B: {layers: [relu]}}\ninput: [3]\noutputs: [a]', ["3:1: input needs layers (hint: a spec without layers is a library of blocks)", "4:1: outputs needs layers (hint: a spec without layers is a library of blocks)"]),
+    ('cnncalc: 1\nside: {a: {from: b, layers: [relu]}}\nfacts: [{top1: 70%, source: x}]', ["2:1: side needs layers (hint: a spec without layers is a library of blocks)", "3:1: facts needs layers (hint: a spec without layers is a library of blocks)"]),
     (NET + 'layers: [relu]\nlint: {ignore: CN1}', "4:16: a lint code must be CN and three digits, not 'CN1'"),
     (NET + 'layers: [relu]\nlint: {ignore: [[a]]}', "4:17: a lint code must be CN and three digits, not a list"),
     # several problems
