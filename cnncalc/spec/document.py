@@ -261,7 +261,7 @@ class _Loader:
             document.outputs = self.guard(partial(slots.references, merged["outputs"][1], "outputs"), ())
         if "written" in merged:
             document.written = self.guard(partial(Written, merged["written"][1]), None)
-        for key in _OF_LAYERS if document.is_library else ():
+        for key in _OF_LAYERS if document.is_library and not self.errors else ():
             if key in merged:
                 hint = "a spec without layers is a library of blocks"
                 self.errors.append(merged[key][0].error(f"{key} needs layers", hint))

@@ -461,6 +461,7 @@ SPECS = [
     (NET + 'layers: [relu]\nlint: [a]', "4:7: lint must be a mapping with ignore (hint: for example 'lint: {ignore: [CN003]}')"),
     ('cnncalc: 1\nblocks: {B: {layers: [relu]}}\nclaims: [{params: 3, source: x}]\nbudget: {params: {max: 3}}', ["3:1: claims needs layers (hint: a spec without layers is a library of blocks)", "4:1: budget needs layers (hint: a spec without layers is a library of blocks)"]),
     ('cnncalc: 1\nblocks: {B: {layers: [relu]}}\ninput: [3]\noutputs: [a]', ["3:1: input needs layers (hint: a spec without layers is a library of blocks)", "4:1: outputs needs layers (hint: a spec without layers is a library of blocks)"]),
+    ('cnncalc: 1\ninput: [3, 8, 8]\nlayres: [relu]', "3:1: unknown key 'layres' (hint: did you mean layers or vars?)"),
     ('cnncalc: 1\nside: {a: {from: b, layers: [relu]}}\nfacts: [{top1: 70%, source: x}]', ["2:1: side needs layers (hint: a spec without layers is a library of blocks)", "3:1: facts needs layers (hint: a spec without layers is a library of blocks)"]),
     (NET + 'layers: [relu]\nlint: {ignore: CN1}', "4:16: a lint code must be CN and three digits, not 'CN1'"),
     (NET + 'layers: [relu]\nlint: {ignore: [[a]]}', "4:17: a lint code must be CN and three digits, not a list"),
