@@ -80,7 +80,7 @@ def start() -> Iterator[Callable[..., subprocess.Popen[str]]]:
 def small_zoo(monkeypatch: pytest.MonkeyPatch) -> None:
     """Suggestions come from a few names, so that messages do not change with every new spec."""
     few = ("alexnet", "blocks_se", "densenet121", "resnet50", "unet_small", "vgg16", "vgg19")
-    monkeypatch.setattr("cnncalc.spec.zoo.names", lambda: dict.fromkeys(few, ""))
+    monkeypatch.setattr("cnncalc.spec.zoo.names", lambda places=(): dict.fromkeys(few, ""))
 
 
 def network(text: str) -> Network:

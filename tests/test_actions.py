@@ -1,4 +1,4 @@
-"""What runs ``cnncalc check`` elsewhere: the action, the pre-commit hook, and the workflows that the README shows."""
+"""What runs ``cnncalc check`` elsewhere: the action, the pre-commit hook, and the workflows that the guide shows."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ import yaml
 from jsonschema import Draft7Validator
 from referencing import Registry, Resource
 
-from cnncalc.cli import check
-from cnncalc.cli.main import COMMANDS
+from cnncalc.cli import check, pages
+from cnncalc.cli.commands import COMMANDS
 
 ROOT = Path(__file__).resolve().parent.parent
 ACTION_FILE = ROOT / ".github" / "actions" / "check" / "action.yml"
@@ -30,7 +30,7 @@ SCHEMAS = {
 REGISTRY: Registry[Any] = Registry().with_resources(
     (schema["$id"], Resource.from_contents(schema)) for schema in SCHEMAS.values()
 )
-README_YAML = re.findall(r"^```yaml\n(.*?)^```", (ROOT / "README.md").read_text("utf-8"), re.MULTILINE | re.DOTALL)
+GUIDE_YAML = re.findall(r"^```yaml\n(.*?)^```", pages.page("check"), re.MULTILINE | re.DOTALL)
 BASH = shutil.which("bash")
 
 
@@ -43,7 +43,7 @@ def problems(schema: str, text: str) -> list[str]:
 
 
 def kind(text: str) -> str:
-    """What a YAML block of the README is: a spec, or the name of the schema that it must fit."""
+    """What a YAML block of the guide is: a spec, or the name of the schema that it must fit."""
     if text.startswith("cnncalc:"):
         return "spec"
     keys = yaml.load(text, yaml.SafeLoader)
@@ -77,16 +77,16 @@ def test_files_fit_their_schemas(schema, text):
     assert problems(schema, text) == []
 
 
-@pytest.mark.parametrize("text", README_YAML)
-def test_yaml_of_the_readme(text):
+@pytest.mark.parametrize("text", GUIDE_YAML)
+def test_yaml_of_the_guide(text):
     schema = kind(text)
     assert schema != "unknown"
     if schema != "spec":
         assert problems(schema, text) == []
 
 
-@pytest.mark.parametrize("text", [text for text in README_YAML if kind(text) == "github-workflow"])
-def test_workflows_of_the_readme_may_only_read(text):
+@pytest.mark.parametrize("text", [text for text in GUIDE_YAML if kind(text) == "github-workflow"])
+def test_workflows_of_the_guide_may_only_read(text):
     workflow = yaml.load(text, yaml.SafeLoader)
     assert workflow["permissions"] == {"contents": "read"}
     assert "pull_request_target" not in text
@@ -97,8 +97,8 @@ def test_workflows_of_the_readme_may_only_read(text):
                 assert set(step.get("with", {})) <= set(ACTION["inputs"])
 
 
-@pytest.mark.parametrize("text", [text for text in README_YAML if kind(text) == "pre-commit-config"])
-def test_hooks_of_the_readme_are_there(text):
+@pytest.mark.parametrize("text", [text for text in GUIDE_YAML if kind(text) == "pre-commit-config"])
+def test_hooks_of_the_guide_are_there(text):
     known = {hook["id"] for hook in yaml.safe_load(HOOKS_FILE.read_text("utf-8"))}
     repos = yaml.safe_load(text)["repos"]
     assert {hook["id"] for repo in repos for hook in repo["hooks"]} <= known

@@ -36,6 +36,10 @@ VERDICT_COLORS = {"over max": "red", "over warn": "orange", "within": "green", N
 def command(network: str, quantity: str, **given: Any) -> None:
     """A total as a badge for a README.
 
+    \b
+    cnncalc badge resnet50 params
+    cnncalc badge resnet50 macs --format json
+
     QUANTITY is for example params, macs, flops, work or activations. The budget in the spec sets the colour: green
     within it, orange over its warn, red over its max, blue without one.
     """

@@ -45,7 +45,11 @@ EXPORTS = ("github", "junit", "sarif", "markdown", "json")
 @click.option("--no-color", is_flag=True, help="No colour (NO_COLOR does the same).")
 @debug_option
 def command(paths: tuple[str, ...], **given: Any) -> int:
-    """Check specs against published figures, budgets and lint rules.
+    """Judge specs: published figures, budgets and lint rules.
+
+    \b
+    cnncalc check specs/
+    cnncalc check vgg16 --notes
 
     PATH is a spec, a folder of specs or a name. By default the configuration names the paths, or else it is ./specs.
 

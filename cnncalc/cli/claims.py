@@ -14,7 +14,11 @@ from cnncalc.cli.options import SpecName, output_options, take_output
 @click.option("--misprints", is_flag=True, help="Show misprints only.")
 @output_options
 def command(networks: tuple[str, ...], **given: Any) -> int:
-    """Published figures beside the computed ones, each with its source.
+    """Published figures with their sources, and the computed ones.
+
+    \b
+    cnncalc claims vgg16
+    cnncalc claims vgg16 --misprints
 
     A misprint is a published figure that is wrong, or that was counted by another rule. The reason stands below the
     table. Without NETWORK, shows the figures of every network.

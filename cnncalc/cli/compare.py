@@ -37,6 +37,10 @@ from cnncalc.errors import UsageError
 def command(ctx: click.Context, /, networks: tuple[str, ...], **given: Any) -> None:
     """Networks side by side.
 
+    \b
+    cnncalc compare resnet50 densenet121
+    cnncalc compare mobilenet_v2 mobilenet_v3_large --columns params,macs
+
     Shows totals, ratios to the first network, and the parts whose names match. --measured compares the times and rates
     of saved measurements.
     """

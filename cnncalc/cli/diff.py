@@ -35,6 +35,10 @@ class Diff(click.Command):
 def command(ctx: click.Context, /, operands: tuple[str, ...], **given: Any) -> int:
     """What changed: totals and layers, before and after.
 
+    \b
+    cnncalc diff resnet18 resnet34
+    cnncalc diff main -- specs/
+
     A and B are two specs, or two folders. Specs in folders are compared by name.
 
     With a git REVISION, compares the specs at each PATH (default ./specs) then with those of now; with

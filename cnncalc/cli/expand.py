@@ -16,6 +16,10 @@ from cnncalc.cli.options import SpecName, debug_option, load, spec_options
 def command(network: str, **given: Any) -> None:
     """A spec with everything written out.
 
+    \b
+    cnncalc expand resnet50
+    cnncalc expand vgg16 --set classes=10
+
     Writes out every default, block and repeat. The result is a spec with the same figures.
     """
     from cnncalc.cli.output import write_stdout

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from typing import Any
 
 import click
@@ -34,31 +33,35 @@ from cnncalc.errors import UsageError
 def command(ctx: click.Context, /, network: str, layer: str | None, **given: Any) -> int:
     """What is counted, by whom, and why figures differ.
 
+    \b
+    cnncalc explain resnet50
+    cnncalc explain vgg16 fc6
+
     Without LAYER, shows the network under every convention (or under --convention alone), why each figure differs from
     macs, and every way to count the parameters.
 
     With LAYER, a path from the other commands, shows the formulas of its sizes, parameters, MACs, FLOPs, activations
     and receptive field, with the numbers put in. A block or a stage is the sum of its layers.
     """
-    from cnncalc.cli.output import write_stdout, write_terminal
+    from cnncalc.cli.output import room, write_stdout, write_terminal
     from cnncalc.render import explained, formula, json, markdown
 
     options, figure = take_network(given), given["published"]
     convention = options.convention if _is_given(ctx, "convention") else None
     _refuse(options, layer, figure, given["strict"], convention)
     loaded = load(network, options.vars, options.input)
-    room = _room(ctx)
+    width = room(ctx)
     found: Any
     if layer is not None:
         found = loaded.derive(layer, *options[2:])
-        texts = {"plain": lambda: formula.to_plain(found, room), "markdown": found.to_markdown}
+        texts = {"plain": lambda: formula.to_plain(found, width), "markdown": found.to_markdown}
     elif figure is not None:
         found = loaded.who_counts(figure)
         texts = {"plain": lambda: f"{found}\n", "markdown": lambda: markdown.write(found.table())}
     else:
         found = loaded.explain(*options[2:4], convention, *options[5:])
-        texts = {"plain": lambda: explained.to_plain(found, room), "markdown": found.to_markdown}
-    if figure is not None and room is not None:
+        texts = {"plain": lambda: explained.to_plain(found, width), "markdown": found.to_markdown}
+    if figure is not None and width is not None:
         write_terminal(found.table(), no_color=True)
     else:
         write_stdout({**texts, "json": lambda: json.write(found.to_dict())}[given["format_"]]())
@@ -82,12 +85,3 @@ def _refuse(
         raise UsageError("--published asks about one sample and takes no --batch")
     if figure is not None and options.pass_ != "forward":
         raise UsageError("--published asks about a forward pass and takes no --pass")
-
-
-def _room(ctx: click.Context) -> int | None:
-    """The width of the terminal that is written to; None where it is no terminal, or a format was asked for."""
-    from cnncalc.cli.output import terminal_width
-
-    if _is_given(ctx, "format_") or sys.stdout is None or not sys.stdout.isatty():
-        return None
-    return terminal_width()

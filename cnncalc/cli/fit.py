@@ -39,6 +39,10 @@ from cnncalc.cli.running import running_options
 def command(network: str, **given: Any) -> int:
     """Find the largest batch (or input size) that fits in memory.
 
+    \b
+    cnncalc fit resnet50 --memory 24GB
+    cnncalc fit resnet50 --gpu t4 --train
+
     Exits with 1 if nothing fits, or if the requested batch does not.
     """
     from cnncalc.cli.output import emit

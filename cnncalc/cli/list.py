@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from cnncalc.cli.options import Column, Columns, output_options, take_output, work_options
 from cnncalc.errors import CnncalcError, check_word, format_errors
+from cnncalc.spec.naming import folded
 
 if TYPE_CHECKING:
     from cnncalc.values import Assumptions
 
 
 @click.command("list")
+@click.argument("text", nargs=-1)
+@click.option("--family", metavar="NAME", help="List only networks of this family, for example lecture.")
 @click.option(
     "--filter",
     "filter_",
@@ -30,7 +33,12 @@ if TYPE_CHECKING:
 def command(**given: Any) -> int:
     """Every network, with its totals.
 
-    Lists ./specs first, then the zoo. Networks for which a convention has no figure are named below the table.
+    \b
+    cnncalc list resnet
+    cnncalc list --filter 'params < 10M and macs < 1G' --sort macs
+
+    With TEXT, lists those that have it in their name, title or family. Takes ./specs first, then the zoo. Networks for
+    which a convention has no figure are named below the table.
 
     Errors in a spec go to standard error; the others are still listed, and the exit code is 2.
     """
@@ -50,6 +58,11 @@ def command(**given: Any) -> int:
     counted = Assumptions(convention=given["convention"], with_side=given["with_side"], pass_=given["pass_"])
     check_counted(counted.convention, counted.pass_)
     entries, left_out, broken = _entries(counted, keys)
+    families = sorted({entry["family"] for entry in entries})
+    if given["family"] is not None:
+        check_word("family", given["family"], families)
+        entries = [entry for entry in entries if entry["family"] == given["family"]]
+    entries = [entry for entry in entries if all(_has(entry, word) for word in given["text"])]
     if holds:
         entries = list(filter(holds, entries))
     if given["sort"]:
@@ -67,6 +80,11 @@ def command(**given: Any) -> int:
         for line in format_errors(problem):
             click.echo(line, err=True)
     return 2 if broken else 0
+
+
+def _has(entry: Mapping[str, Any], text: str) -> bool:
+    """Whether a network has a text in its name, title or family, however it is written."""
+    return any(folded(text) in folded(str(entry[key])) for key in ("name", "title", "family"))
 
 
 def _entries(

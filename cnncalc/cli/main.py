@@ -17,13 +17,9 @@ from typing import Any, NoReturn
 import click
 
 from cnncalc import __version__
-from cnncalc.errors import CnncalcError, EnvironmentFailure, UsageError, escape, format_errors, suggest
-
-#: in the order of the help
-COMMANDS = (
-    "summary", "params", "macs", "memory", "fit", "shapes", "compare", "check", "claims", "diff", "rule", "badge",
-    "verify", "profile", "source", "explain", "list", "expand", "schema", "new",
-)  # fmt: skip
+from cnncalc.cli import commands
+from cnncalc.cli.commands import COMMANDS
+from cnncalc.errors import CnncalcError, EnvironmentFailure, UsageError, escape, format_errors, quote, suggest
 
 
 class _Closed(TextIOBase):
@@ -36,33 +32,45 @@ class _Closed(TextIOBase):
 class LazyGroup(click.Group):
     """Commands live in the module of their name, which is imported when it is called."""
 
+    def format_help(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        formatter.write(commands.first_screen())
+
     def list_commands(self, ctx: click.Context) -> list[str]:
         return list(COMMANDS)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        if cmd_name not in COMMANDS:
-            return None
-        from importlib import import_module
-
-        command: click.Command = import_module(f"cnncalc.cli.{cmd_name}").command
-        return command
+        return commands.command(cmd_name) if cmd_name in COMMANDS else None
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
-        if args and args[0] not in COMMANDS and not args[0].startswith("-"):
-            hint = suggest(args[0], COMMANDS) or f"one of: {', '.join(COMMANDS)}"
-            raise UsageError(f"unknown command '{escape(args[0])}'", None, hint)
-        return super().resolve_command(ctx, args)
+        if args[0] in COMMANDS or (args[0].startswith("-") and args[0] != "-"):
+            return super().resolve_command(ctx, args)
+        from cnncalc.spec import naming, zoo
+
+        if args[0] == "-" or zoo.is_path(args[0]) or zoo.choose(args[0]):
+            return "summary", self.get_command(ctx, "summary"), args
+        hint = (
+            suggest(args[0], COMMANDS)
+            or naming.similar(args[0], zoo.names())
+            or "cnncalc help lists the commands, cnncalc list the networks"
+        )
+        raise UsageError(f"{quote(args[0])} is no command and no network", None, hint)
 
 
-@click.command(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
-@click.version_option(__version__, prog_name="cnncalc")
-def cli() -> None:
-    """Layer sizes, parameters, MACs and memory of neural networks, from a short YAML spec.
+@click.command(
+    cls=LazyGroup,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    invoke_without_command=True,
+)
+@click.version_option(__version__, "-V", "--version", prog_name="cnncalc")
+@click.pass_context
+def cli(ctx: click.Context) -> None:
+    """Layer sizes, parameters, MACs and memory of neural networks."""
+    if ctx.invoked_subcommand is None:
+        from cnncalc.cli.output import write_stdout
 
-    A network is a name (cnncalc list), the path of a spec, or - for standard input.
-    """
+        write_stdout(ctx.get_help() + "\n")
 
 
 def main(arguments: Sequence[str] | None = None) -> NoReturn:
@@ -88,14 +96,13 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
 
 def run(arguments: list[str]) -> int:
     """Runs a command; its exit code. Errors are written to standard error, as JSON when JSON was asked for."""
+    if arguments[:1] == ["version"]:
+        arguments = ["--version", *arguments[1:]]
     try:
         result = cli.main(arguments, prog_name="cnncalc", standalone_mode=False)
         return result if isinstance(result, int) else 0
     except CnncalcError as error:
         return _report(error, arguments)
-    except click.exceptions.NoArgsIsHelpError as error:
-        _say(error.format_message())
-        return 2
     except click.ClickException as error:
         return _report(_usage_error(error), arguments)
     except (KeyboardInterrupt, click.exceptions.Abort):

@@ -22,6 +22,10 @@ from cnncalc.cli.running import running_options
 def command(network: str, **given: Any) -> None:
     """Activations, and the peak memory of inference and training.
 
+    \b
+    cnncalc memory resnet50 --batch 32
+    cnncalc memory resnet50 --train --optimizer adam
+
     Shows three figures: the sum of all activations, and the peak memory of inference and (with --train) of a training
     step. A peak has the weights, and in training also what the backward pass keeps, the gradients and the optimizer's
     state. --allocator cuda adds the GPU memory that PyTorch's allocator reserves.

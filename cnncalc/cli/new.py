@@ -16,6 +16,10 @@ from cnncalc.errors import UsageError, escape
 def command(name: str) -> None:
     """Write a commented first spec.
 
+    \b
+    cnncalc new mynet
+    cnncalc new -
+
     Writes NAME.yaml, which must not exist yet. With - for NAME, prints it.
     """
     from cnncalc.cli.output import write_file, write_stdout

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
@@ -28,9 +29,22 @@ else:
 
 
 class SpecName(_ParamType):
-    """The name of a spec; the shell completes it from the file names of the zoo, and nothing is read."""
+    """The name of a spec. What it is taken for is said on standard error, where there was a choice.
+
+    The shell completes it from the file names of the zoo, and nothing is read.
+    """
 
     name = "network"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        from cnncalc.spec import zoo
+
+        chosen = None if value == "-" or zoo.is_path(value) else zoo.choose(value)
+        if chosen is None:
+            return value
+        if chosen.note and (chosen.name != value or sys.stdout.isatty()):
+            click.echo(f"note: {chosen.note}", err=True)
+        return chosen.name
 
     def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
         from click.shell_completion import CompletionItem

@@ -8,6 +8,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from typing import Any
 
+import click
+
 from cnncalc.cli.options import EXPORTS, Output
 from cnncalc.errors import EnvironmentFailure, UsageError, escape, suggest
 
@@ -52,9 +54,19 @@ def write_terminal(table: Any, no_color: bool = False) -> None:
     """Writes a table to the terminal that standard output is."""
     from cnncalc.render import terminal
 
-    color = not (no_color or os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb")
     unicode = (sys.stdout.encoding or "").lower().startswith("utf")
-    write_stdout(terminal.write(table, terminal_width(), unicode, color))
+    write_stdout(terminal.write(table, terminal_width(), unicode, wants_color() and not no_color))
+
+
+def wants_color() -> bool:
+    """Whether the environment leaves colour on."""
+    return not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
+
+
+def room(ctx: click.Context) -> int | None:
+    """The width of the terminal that is written to; None where it is no terminal, or a format was asked for."""
+    asked = ctx.get_parameter_source("format_") is click.core.ParameterSource.COMMANDLINE
+    return None if asked or sys.stdout is None or not sys.stdout.isatty() else terminal_width()
 
 
 def terminal_width() -> int:

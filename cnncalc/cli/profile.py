@@ -101,6 +101,10 @@ class Seconds(click.FloatRange):
 def command(ctx: click.Context, /, network: str | None, **given: Any) -> None:
     """Time, memory and rates of a network, measured in PyTorch.
 
+    \b
+    cnncalc profile lenet5 --device cpu
+    cnncalc profile resnet18 --device cpu --batch 1,8
+
     Times the whole network first, then every layer in runs of its own. Shows the predicted figures beside the measured.
     """
     from cnncalc.cli.output import check_targets, emit, target, write_file

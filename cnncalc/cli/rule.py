@@ -16,6 +16,10 @@ from cnncalc.cli.options import debug_option
 def command(code: str | None, format_: str) -> None:
     """Say what a lint rule finds, why, and how to put it right.
 
+    \b
+    cnncalc rule
+    cnncalc rule CN003
+
     CODE is a rule, for example CN003. Without CODE, lists all rules.
     """
     from cnncalc.check import lint

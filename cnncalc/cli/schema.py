@@ -14,6 +14,10 @@ from cnncalc.render.schemas import NAMES
 def command(what: str) -> None:
     """The JSON Schema of specs, or of the output.
 
+    \b
+    cnncalc schema
+    cnncalc schema summary
+
     An editor can check a spec while you type it; a program can check the output that it reads.
     """
     from json import dumps

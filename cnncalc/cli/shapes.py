@@ -5,4 +5,9 @@ from cnncalc.cli.tables import table_command
 
 @table_command("shapes", ("in", "out", "receptive_field", "effective_stride"), "")
 def command() -> None:
-    """Sizes and receptive field, layer by layer."""
+    """Sizes and receptive field, layer by layer.
+
+    \b
+    cnncalc shapes lenet5
+    cnncalc shapes unet_small --full
+    """

@@ -25,6 +25,10 @@ OPSET = 18
 def command(network: str, **given: Any) -> None:
     """A network as readable PyTorch.
 
+    \b
+    cnncalc source lenet5_modern
+    cnncalc source resnet18 --output resnet18.py
+
     The file needs PyTorch alone. Blocks become classes and repeats become loops. Modules have the names of the spec,
     so weights load into the network that cnncalc builds, and back.
     """

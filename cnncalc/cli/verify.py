@@ -47,6 +47,10 @@ from cnncalc.errors import CnncalcError, UsageError, format_errors
 def command(networks: tuple[str, ...], **given: Any) -> int:
     """Every figure against the network built in PyTorch.
 
+    \b
+    cnncalc verify lenet5
+    cnncalc verify resnet18 --against torchvision:resnet18
+
     Compares shapes, parameters, buffers, MACs and depth layer by layer on the device meta, which computes nothing. For
     one network, also compares memory to the byte and the count of fvcore, and runs it forward and backward.
 

@@ -21,6 +21,8 @@ class _Window:
         self.tensorflow = pad == "same_tf"
         if pad == "same":
             pad = tuple(d.value * (k.value - 1) // 2 for d, k in zip(self.dilation, self.kernel, strict=True))
+        if pad == "full":
+            pad = tuple(d.value * (k.value - 1) for d, k in zip(self.dilation, self.kernel, strict=True))
         self.pad = layer.per_axis("p", 0 if self.tensorflow else pad)
         self.ceil_mode = ceil_mode
 

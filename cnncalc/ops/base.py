@@ -37,7 +37,8 @@ AXES = ("channels", "features", "tokens", "space")
 MAPS = ("map",)
 #: every layout that has channels or features
 FEATURED = ("map", "sequence", "vector", "tensor")
-SAME_PADS = ("same", "same_tf")
+#: words for padding, besides numbers
+PADS = ("same", "same_tf", "full")
 
 
 class ArgumentError(ShapeError):
@@ -90,7 +91,7 @@ class Field(NamedTuple):
             if not isinstance(value, str):
                 self._check_whole(value, 0)
         elif kind == "choice" or isinstance(value, str):
-            words = SAME_PADS if kind == "pad" else self.choices
+            words = PADS if kind == "pad" else self.choices
             if value not in words:
                 expected = " or ".join(words) or "a whole number"
                 raise ArgumentError(self.name, f"{self.name} must be {expected}, not {show(value)}")

@@ -165,6 +165,7 @@ class Conv(_Convolution):
             (cls(5, 4, stride=3, pad="same_tf"), (MapShape(2, 10, 11),)),
             (cls(5, 2, pad="same_tf"), (MapShape(2, 3, 4, 5),)),
             (cls(4, 3, pad=1), (MapShape(2, 12),)),
+            (cls(4, (3, 5), pad="full", dilation=(2, 1)), (MapShape(2, 6, 7),)),
             (cls(4, (3, 1, 1), stride=(1, 2, 2)), (MapShape(2, 5, 6, 6),)),
             (cls(3, 3, pad=1, connections=((0, 1), (2,), (0, 1, 3))), (MapShape(4, 5, 6),)),
             (cls(2, 2, pad="same_tf", bias=False, connections=((1,), (0, 1))), (MapShape(2, 7),)),

@@ -65,7 +65,8 @@ def axes(
     An axis of ``n`` becomes ``floor((n + before + after - dilation * (kernel - 1) - 1) / stride) + 1``. With
     ``ceil`` the division rounds up, but a window that would start in the padding after the end is left out, as in
     Caffe and PyTorch. ``pad: same`` is ``dilation * (kernel - 1) / 2`` on both sides; ``pad: same_tf`` makes the
-    output ``ceil(n / stride)`` with the odd pixel after (TensorFlow's rule).
+    output ``ceil(n / stride)`` with the odd pixel after (TensorFlow's rule). ``pad: full`` is
+    ``dilation * (kernel - 1)`` on both sides: every window that sees a pixel.
 
     Raises:
         ShapeError: no window fits, or ``same`` on an even window.
@@ -95,6 +96,8 @@ def _axis(n: int, k: int, s: int, pad: int | str, d: int, ceil: bool) -> Axis:
         size = -(-n // s)
         total = max((size - 1) * s + reach + 1 - n, 0)
         return Axis(size, total // 2, total - total // 2, k, s, d)
+    if pad == "full":
+        pad = reach
     if isinstance(pad, str):
         if reach % 2:
             raise ShapeError(

@@ -19,8 +19,8 @@ from cnncalc.errors import (
     escape,
     listing,
     quote,
-    suggest,
 )
+from cnncalc.spec import naming
 from cnncalc.spec.reader import BYTE_LIMIT
 
 SUFFIXES = (".yaml", ".yml")
@@ -132,12 +132,16 @@ def find(name: str, root: Root = HERE) -> Found:
         if sys.stdin is None:
             raise SpecNotFoundError("standard input is closed", Location("<stdin>", 1, 1))
         return Found("<stdin>", sys.stdin.buffer.read(BYTE_LIMIT + 1), None)
-    if _is_path(name):
+    if is_path(name):
         shown = root.shown(name)
         return Found(shown, _read(name, shown), name)
-    path = _lookup(name, folders(root))
+    places = folders(root)
+    path = _lookup(name, places)
     if path is None:
-        hint = suggest(name, names()) or "cnncalc list shows every spec"
+        alike = naming.choose(name, names(places), _words())
+        path = _lookup(alike.name, places) if alike else None
+    if path is None:
+        hint = naming.similar(name, names(places)) or "cnncalc list shows every spec"
         beside = next(filter(os.path.exists, (name, *(name + suffix for suffix in SUFFIXES))), None)
         if beside:
             hint = f"for the file write ./{escape(beside)}"
@@ -145,6 +149,30 @@ def find(name: str, root: Root = HERE) -> Found:
     check_link(path, folders(root)[:-1])
     shown = _shown(path, root)
     return Found(shown, _read(path, shown), path)
+
+
+def choose(name: str) -> naming.Chosen | None:
+    """What stands for this name of a network; None where none does. Reads no spec."""
+    places = folders()
+    path = _lookup(name, places)
+    if path is None:
+        return naming.choose(name, names(places), _words())
+    inside = path.startswith(os.path.join(places[-1], ""))
+    return naming.Chosen(name, naming.namesakes(name, _words()) if inside else "")
+
+
+def _words() -> dict[str, dict[str, str]]:
+    """What words of the zoo may mean (:mod:`cnncalc.spec.naming`)."""
+    from json import loads
+
+    with open(os.path.join(packaged(), "names.json"), encoding="utf-8") as file:
+        table: dict[str, dict[str, str]] = loads(file.read())
+    return table
+
+
+def is_path(name: str) -> bool:
+    """Whether a user who writes this means a file, not a name."""
+    return "/" in name or os.sep in name or name.endswith(SUFFIXES)
 
 
 def find_base(name: str, path: str | None, root: Root = HERE) -> Found:
@@ -161,7 +189,7 @@ def find_base(name: str, path: str | None, root: Root = HERE) -> Found:
     outside = SpecError(f"{quote(name)} is outside the folder of this spec and the zoo")
     if os.path.isabs(name) or name.startswith("~") or "\\" in name or ":" in name:
         raise outside
-    if _is_path(name):
+    if is_path(name):
         target = os.path.normpath(os.path.join(here, name))
         if not target.startswith(allowed):
             raise outside
@@ -172,7 +200,7 @@ def find_base(name: str, path: str | None, root: Root = HERE) -> Found:
             raise SpecError(
                 f"no spec is named {quote(name)}",
                 None,
-                suggest(name, [*names(), *(os.path.splitext(file)[0] for file in _files(here))]),
+                naming.similar(name, [*names(), *(os.path.splitext(file)[0] for file in _files(here))]),
             )
         itself = os.path.realpath(path or "")
         target = next((other for other in found if os.path.realpath(other) != itself), found[0])
@@ -188,10 +216,6 @@ def find_base(name: str, path: str | None, root: Root = HERE) -> Found:
     except CnncalcError as error:
         raise SpecError(f"can't open {quote(name)}: {error.message}") from None
     return Found(_shown(target, root), data, target)
-
-
-def _is_path(name: str) -> bool:
-    return "/" in name or os.sep in name or name.endswith(SUFFIXES)
 
 
 def _lookup(name: str, places: list[str]) -> str | None:

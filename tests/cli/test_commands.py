@@ -9,7 +9,7 @@ import re
 
 import pytest
 
-from cnncalc.cli.main import COMMANDS
+from cnncalc.cli.commands import COMMANDS
 from cnncalc.columns import COLUMNS
 
 TABLES = ("summary", "params", "macs", "memory", "shapes")
@@ -247,13 +247,15 @@ def test_help(cnncalc, command):
     assert "--debug" in result.out
 
 
-def test_help_lists_every_command_in_a_whole_sentence(cnncalc):
-    out = cnncalc("--help").out
-    assert all(f"\n  {command} " in out for command in COMMANDS)
-    assert "...\n" not in out.split("Commands:")[1]
+def test_help_has_a_line_for_each_command_in_a_whole_sentence(cnncalc):
+    out = cnncalc("help").out
+    assert all(f"\n  cnncalc {command} " in out for command in COMMANDS)
+    assert "..." not in out
+    assert max(map(len, out.split("\n"))) <= 80
 
 
-def test_version(cnncalc):
+@pytest.mark.parametrize("words", ["--version", "-V", "version"])
+def test_version(cnncalc, words):
     from cnncalc import __version__
 
-    assert cnncalc("--version").out == f"cnncalc, version {__version__}\n"
+    assert cnncalc(words).out == f"cnncalc, version {__version__}\n"

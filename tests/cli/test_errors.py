@@ -7,8 +7,8 @@ import json
 import pytest
 
 WRONG_CALLS = [
-    (["params", "vgg61"], "error: no spec is named 'vgg61' (hint: did you mean vgg19 or vgg16?)"),
-    (["parms", "vgg16"], "error: unknown command 'parms' (hint: did you mean params?)"),
+    (["params", "vgg61"], "error: no spec is named 'vgg61' (hint: did you mean vgg16?)"),
+    (["parms", "vgg16"], "error: 'parms' is no command and no network (hint: did you mean params or vars?)"),
     (["params"], "error: missing argument 'NETWORK' (hint: cnncalc params --help)"),
     (["params", "vgg16", "--bach", "3"], "error: no such option: --bach (hint: did you mean --batch?)"),
     (

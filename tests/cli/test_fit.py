@@ -6,11 +6,11 @@ import csv
 import io
 import json
 import re
-from pathlib import Path
 
 import jsonschema
 import pytest
 
+from cnncalc.cli.pages import page
 from cnncalc.devices import DEVICES
 from tests.cli.conftest import process
 
@@ -180,10 +180,8 @@ def test_what_is_too_much_is_below_zero_in_both_units(cnncalc):
 
 
 def test_every_gpu_is_documented():
-    readme = (Path(__file__).resolve().parents[2] / "README.md").read_text("utf-8")
-    listed = re.search(r"runs on `cuda`:\s+(.*?)\.\n", readme, re.DOTALL)
-    assert listed is not None
-    assert re.split(r",\s+", listed[1]) == [device.name for device in DEVICES]
+    listed = re.findall(r"^\| `([\w-]+)` \| \d+ GB \| [\d.]+ GB \|$", page("memory"), re.MULTILINE)
+    assert listed == [device.name for device in DEVICES]
 
 
 @pytest.mark.parametrize(

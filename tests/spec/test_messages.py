@@ -49,7 +49,7 @@ LAYERS = [
     ("{Dropout: 0.5}", "4:6: unknown block 'Dropout' (hint: write dropout)"),
     ("{conv: 8, in: 3, kernel: 3}", "4:15: conv has no argument 'in' (hint: cnncalc works out the input channels)"),
     ("{conv: 8, in_channels: 3, kernel: 3}", "4:15: conv has no argument 'in_channels' (hint: cnncalc works out the input channels)"),
-    ("{conv: 3, kernel: 3, pad: valid}", "4:31: pad must be a whole number, one per axis, same or same_tf, not 'valid' (hint: write pad: 0)"),
+    ("{conv: 3, kernel: 3, pad: valid}", "4:31: pad must be a whole number, one per axis, same, same_tf or full, not 'valid' (hint: write pad: 0)"),
     ("{avgpool: global}", "4:15: kernel must be a whole number or one per axis, not 'global' (hint: write global_avgpool, or global_maxpool)"),
     ("{conv: 3, kernel: 3, norm: BatchNorm2d}", "4:32: unknown norm 'BatchNorm2d' (hint: write bn)"),
     ("{conv: 3, kernel: 3, norm: Linear}", "4:32: unknown norm 'Linear' (hint: such as bn, layernorm, groupnorm, instancenorm, pixelnorm)"),
@@ -118,7 +118,7 @@ LAYERS = [
     ("{conv: 3, kernel: 3, bias: 1}", "4:32: bias must be true or false, not 1"),
     ("{conv: 3, kernel: 3, bias: true and 1}", "4:37: expected true or false, not 1"),
     ("{conv: 3, kernel: 3, bias: [true, false]}", "4:32: bias must be true or false, not a list"),
-    ("{conv: 3, kernel: 3, pad: sam}", "4:31: pad must be a whole number, one per axis, same or same_tf, not 'sam'"),
+    ("{conv: 3, kernel: 3, pad: sam}", "4:31: pad must be a whole number, one per axis, same, same_tf or full, not 'sam'"),
     ("{conv: 3, kernel: 3, pad: -1}", "4:31: pad must be from 0 to 2147483647, not -1"),
     ("{conv: 3, kernel: 3, pad: [same, 1]}", "4:31: pad must be a whole number, not 'same'"),
     ("{dropout: 1e999}", "4:15: p must be at most 10^15, not '1e999'"),
@@ -423,7 +423,7 @@ SPECS = [
     ('cnncalc: 1\nuses: {a: 1}\ninput: [3, 32, 32]\nlayers: [relu]', "2:7: uses must be a list of names"),
     ('cnncalc: 1\nuses: [blocks_es]\ninput: [3, 32, 32]\nlayers: [relu]', "2:8: no spec is named 'blocks_es' (hint: did you mean blocks_se?)"),
     ('cnncalc: 1\nuses: vgg16\ninput: [3, 32, 32]\nlayers: [relu]', "2:7: 'vgg16' has layers, so it is a network, not a library of blocks (hint: move the blocks to a file without layers, or use extends)"),
-    ('cnncalc: 1\nextends: vgg15', "2:10: no spec is named 'vgg15' (hint: did you mean vgg19 or vgg16?)"),
+    ('cnncalc: 1\nextends: vgg15', "2:10: no spec is named 'vgg15' (hint: did you mean vgg16 or vgg19?)"),
     # claims, facts, budget, lint
     (NET + 'layers: [relu]\nclaims: 3', "4:9: claims must be a list, not text"),
     (NET + 'layers: [relu]\nclaims: [3]', "4:10: an item of claims must be a mapping, not text"),
@@ -717,7 +717,7 @@ def test_files(folder: Folder, files: dict[str, str], lines: list[str]) -> None:
 
 #: what a user names, and the message
 NOT_FOUND = [
-    ("vgg61", "error: no spec is named 'vgg61' (hint: did you mean vgg19 or vgg16?)"),
+    ("vgg61", "error: no spec is named 'vgg61' (hint: did you mean vgg16?)"),
     ("nothing", "error: no spec is named 'nothing' (hint: cnncalc list shows every spec)"),
     ("", "error: no spec is named '' (hint: cnncalc list shows every spec)"),
     ("plain", "error: no spec is named 'plain' (hint: for the file write ./plain)"),

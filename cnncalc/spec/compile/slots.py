@@ -8,7 +8,7 @@ from functools import partial
 from typing import Any
 
 from cnncalc.errors import ExpressionError, LimitError, SpecError, quote
-from cnncalc.ops.base import AXES, SAME_PADS, ArgumentError, Field
+from cnncalc.ops.base import AXES, PADS, ArgumentError, Field
 from cnncalc.spec import expressions
 from cnncalc.spec.compile.words import VARIABLE, check_name, other_word, suggest_variable
 from cnncalc.spec.expressions import Expression, ExprValue, Scope
@@ -27,7 +27,7 @@ _EXPECTED = {
     "index": "a whole number",
     "window": "a whole number or one per axis",
     "margin": "a whole number or one per axis",
-    "pad": "a whole number, one per axis, same or same_tf",
+    "pad": "a whole number, one per axis, same, same_tf or full",
     "table": "a list of lists of whole numbers",
     "flag": "true or false",
     "number": "a number",
@@ -206,7 +206,7 @@ class Slots:
                 raise node.error(f"{field.name} must be at most 10^15, not {quote(text)}")
             return _fixed(node, float(text))
         if _WORD.fullmatch(text):
-            if field.type == "pad" and text in SAME_PADS:
+            if field.type == "pad" and text in PADS:
                 return _fixed(node, text)
             hint = "write true or false" if field.type == "flag" else None
             hint = hint or (f"write ${text}" if text in self.known else other_word(text, ()))
