@@ -17,6 +17,7 @@ from cnncalc.columns import COLUMNS, OF_A_RUN
 from cnncalc.counting.backward import BACKWARD
 from cnncalc.counting.conventions import CONVENTIONS
 from cnncalc.ops import OPS
+from cnncalc.ops.arguments import about, meaning
 from cnncalc.ops.base import Field, Op, show
 from cnncalc.spec import zoo
 
@@ -54,10 +55,6 @@ def _table(headings: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> str:
     return "\n".join(f"| {' | '.join(cells)} |" for cells in lines)
 
 
-def _meaning(op: type[Op]) -> str:
-    return " ".join((op.__doc__ or "").split("\n\n")[0].split())
-
-
 def _argument(field: Field) -> str:
     if field.required:
         return f"**{field.name}**"
@@ -74,8 +71,7 @@ def operators() -> str:
     """Every operator: keyword, arguments with their defaults, and the first paragraph of its documentation."""
     rows = []
     for name, op in sorted(OPS.items()):
-        meaning = _meaning(op).replace("``", "`").replace("*", "\\*").replace("|", "\\|")
-        rows.append((f"`{name}`", _arguments(op), meaning))
+        rows.append((f"`{name}`", _arguments(op), about(op).replace("*", "\\*").replace("|", "\\|")))
     return _table(("operator", "arguments", "what it does"), rows)
 
 
@@ -163,11 +159,13 @@ def meanings(word: str) -> list[Meaning]:
         found.append(Meaning("term", terms()[plain]))
     if plain in OPS:
         op = OPS[plain]
-        said = [f"arguments: {_arguments(op).replace('*', '') or 'none'}"]
-        found.append(Meaning("operator", "\n".join([_meaning(op).replace("``", "`"), *said])))
-    takers = [name for name, op in OPS.items() if plain in op.fields]
-    if takers:
-        found.append(Meaning("argument", f"of {', '.join(takers)}"))
+        arguments = [f"  {_argument(field).strip('*')}: {meaning(op, name)}" for name, field in op.fields.items()]
+        found.append(Meaning("operator", "\n".join([about(op), *arguments])))
+    takers: dict[str, list[str]] = {}
+    for name, op in OPS.items():
+        if plain in op.fields:
+            takers.setdefault(meaning(op, plain), []).append(name)
+    found += [Meaning("argument", f"of {', '.join(names)}: {said}") for said, names in takers.items()]
     if plain in CONVENTIONS:
         found.append(Meaning("convention", CONVENTIONS[plain].rule))
     for name, column in {**COLUMNS, **OF_A_RUN}.items():

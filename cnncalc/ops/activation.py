@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, ClassVar
 
 from cnncalc.ops.base import FEATURED, Lowering, Op, op
@@ -72,6 +73,10 @@ class ReLU6(_Activation):
 class LeakyReLU(_Activation):
     """x, or slope*x below 0.   [*any] -> [*any]"""
 
+    means: ClassVar[Mapping[str, str]] = {
+        "slope": "the factor below zero",
+    }
+
     unit = Work(cmp=1, mul=1)
     module = "LeakyReLU"
     can_run_in_place = True
@@ -83,6 +88,10 @@ class LeakyReLU(_Activation):
 @op("elu")
 class ELU(_Activation):
     """x, or alpha*(exp(x) - 1) below 0.   [*any] -> [*any]"""
+
+    means: ClassVar[Mapping[str, str]] = {
+        "alpha": "the value that it nears below zero, with the sign changed",
+    }
 
     unit = Work(cmp=1, exp=1, add=1, mul=1)
     module = "ELU"

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, ClassVar, Literal
 
 from cnncalc.errors import ShapeError
 from cnncalc.ops import window
@@ -108,6 +109,14 @@ class WindowAttention(Op):
     Multiply-accumulates, for each window of ``t = window^2`` pixels: ``4*t*c^2 + 2*t^2*c``.
     How far a window reaches from a pixel depends on where the pixel lies: no receptive field is stated behind it.
     """
+
+    means: ClassVar[Mapping[str, str]] = {
+        "cosine": "whether queries and keys are compared by their cosine, as in Swin V2",
+        "partition": "window for windows side by side, grid for every n-th pixel",
+        "position": "how the position is told: a table of biases, a small mlp, or none",
+        "shift": "whether the windows are moved by half of one",
+        "window": "pixels of a window along both axes",
+    }
 
     layouts = MAPS
 

@@ -270,6 +270,8 @@ class Op(ABC):
     takes_norm_act: ClassVar[bool] = False
     #: "new" output, or a "view" of the input that occupies nothing (dropout in evaluation too)
     result: ClassVar[str] = "new"
+    #: what arguments mean that no other operator has, or another means otherwise (:mod:`cnncalc.ops.arguments`)
+    means: ClassVar[Mapping[str, str]] = {}
     #: how programs write it besides PyTorch's module, where some counters see that: the words after the keyword
     writings: ClassVar[tuple[str, ...]] = ()
     #: where PyTorch's function wants the channels of a map in memory: "first" or "last"; "kept" where they are;
@@ -411,6 +413,8 @@ def op(name: str) -> Callable[[OpClass], OpClass]:
             raise ValueError(f"operator {name!r} has weights and does not say which of them are biases")
         fields: dict[str, Field] = {}
         for attribute, annotation in vars(cls).get("__annotations__", {}).items():
+            if annotation.startswith("ClassVar["):
+                continue
             field = _field(attribute.rstrip("_"), annotation, getattr(cls, attribute, _MISSING))
             fields[field.name] = field
         cls.name = name

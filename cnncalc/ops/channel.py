@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from math import prod
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from cnncalc.errors import ShapeError
 from cnncalc.ops import window
@@ -69,6 +70,10 @@ class MaxOut(Op):
     [c/pieces, *hw], [t, f] -> [t, f/pieces];  no parameters.
     """
 
+    means: ClassVar[Mapping[str, str]] = {
+        "pieces": "channels that become one",
+    }
+
     layouts = FEATURED
 
     pieces: int
@@ -107,6 +112,10 @@ class ChannelConv(Op):
 
     Multiply-accumulates: ``kernel`` per channel, padding included.
     """
+
+    means: ClassVar[Mapping[str, str]] = {
+        "kernel": "channels in the window",
+    }
 
     layouts = MAPS
     biases = ("bias",)

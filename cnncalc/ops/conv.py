@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from abc import abstractmethod
+from collections.abc import Mapping
 from math import gcd, prod
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from cnncalc.errors import ShapeError
 from cnncalc.ops import window
@@ -103,6 +104,10 @@ class Conv(_Convolution):
     does for LeNet-5: weight [pairs, 1, *kernel], and ``pairs * prod(kernel) * prod(hw')`` multiply-accumulates.
     """
 
+    means: ClassVar[Mapping[str, str]] = {
+        "connections": "for every output channel the input channels that it sees, as in LeNet-5's C3",
+    }
+
     out: int
     kernel: Window
     stride: Window = 1
@@ -176,6 +181,10 @@ class Conv(_Convolution):
 class DepthwiseConv(_Convolution):
     """Depthwise convolution.   [c, *hw] -> [c*multiplier, *hw'];  weight [c*multiplier, 1, *kernel]."""
 
+    means: ClassVar[Mapping[str, str]] = {
+        "multiplier": "output channels for every input channel",
+    }
+
     kernel: Window
     stride: Window = 1
     pad: Pad = 0
@@ -203,6 +212,12 @@ class ConvTranspose(Op):
     ``h' = (h - 1)*stride - 2*pad + dilation*(kernel - 1) + output_pad + 1``. Multiply-accumulates:
     ``c * out/groups * prod(kernel) * prod(hw)``: every input value meets every weight of its channel once.
     """
+
+    means: ClassVar[Mapping[str, str]] = {
+        "output_pad": "pixels that are added to the size at the end of each axis",
+        "pad": "pixels that are cut from both ends of each axis",
+        "stride": "pixels from one input pixel's output to the next one's",
+    }
 
     layouts = MAPS
     takes_norm_act = True

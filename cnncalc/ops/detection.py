@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, ClassVar
 
 from cnncalc.ops import window
 from cnncalc.ops.base import MAPS, Lowering, Op, op
@@ -21,6 +22,12 @@ class RoiAlign(Op):
     A value is the mean of ``samples_per_axis``^2 bilinear samples, of four multiplications and three additions each.
     Where the regions lie is neither counted nor known: no receptive field is stated behind it.
     """
+
+    means: ClassVar[Mapping[str, str]] = {
+        "regions": "regions that are cut out",
+        "samples_per_axis": "samples along each axis of an output value",
+        "size": "height and width of what comes out",
+    }
 
     layouts = MAPS
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, ClassVar
 
 from cnncalc.ops.base import FEATURED, Lowering, Op, Product, op
 from cnncalc.values import NO_WORK, MapShape, SequenceShape, Shape, TensorShape, ValueShape, VectorShape, Work, elements
@@ -93,6 +94,10 @@ class RadialBasis(Op):
 
     Per output: ``features`` subtractions and squares, ``features - 1`` additions.
     """
+
+    means: ClassVar[Mapping[str, str]] = {
+        "out": "classes, each with a centre that is compared",
+    }
 
     layouts = ("vector",)
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from cnncalc.errors import ShapeError
 from cnncalc.ops.base import FEATURED, MAPS, POINTWISE, Lowering, Op, Tap, op
@@ -149,6 +149,10 @@ class GroupNorm(Op):
     [t, f] -> [t, f];  weight [c], bias [c].
     """
 
+    means: ClassVar[Mapping[str, str]] = {
+        "groups": "parts of the channels, each normalized alone",
+    }
+
     layouts = ("map", "sequence", "vector")
 
     role = "norm"
@@ -288,6 +292,13 @@ class LocalResponseNorm(Op):
     ``x / (k + alpha/size * sum of size squares) ** beta``: per value three multiplications, ``size`` additions,
     a logarithm, an exponential and a division (the power is ``exp(beta * log)``).
     """
+
+    means: ClassVar[Mapping[str, str]] = {
+        "alpha": "factor of the sum of squares",
+        "beta": "exponent of the denominator",
+        "k": "what is added to the sum",
+        "size": "channels in the sum",
+    }
 
     layouts = MAPS
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
+from collections.abc import Mapping
 from math import gcd, prod
 from typing import TYPE_CHECKING, ClassVar, Literal
 
@@ -124,6 +125,10 @@ class AvgPool(_WindowPool):
     Per output value: ``prod(kernel) - 1`` additions and one division.
     """
 
+    means: ClassVar[Mapping[str, str]] = {
+        "count_include_pad": "whether padding counts in the mean",
+    }
+
     writings = ("as function",)
 
     within_maps = True
@@ -185,6 +190,10 @@ class LPPool(_WindowPool):
     ``(sum of x^power)^(1/power)``: per output value ``(power - 1) * prod(kernel)`` multiplications,
     ``prod(kernel) - 1`` additions and the root: a square root, or a logarithm, a multiplication and an exponential.
     """
+
+    means: ClassVar[Mapping[str, str]] = {
+        "power": "the exponent p of the norm",
+    }
 
     pad = 0
 
@@ -373,6 +382,10 @@ class Upsample(Op):
 
     ``nearest`` repeats pixels and costs nothing; ``bilinear`` takes four multiplications and three additions per value.
     """
+
+    means: ClassVar[Mapping[str, str]] = {
+        "mode": "nearest, or bilinear for maps of two axes",
+    }
 
     layouts = MAPS
 

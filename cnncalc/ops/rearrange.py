@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from math import prod
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from cnncalc.errors import ShapeError
 from cnncalc.ops import window
@@ -35,6 +36,12 @@ class Slice(_Rearrangement):
     """Every ``step``-th channel, feature, token, or pixel along each spatial axis, from ``start`` up to but not with
     ``stop``.   [c, *hw] -> [c', *hw'], [t, f] -> [t', f'] or [f] -> [f'];  a view.
     """
+
+    means: ClassVar[Mapping[str, str]] = {
+        "start": "the first one that is taken",
+        "stop": "the first one that is not taken",
+        "step": "from one that is taken to the next",
+    }
 
     result = "view"
     layouts = ("map", "sequence", "vector")
@@ -149,6 +156,11 @@ class Crop(_Rearrangement):
     [c, *hw] -> [c, *hw'];  a view.
     """
 
+    means: ClassVar[Mapping[str, str]] = {
+        "after": "pixels cut after each spatial axis; as many as space unless said",
+        "space": "pixels cut before and after each spatial axis",
+    }
+
     layouts = MAPS
 
     result = "view"
@@ -191,6 +203,10 @@ class Crop(_Rearrangement):
 @op("shuffle")
 class ChannelShuffle(_Rearrangement):
     """Channel shuffle (Zhang et al. 2017, figure 1).   [c, *hw] -> [c, *hw];  a copy, no arithmetic."""
+
+    means: ClassVar[Mapping[str, str]] = {
+        "groups": "parts of the channels, whose members are dealt out in turn",
+    }
 
     layouts = MAPS
 
@@ -309,6 +325,10 @@ class Tokens(_Rearrangement):
 class FeatureMap(_Rearrangement):
     """A sequence as a map of ``size``, row by row: what ``tokens`` does, undone.   [t, f] -> [f, *size];  a view."""
 
+    means: ClassVar[Mapping[str, str]] = {
+        "size": "height and width of the map; they multiply to the tokens",
+    }
+
     layouts = ("sequence",)
 
     result = "view"
@@ -343,6 +363,10 @@ class FeatureMap(_Rearrangement):
 @op("select")
 class Select(_Rearrangement):
     """One token, counted from 0.   [t, f] -> [f];  a view."""
+
+    means: ClassVar[Mapping[str, str]] = {
+        "token": "which token, counted from 0",
+    }
 
     layouts = ("sequence",)
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, ClassVar, Literal
 
 from cnncalc.errors import ShapeError
 from cnncalc.ops.base import FEATURED, MAPS, Lowering, Op, Sizes, op, shaped
@@ -27,6 +28,11 @@ if TYPE_CHECKING:
 @op("scale")
 class Scale(Op):
     """factor*x + shift with constants: Highway's 1 - x is factor -1, shift 1.   [*any] -> [*any];  no parameters."""
+
+    means: ClassVar[Mapping[str, str]] = {
+        "factor": "what every value is multiplied with",
+        "shift": "what is then added",
+    }
 
     layouts = FEATURED
     memory_format = "kept"
@@ -63,6 +69,10 @@ class Affine(Op):
     [c, *hw] -> [c, *hw];  weight [c], bias [c]. ConvNeXt's layer scale is ``bias: false``; LeNet-5 subsamples by
     ``avgpool: 2`` and ``affine``.
     """
+
+    means: ClassVar[Mapping[str, str]] = {
+        "scale": "whether it learns a scale, and not the bias alone",
+    }
 
     layouts = FEATURED
 
@@ -177,6 +187,11 @@ class Constant(Op):
     The shape is written as that of an input: a number or a list of one is a vector, a longer list a map,
     ``{tokens: 4, features: 8}`` a sequence; with ``as: tensor`` any list is a tensor.
     """
+
+    means: ClassVar[Mapping[str, str]] = {
+        "shape": "its shape, as input states one: a list, or tokens and features",
+        "as": "tensor, where the shape is none of a map, a sequence or a vector",
+    }
 
     layouts = tuple(LAYOUTS)
     parameter_kind = "other_params"

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, ClassVar
 
 from cnncalc.errors import ShapeError
 from cnncalc.ops.base import FEATURED, Lowering, Op, op, show
@@ -56,6 +57,10 @@ class _Dropped(Op):
 class Dropout(_Dropped):
     """Dropout with probability ``p``.   [*any] -> [*any];  nothing in evaluation, which is what is counted."""
 
+    means: ClassVar[Mapping[str, str]] = {
+        "p": "the probability that a value is dropped in training",
+    }
+
     p: float = 0.5
 
     def _module(self) -> str:
@@ -70,6 +75,10 @@ class StochasticDepth(_Dropped):
     """Drops the whole branch with probability ``p`` (Huang et al. 2016).   [*any] -> [*any];  nothing in evaluation,
     which is what is counted.
     """
+
+    means: ClassVar[Mapping[str, str]] = {
+        "p": "the probability that a branch is left out in training",
+    }
 
     p: Rational = 0.5
 

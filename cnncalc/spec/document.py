@@ -27,10 +27,29 @@ LANGUAGE_VERSION = 1
 FILE_LIMIT = 32
 CHAIN_LIMIT = 8
 VARIABLE_LIMIT = 256
-TOP_LEVEL = (
-    "cnncalc", "name", "title", "source", "notes", "extends", "uses", "input", "inputs", "vars", "defaults", "blocks",
-    "layers", "side", "outputs", "written", "claims", "facts", "budget", "lint",
-)  # fmt: skip
+#: the keys of a spec, and what they hold
+TOP_LEVEL = {
+    "cnncalc": "the version of the language",
+    "name": "what the network is called",
+    "title": "what it is, in a line",
+    "source": "where it is published",
+    "notes": "what else is to be said of it",
+    "extends": "the spec that this one is a variant of",
+    "uses": "libraries of blocks",
+    "input": "the only input: channels and up to three spatial sizes, or tokens and features; no batch axis",
+    "inputs": "several inputs by name, in place of input",
+    "vars": "variables with their values; --set NAME=VALUE changes one",
+    "defaults": "arguments of operators for the text of this file",
+    "blocks": "layers with a name, which begins with a capital letter, and arguments",
+    "layers": "the network, a layer a line",
+    "side": "outputs off the main path: auxiliary heads",
+    "outputs": "the names of the outputs, where there are several",
+    "written": "how the program of the network writes operators that some counting tools see otherwise",
+    "claims": "published figures of the network, each with its source",
+    "facts": "published figures that can't be computed, each with its source",
+    "budget": "limits of figures",
+    "lint": "lint rules to ignore",
+}
 #: what a spec does not take from its base
 OWN = frozenset(
     {"cnncalc", "name", "title", "source", "notes", "extends", "written", "claims", "facts", "budget", "lint"}

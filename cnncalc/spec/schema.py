@@ -1,6 +1,7 @@
 """The JSON Schema (draft-07) of specs, for editors: made from the operators' fields.
 
-Lower-case keys are closed, so that a misspelt operator or argument is marked while typing. What depends on other
+Lower-case keys are closed, so that a misspelt operator or argument is marked while typing; forms are told apart by
+``if``, so that what is marked is the argument and not the layer. Every key says what it means. What depends on other
 parts of a file (blocks, variables, names of layers) is left to ``cnncalc``.
 """
 
@@ -9,6 +10,7 @@ from __future__ import annotations
 from typing import Any
 
 from cnncalc.ops import OPS
+from cnncalc.ops.arguments import about, meaning
 from cnncalc.ops.base import Field, Op
 from cnncalc.spec.claims import BUDGET_KEYS, CLAIM_KEYS, WORDS, claimable, limitable
 from cnncalc.spec.compile.words import MODIFIERS
@@ -22,8 +24,12 @@ _TEXT: Schema = {"type": "string"}
 _NAMES: Schema = {"anyOf": [_TEXT, {"type": "array", "items": _TEXT, "minItems": 1}]}
 _VALUE: Schema = {"type": ["string", "number", "boolean", "array"]}
 _LAYERS: Schema = {"$ref": "#/definitions/layers"}
+_LIST: Schema = {"type": "array"}
 _EXPRESSION: Schema = {"type": ["integer", "string"]}
+_IS_EXPRESSION: Schema = {"type": "string", "pattern": "\\$"}
+_HAS_LAYERS: Schema = {"type": "object", "required": ["layers"]}
 _SIZES: Schema = {"type": "array", "items": _EXPRESSION, "minItems": 1}
+_PER_AXIS: Schema = {"anyOf": [_EXPRESSION, {**_SIZES, "maxItems": 3}]}
 
 
 def _keys(*words: str) -> Schema:
@@ -46,11 +52,11 @@ _TYPES: dict[str, Schema] = {
     "sizes": {"anyOf": [_EXPRESSION, _SIZES, _keys("tokens", "features")]},
     "count": _EXPRESSION,
     "index": _EXPRESSION,
-    "window": {"$ref": "#/definitions/per_axis"},
-    "margin": {"$ref": "#/definitions/per_axis"},
-    "pad": {"$ref": "#/definitions/per_axis"},
+    "window": _PER_AXIS,
+    "margin": _PER_AXIS,
+    "pad": _PER_AXIS,
     "table": {"type": "array", "items": {"type": "array", "items": _EXPRESSION, "minItems": 1}, "minItems": 1},
-    "flag": {"anyOf": [{"type": "boolean"}, {"type": "string", "pattern": "\\$"}]},
+    "flag": {"if": _IS_EXPRESSION, "else": {"type": "boolean"}},
     "number": {"type": ["number", "string"]},
     "rational": {"type": ["number", "string"]},
 }
@@ -65,13 +71,14 @@ def schema() -> Schema:
         "type": "object",
         "required": ["cnncalc"],
         "additionalProperties": False,
-        "properties": {key: _top_level()[key] for key in TOP_LEVEL},
+        "properties": {key: {"description": TOP_LEVEL[key], **_top_level()[key]} for key in TOP_LEVEL},
         "definitions": {
-            "per_axis": {"anyOf": [_EXPRESSION, {"type": "array", "items": _EXPRESSION, "minItems": 1, "maxItems": 3}]},
             "layers": {
-                "anyOf": [{"type": "array", "items": {"$ref": "#/definitions/layer"}}, {"$ref": "#/definitions/layer"}]
+                "if": _LIST,
+                "then": {"items": {"$ref": "#/definitions/layer"}},
+                "else": {"$ref": "#/definitions/layer"},
             },
-            "layer": {"anyOf": [_word(), {"$ref": "#/definitions/layer_mapping"}]},
+            "layer": {"if": {"type": "string"}, "then": _word(), "else": {"$ref": "#/definitions/layer_mapping"}},
             "layer_mapping": _layer_mapping(),
             "branches": _branches(),
             "modifiers": {"properties": _modifiers()},
@@ -87,26 +94,24 @@ def _top_level() -> dict[str, Schema]:
     words: dict[str, Schema] = {key: {"enum": list(known)} for key, known in WORDS.items()}
     budgets = {quantity: _closed({**dict.fromkeys(BUDGET_KEYS, figure), **words}) for quantity in limitable()}
     flag: Schema = {"type": "boolean"}
-    continued = {
-        "type": "array",
-        "items": [_closed({"base": _TEXT}, ["base"])],
-        "additionalItems": {"$ref": "#/definitions/layer"},
-    }
+    base = [_closed({"base": _TEXT}, ["base"])]
+    is_continued: Schema = {"type": "array", "minItems": 1, "items": [{"type": "object", "required": ["base"]}]}
+    continued = {"items": base, "additionalItems": {"$ref": "#/definitions/layer"}}
     claim = _closed({**dict.fromkeys((*claimable(), *CLAIM_KEYS), figure), **words, "holds": flag, "with_side": flag})
     return {
-        "cnncalc": {"const": LANGUAGE_VERSION, "description": "version of the language"},
+        "cnncalc": {"const": LANGUAGE_VERSION},
         "name": {"type": ["string", "integer"]},
         "title": _TEXT,
         "source": _TEXT,
         "notes": _TEXT,
-        "extends": {**_TEXT, "description": "the spec this one is a variant of"},
-        "uses": {**_NAMES, "description": "libraries of blocks"},
+        "extends": _TEXT,
+        "uses": _NAMES,
         "input": _INPUT,
         "inputs": {"type": "object", "additionalProperties": _INPUT, "minProperties": 1},
         "vars": {"type": "object", "additionalProperties": _VALUE},
         "defaults": _closed(operators),
         "blocks": {"type": "object", "additionalProperties": False, "patternProperties": {"^[A-Z]": block}},
-        "layers": {"anyOf": [_LAYERS, continued]},
+        "layers": {"if": is_continued, "then": continued, "else": _LAYERS},
         "side": {"type": "object", "additionalProperties": side},
         "outputs": _NAMES,
         "written": _written(),
@@ -126,14 +131,19 @@ def _written() -> Schema:
     return _closed({"source": _TEXT, **ways}, ["source"])
 
 
+def _one_of(words: list[str]) -> Schema:
+    """One of these words, or an expression."""
+    return {"if": _IS_EXPRESSION, "else": {"enum": words}}
+
+
 def _argument(field: Field) -> Schema:
     if field.choices:
-        return {"anyOf": [{"enum": list(field.choices)}, {"type": "string", "pattern": "\\$"}]}
+        return _one_of(list(field.choices))
     return _TYPES[field.type]
 
 
 def _arguments(op: type[Op]) -> dict[str, Schema]:
-    return {name: _argument(field) for name, field in op.fields.items()}
+    return {name: {"description": meaning(op, name), **_argument(field)} for name, field in op.fields.items()}
 
 
 def _followers(op: type[Op]) -> dict[str, Schema]:
@@ -142,7 +152,7 @@ def _followers(op: type[Op]) -> dict[str, Schema]:
     rows = {}
     for keyword, role in (("norm", "norm"), ("act", "activation")):
         names = [name for name, other in OPS.items() if other.role == role]
-        rows[keyword] = {"anyOf": [{"enum": ["none", *names]}, {"type": "string", "pattern": "\\$"}]}
+        rows[keyword] = {"description": f"the {role} after it", **_one_of(["none", *names])}
     return rows
 
 
@@ -156,20 +166,30 @@ def _modifiers() -> dict[str, Schema]:
         "shared": _TEXT,
         "inplace": {"type": "boolean"},
     }
-    return {name: described[name] for name in MODIFIERS}
+    return {name: {"description": MODIFIERS[name], **described[name]} for name in MODIFIERS}
 
 
 def _word() -> Schema:
     """A layer that is a word: an operator that needs no argument, or a block."""
     words = [name for name, op in OPS.items() if op.role != "join"]
-    return {"anyOf": [{"enum": words}, {"type": "string", "pattern": "^[A-Z][A-Za-z0-9_]*$"}]}
+    said = [about(OPS[name]) for name in words]  # which editors show beside the words
+    known = {"enum": words, "enumDescriptions": said, "markdownEnumDescriptions": said}
+    return {"if": {"pattern": "^[^A-Z]"}, "then": known}
 
 
 def _own_value(op: type[Op]) -> Schema:
     """The operation's own value: its first argument, or several in a list."""
     fields = list(op.fields.values())
-    several = {"type": "array", "maxItems": len(fields)}
-    return {"anyOf": [_argument(fields[0]), several]} if fields else several
+    several: Schema = {"type": "array", "maxItems": len(fields)}
+    if not fields:
+        return {"description": about(op), **several}
+    first = _argument(fields[0])
+    either = (
+        {"anyOf": [first, several]}
+        if fields[0].type in ("sizes", "table")
+        else {"if": _LIST, "then": several, "else": first}
+    )
+    return {"description": f"{about(op)}\n\n{fields[0].name}: {meaning(op, fields[0].name)}", **either}
 
 
 def _layer_mapping() -> Schema:
@@ -177,11 +197,14 @@ def _layer_mapping() -> Schema:
     forms: dict[str, dict[str, Schema]] = {}
     for name, op in OPS.items():
         if op.role == "join":
-            forms[name] = {**_arguments(op), name: {"anyOf": [_NAMES, {"$ref": "#/definitions/branches"}]}}
+            joined = {"if": {"type": "object"}, "then": {"$ref": "#/definitions/branches"}, "else": _NAMES}
+            forms[name] = {**_arguments(op), name: {"description": about(op), **joined}}
         else:
             forms[name] = {**_arguments(op), **_followers(op), name: _own_value(op)}
-    forms["layers"] = {"layers": _LAYERS}
-    forms["stages"] = {"stages": {"type": ["object", "array"]}, "each": _LAYERS}
+    forms["layers"] = {"layers": {"description": "a group of layers, run one after the other", "allOf": [_LAYERS]}}
+    rows = {"description": "a table: a row a stage, a column an argument of each", "type": ["object", "array"]}
+    each = {"description": "the layers of a stage, in which the columns are variables", "allOf": [_LAYERS]}
+    forms["stages"] = {"stages": rows, "each": each}
     cases = [
         {"if": _is_operation(name, forms), "then": _closed({**_modifiers(), **properties})}
         for name, properties in forms.items()
@@ -191,7 +214,14 @@ def _layer_mapping() -> Schema:
         "type": "object",
         "if": is_block,
         "then": {"$ref": "#/definitions/modifiers"},
-        "else": {"anyOf": [{"required": [name]} for name in forms], "allOf": cases},
+        "else": {
+            "if": {"anyOf": [{"required": [name]} for name in forms]},
+            "then": {"allOf": cases},
+            "else": {
+                "propertyNames": {"enum": [*forms, *MODIFIERS]},
+                "not": {"propertyNames": {"enum": [*MODIFIERS]}},  # a name alone is no layer
+            },
+        },
     }
 
 
@@ -205,5 +235,6 @@ def _branches() -> Schema:
     chosen = _closed(
         {"when": {"type": ["string", "boolean"]}, "layers": {"anyOf": [{"const": "identity"}, _LAYERS]}}, ["layers"]
     )
-    branch = {"anyOf": [{"const": "identity"}, _LAYERS, chosen]}
+    other = {"if": {"const": "identity"}, "else": _LAYERS}
+    branch = {"if": _HAS_LAYERS, "then": {"anyOf": [_LAYERS, chosen]}, "else": other}
     return {"type": "object", "minProperties": 2, "additionalProperties": branch}

@@ -5,6 +5,7 @@ Blocks and stages become groups of their name, so every layer keeps its path.
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -68,7 +69,7 @@ class _Writer:
 
     def document(self, name: str, title: str, source: str) -> str:
         graph = self.graph
-        lines = [f"cnncalc: {LANGUAGE_VERSION}", f"name: {name}"]
+        lines = [EDITOR.rstrip(), f"cnncalc: {LANGUAGE_VERSION}", f"name: {name}"]
         lines += [f"{key}: {_text(text)}" for key, text in (("title", title), ("source", source)) if text]
         lines += ["", *self.inputs(), *self.defaults(), "", "layers:"]
         body, last = self.sequence(graph.operators(with_side=False), (), 0)
@@ -218,7 +219,22 @@ def _text(text: str) -> str:
 
 def starter(name: str) -> str:
     """A commented first spec."""
-    return _STARTER.replace("NAME", name)
+    return EDITOR + _STARTER.replace("NAME", name)
+
+
+def copy(text: str, name: str) -> str:
+    """A spec's text under another name, with its comments."""
+    own = "" if text.startswith("# yaml-language-server:") else EDITOR
+    return own + re.sub(r"(?m)^name:[^#\n]*", lambda line: f"name: {name}{_gap(line[0])}", text, count=1)
+
+
+def _gap(line: str) -> str:
+    """The spaces before a comment that follows."""
+    return line[len(line.rstrip()) :]
+
+
+#: where editors find the schema: a file that ``cnncalc schema`` writes
+EDITOR = "# yaml-language-server: $schema=./cnncalc.schema.json\n"
 
 
 _STARTER = """\

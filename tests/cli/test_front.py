@@ -135,8 +135,14 @@ def test_variables_are_listed_as_set_takes_them(cnncalc):
     [
         (["memory"], ["Usage: cnncalc memory", "cnncalc guide memory is a page: Memory: three numbers"]),
         (["depthwise"], ["depthwise (term): a convolution in which every output channel sees one input channel"]),
-        (["conv"], ["conv (operator): Convolution.", "arguments: out, kernel, stride=1, pad=0"]),
-        (["kernel"], ["kernel (argument): of channel_conv, conv"]),
+        (["conv"], ["conv (operator): Convolution.", "\n  kernel: pixels of the window along each spatial axis"]),
+        (
+            ["kernel"],
+            [
+                "kernel (argument): of conv, dwconv, conv_transpose",
+                "kernel (argument): of channel_conv: channels in the window",
+            ],
+        ),
         (["fvcore"], ["fvcore (convention): 1 per multiply-accumulate;"]),
         (["field"], ["field (term): how many input pixels", "field (column): receptive_field, in pixels:"]),
         (["MACs"], ["MACs (term): one multiplication and one addition"]),
@@ -211,3 +217,46 @@ def test_the_guide_is_in_the_package():
     result = process("guide", "start", cwd=os.sep)
     assert result.returncode == 0
     assert result.stdout.startswith("# Your first network in ten minutes\n")
+
+
+LINE = "# yaml-language-server: $schema=./cnncalc.schema.json\n"
+
+
+@pytest.mark.parametrize(
+    "name", ["lenet5_modern", "resnet50", "mobilenet_v3_large", "swin_t", "stylegan", "se_resnet50"]
+)
+def test_a_copy_of_a_network_is_that_network(cnncalc, tmp_path, monkeypatch, name):
+    monkeypatch.chdir(tmp_path)
+    assert cnncalc("new", "mine", "--from", name) == (0, "mine.yaml is written. Try: cnncalc summary ./mine.yaml\n", "")
+    text = Path("mine.yaml").read_text("utf-8")
+    original = cnncalc("show", name).out
+    assert text.startswith(LINE)
+    changed = [line for line in text.removeprefix(LINE).splitlines() if line not in original.splitlines()]
+    assert changed == ["name: mine"]
+    totals = [json.loads(cnncalc("summary", spec, "-f", "json").out)["totals"] for spec in (name, "./mine.yaml")]
+    assert totals[0] == totals[1]
+
+
+def test_a_copy_of_a_copy_names_the_schema_once(cnncalc, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    cnncalc("new", "one")
+    cnncalc("new", "two", "--from", "./one.yaml")
+    assert Path("two.yaml").read_text("utf-8").count(LINE) == 1
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["new", "mine", "--from", "qqqq"], "error: no spec is named 'qqqq' (hint: cnncalc list shows every spec)\n"),
+        (["new", "there", "--from", "vgg16"], "error: 'there.yaml' exists already, and was not changed\n"),
+    ],
+)
+def test_no_copy(cnncalc, tmp_path, monkeypatch, words, message):
+    monkeypatch.chdir(tmp_path)
+    Path("there.yaml").write_text("")
+    assert cnncalc(*words)[:3] == (2, "", message)
+    assert os.listdir() == ["there.yaml"] and Path("there.yaml").read_text() == ""
+
+
+def test_what_expand_writes_names_the_schema(cnncalc):
+    assert cnncalc("expand", "lenet5").out.startswith(LINE)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
+from typing import ClassVar
 
 import pytest
 
@@ -25,6 +27,8 @@ def spec(tmp_path, monkeypatch):
 
     class LSTM(Op):
         """A recurrent layer.   [t, f] -> [t, hidden]"""
+
+        means: ClassVar[Mapping[str, str]] = {"hidden": "features of its state"}
 
         layouts = ("sequence",)
         biases = ("bias_ih_l0", "bias_hh_l0")
@@ -112,7 +116,7 @@ def test_its_formulas_are_not_known(cnncalc, spec):
 
 
 def test_the_schema_of_specs_has_it(spec):
-    cases = schema.schema()["definitions"]["layer_mapping"]["else"]["allOf"]
+    cases = schema.schema()["definitions"]["layer_mapping"]["else"]["then"]["allOf"]
     assert any("lstm" in case["then"]["properties"] for case in cases)
 
 

@@ -9,7 +9,16 @@ from cnncalc.errors import SpecError, quote, suggest
 from cnncalc.ops import OPS
 from cnncalc.spec.reader import NO_SPACE, YamlNode
 
-MODIFIERS = ("name", "from", "when", "repeat", "first", "shared", "inplace")
+#: keys of every layer, and what they do
+MODIFIERS = {
+    "name": "names the layer",
+    "from": "the value it takes, in place of the one before: a name, or a list of names",
+    "when": "a condition; where it is false the layer is left out",
+    "repeat": "how many of it stand one after the other",
+    "first": "arguments that the first of a repeat has",
+    "shared": "the layer whose weights it uses",
+    "inplace": "whether the result is written over the input",
+}
 #: names that no layer can have, because they mean something in ``from`` and joins
 RESERVED_NAMES = ("input", "prev", "prev2", "identity")
 #: variables that every layer sees
