@@ -147,6 +147,7 @@ class Network:
         convention: str = "macs",
         with_side: bool = False,
         pass_: str = "forward",
+        written: str | None = None,
     ) -> Report:
         """The network's figures.
 
@@ -157,12 +158,14 @@ class Network:
             with_side: whether side outputs (auxiliary heads) are counted.
             pass_: whose work is counted: ``forward``; ``backward``, the gradients of weights and of the values that
                 they depend on; or ``step``, both.
+            written: the library whose program of the network the tools are shown: ``torchvision`` or ``timm``; None
+                for the one that the spec names, torchvision if it names none.
 
         Raises:
-            UsageError: an unknown data type, convention or pass, a batch below 1, a convention whose tool counts by
-                what the network does not say, or that counts no backward pass.
+            UsageError: an unknown data type, convention, pass or library, a batch below 1, a convention whose tool
+                counts by what the network does not say, or that counts no backward pass.
         """
-        return Report(self.graph, Assumptions(batch, dtype, convention, with_side, pass_), self.about)
+        return Report(self.graph, Assumptions(batch, dtype, convention, with_side, pass_, written), self.about)
 
     def derive(
         self,
@@ -172,6 +175,7 @@ class Network:
         convention: str = "macs",
         with_side: bool = False,
         pass_: str = "forward",
+        written: str | None = None,
     ) -> Page:
         """The formulas of a layer, block or stage with its numbers put in, a second derivation of its figures.
 
@@ -182,7 +186,7 @@ class Network:
         """
         from cnncalc.derivation.page import page
 
-        return page(self.analyze(batch, dtype, convention, with_side, pass_), path)
+        return page(self.analyze(batch, dtype, convention, with_side, pass_, written), path)
 
     def explain(
         self,
@@ -191,6 +195,7 @@ class Network:
         convention: str | None = None,
         with_side: bool = False,
         pass_: str = "forward",
+        written: str | None = None,
     ) -> Explained:
         """The network under every convention, or under one: what it counts, and what leads from macs to its figure.
 
@@ -205,7 +210,7 @@ class Network:
 
         if convention is not None:
             check_counted(convention, pass_)
-        return explain(self.analyze(batch, dtype, "macs", with_side, pass_), convention)
+        return explain(self.analyze(batch, dtype, "macs", with_side, pass_, written), convention)
 
     def who_counts(self, published: str) -> Published:
         """The ways of counting that come to a published figure, or nearest to it.
@@ -227,6 +232,7 @@ class Network:
         convention: str = "macs",
         with_side: bool = False,
         pass_: str = "forward",
+        written: str | None = None,
         *,
         train: bool = False,
         optimizer: str = "none",
@@ -251,6 +257,7 @@ class Network:
             convention: that of the report, as in :meth:`analyze`.
             with_side: whether side outputs (auxiliary heads) run too.
             pass_: that of the report, as in :meth:`analyze`.
+            written: that of the report, as in :meth:`analyze`.
             train: a step of training too: forward pass, loss, backward pass and optimizer.
             optimizer: none, sgd, momentum, adam or adamw.
             weight_decay: whether the optimizer has one that is not 0.
@@ -281,7 +288,7 @@ class Network:
         check_flag("best_order", best_order)
         if gpu is not None and allocator is None:
             raise UsageError("--gpu needs --allocator cuda")
-        report = self.analyze(batch, dtype, convention, with_side, pass_)
+        report = self.analyze(batch, dtype, convention, with_side, pass_, written)
         return peaks.measure(report, options.settings(self.graph), best_order, _gpu(allocator, gpu, workspaces))
 
     def fit(
@@ -613,6 +620,7 @@ def compare(
     convention: str = "macs",
     with_side: bool = False,
     pass_: str = "forward",
+    written: str | None = None,
 ) -> Comparison:
     """Networks side by side: totals, ratios to the first, and the parts whose names match.
 
@@ -626,7 +634,7 @@ def compare(
     from cnncalc.analysis.comparison import compare
 
     loaded = [network if isinstance(network, Network) else load(network) for network in networks]
-    reports = [network.analyze(batch, dtype, convention, with_side, pass_) for network in loaded]
+    reports = [network.analyze(batch, dtype, convention, with_side, pass_, written) for network in loaded]
     return compare(reports, quantities, depth, sort, top)
 
 
@@ -640,6 +648,7 @@ def diff(
     convention: str = "macs",
     with_side: bool = False,
     pass_: str = "forward",
+    written: str | None = None,
 ) -> Differences:
     """What changed between two specs, each what :func:`read` takes, or between the specs of two folders.
 
@@ -653,7 +662,7 @@ def diff(
     from cnncalc.check.diff import Assumed
     from cnncalc.check.sides import between
 
-    assumed = Assumed({} if vars is None else vars, input, batch, dtype, convention, with_side, pass_)
+    assumed = Assumed({} if vars is None else vars, input, batch, dtype, convention, with_side, pass_, written)
     return between(_place(before), _place(after), assumed)
 
 

@@ -205,8 +205,9 @@ def dtype_bytes(name: str) -> int:
 
 
 class Assumptions(NamedTuple):
-    """What a figure depends on besides the network: samples at once, data type, counting rule, side outputs, and the
-    pass whose work is counted (:data:`cnncalc.counting.backward.PASSES`).
+    """What a figure depends on besides the network: samples at once, data type, counting rule, side outputs, the pass
+    whose work is counted (:data:`cnncalc.counting.backward.PASSES`), and the library whose program of the network tools
+    are shown (:data:`cnncalc.graph.graph.LIBRARIES`), None for the network's own.
     """
 
     batch: int = 1
@@ -214,6 +215,7 @@ class Assumptions(NamedTuple):
     convention: str = "macs"
     with_side: bool = False
     pass_: str = "forward"
+    written: str | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """By the names of the JSON; ``pass`` is a word of Python, so the field has an underscore."""

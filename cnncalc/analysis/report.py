@@ -14,7 +14,7 @@ from cnncalc.columns import COLUMNS
 from cnncalc.counting import backward, price
 from cnncalc.counting.conventions import CONVENTIONS
 from cnncalc.errors import UsageError, check_flag, check_whole, check_word
-from cnncalc.graph.graph import Graph, Node
+from cnncalc.graph.graph import LIBRARIES, Graph, Node
 from cnncalc.values import DTYPES, Assumptions, Shape, format_shape, whole
 
 if TYPE_CHECKING:
@@ -162,8 +162,8 @@ class Report:
     asked for. ``print(report)`` prints the table of ``cnncalc summary``.
 
     Raises:
-        UsageError: an unknown data type, convention or pass, a batch below 1, a convention whose tool counts by what
-            the network does not say, or that counts no backward pass.
+        UsageError: an unknown data type, convention, pass or library, a batch below 1, a convention whose tool counts
+            by what the network does not say, or that counts no backward pass.
     """
 
     graph: Graph
@@ -172,10 +172,11 @@ class Report:
 
     def __init__(self, graph: Graph, assumptions: Assumptions = USUAL, about: About | None = None) -> None:
         about = about or About(graph.name)
-        batch, dtype, convention, with_side, pass_ = assumptions
+        batch, dtype, convention, with_side, pass_, written = assumptions
         check_whole("batch", batch, 1, BATCH_LIMIT)
         check_flag("with_side", with_side)
         check_word("data type", dtype, DTYPES)
+        graph = as_written(graph, written)
         reason = not_known(graph, convention, pass_)
         if reason is not None:
             message = f"the figure of {convention} is not known for {about.name}: {reason}"
@@ -215,9 +216,9 @@ class Report:
     @cached_property
     def assumptions(self) -> Mapping[str, Any]:
         """What the figures depend on, as the JSON has it: the sizes of the input, of several by their names, and the
-        fields of Assumptions.
+        fields of Assumptions, with the library whose program it is.
         """
-        return {"input": self.graph.input_sizes, **self.assumed.to_dict()}
+        return {"input": self.graph.input_sizes, **self.assumed.to_dict(), "written": self.graph.program.library}
 
     @cached_property
     def columns(self) -> Mapping[str, Sequence[Any]]:
@@ -319,6 +320,18 @@ class Report:
             "claims": [dict(claim) for claim in self.claims],
             "diagnostics": list(self.diagnostics),
         }
+
+
+def as_written(graph: Graph, library: str | None) -> Graph:
+    """The network as a library writes it; as it is for None.
+
+    Raises:
+        UsageError: an unknown library.
+    """
+    if library is None:
+        return graph
+    check_word("library", library, LIBRARIES)
+    return graph.written_as(library)
 
 
 def not_known(graph: Graph, convention: str, pass_: str) -> str | None:

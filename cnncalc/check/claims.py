@@ -127,7 +127,7 @@ def label(claim: Claim) -> str:
     given = [options["convention"]] if "convention" in options else []
     if "input" in options:
         given.append("x".join(map(str, options["input"])))
-    given += [f"{key} {options[key]}" for key in ("batch", "dtype", "optimizer") if key in options]
+    given += [f"{key} {options[key]}" for key in ("batch", "dtype", "optimizer", "written") if key in options]
     if options.get("with_side"):
         given.append("with side outputs")
     return f"{text} ({', '.join(given)})" if given else text

@@ -36,6 +36,7 @@ class Assumed(NamedTuple):
     convention: str = "macs"
     with_side: bool = False
     pass_: str = "forward"
+    written: str | None = None
 
 
 class Version(NamedTuple):
@@ -185,7 +186,7 @@ def read(place: str | Found, assumed: Assumed, root: Root = HERE) -> Version:
         graph, _ = expand(spec, given, assumed.input)
     except SpecError as error:
         return Version(name, file, "broken", None, tuple(spec_findings(error, name, file)), files)
-    counted = Assumptions(assumed.batch, assumed.dtype, assumed.convention, assumed.with_side, assumed.pass_)
+    counted = Assumptions(assumed.batch, assumed.dtype, *assumed[4:])
     return Version(name, file, "network", Report(graph, counted), (), files)
 
 

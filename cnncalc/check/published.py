@@ -7,17 +7,18 @@ import re
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from fractions import Fraction
+from functools import partial
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from cnncalc import __version__, units
 from cnncalc.analysis import params
 from cnncalc.analysis.report import Report, plain
-from cnncalc.counting.conventions import CONVENTIONS
+from cnncalc.counting.conventions import CONVENTIONS, counted_in
 from cnncalc.counting.differences import parameters
 from cnncalc.counting.price import groups, not_known, terms
 from cnncalc.errors import CnncalcError, UsageError, quote
-from cnncalc.graph.graph import Graph
+from cnncalc.graph.graph import LIBRARIES, Graph
 from cnncalc.render import plain as text
 from cnncalc.render.table import Heading, Table, remarks
 from cnncalc.spec import document, zoo
@@ -75,9 +76,12 @@ class Published(NamedTuple):
             [one.network, one.rule, units.cell(one.input), units.grouped(one.computed), _percent(100 * one.off)]
             for one in self.matches
         ]
-        asked = f"{self.report.about.name}: who counts {self.figure}?"
+        captions = [f"{self.report.about.name}: who counts {self.figure}?"]
+        if not self.figure.endswith("B"):
+            library = self.report.graph.program.library
+            captions.append(f"tools count programs as {library} writes them, unless another is named")
         notes = [self._told(), *remarks(self.report, pixels=False)]
-        return Table([asked], headings, rows, [], notes, [list(one) for one in self.matches], [])
+        return Table(captions, headings, rows, [], notes, [list(one) for one in self.matches], [])
 
     def _told(self) -> str:
         if not self.agree:
@@ -129,7 +133,7 @@ def who_counts(
     binary = read_figure(re.sub(r"([KMGT])(?!i)", r"\1i", printed))
     if binary is not None and binary != figure:
         readings.append((", in 1024s", binary))
-    ways = _in_bytes if printed.endswith("B") else _counts
+    ways = _in_bytes if printed.endswith("B") else partial(_counts, own=report.graph.program.library)
     found: dict[tuple[str, str, int], tuple[Match, bool]] = {}
     for one in _forms(spec, report.graph, given):
         for rule, total in ways(one):
@@ -176,12 +180,18 @@ def _variants(name: str, path: str | None) -> list[tuple[str, str]]:
     ]
 
 
-def _counts(graph: Graph) -> Iterator[tuple[str, int]]:
-    """What is counted in figures without a unit."""
-    layers = groups(graph)
-    for convention in CONVENTIONS.values():
-        if not_known(graph, convention) is None:
-            yield convention.name, sum(term.work for term in terms(layers, convention))
+def _counts(graph: Graph, own: str) -> Iterator[tuple[str, int]]:
+    """What is counted in figures without a unit; ``own`` is the library whose program needs no mention."""
+    counted: set[tuple[str, int]] = set()
+    for library in [program.library for program in graph.programs] or LIBRARIES[:1]:
+        written = graph.written_as(library)
+        layers = groups(written)
+        for name, convention in CONVENTIONS.items():
+            if not_known(written, convention) is None:
+                total = sum(term.work for term in terms(layers, convention))
+                if (name, total) not in counted:  # the first program says it for all
+                    counted.add((name, total))
+                    yield name if library == own else f"{name}{counted_in(name, written.program)}", total
     yield from _parameters(graph)
 
 

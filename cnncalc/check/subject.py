@@ -41,8 +41,8 @@ class Subject:
         return self._graphs[key]
 
     def report(self, options: Mapping[str, Any]) -> Report:
-        """The figures under ``input``, ``batch``, ``dtype``, ``convention``, ``with_side`` of a claim or budget."""
-        given = {key: options[key] for key in ("batch", "dtype", "convention", "with_side") if key in options}
+        """The figures under ``input`` and the other assumptions of a claim or budget."""
+        given = {key: options[key] for key in Assumptions._fields if key in options}
         key = (tuple(options.get("input") or ()), *sorted(given.items()))
         if key not in self._reports:
             self._reports[key] = Report(self.graph(options.get("input")), Assumptions(**given))

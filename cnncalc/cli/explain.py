@@ -59,7 +59,7 @@ def command(ctx: click.Context, /, network: str, layer: str | None, **given: Any
         found = loaded.who_counts(figure)
         texts = {"plain": lambda: f"{found}\n", "markdown": lambda: markdown.write(found.table())}
     else:
-        found = loaded.explain(*options[2:4], convention, *options[5:])
+        found = loaded.explain(options.batch, options.dtype, convention, *options[5:])
         texts = {"plain": lambda: explained.to_plain(found, width), "markdown": found.to_markdown}
     if figure is not None and width is not None:
         write_terminal(found.table(), no_color=True)

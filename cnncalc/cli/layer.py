@@ -28,7 +28,7 @@ from cnncalc.errors import SpecError, UsageError
 @click.pass_context
 def command(
     ctx: click.Context, /, words: tuple[str, ...], inputs: tuple[str, ...], batch: int, dtype: str, convention: str,
-    pass_: str, format_: str,
+    pass_: str, written: str | None, format_: str,
 ) -> None:  # fmt: skip
     """The arithmetic of one layer, without a file.
 
@@ -50,7 +50,7 @@ def command(
         network = Spec(document.load(one_layer(words, inputs))).network()
     except SpecError as error:
         raise UsageError(error.message, None, error.hint) from None
-    found = network.derive(f"{words[0]}1", batch, dtype, convention, False, pass_)
+    found = network.derive(f"{words[0]}1", batch, dtype, convention, False, pass_, written)
     texts: dict[str, Callable[[], str]] = {
         "plain": lambda: formula.to_plain(found, room(ctx)),
         "markdown": found.to_markdown,

@@ -55,7 +55,9 @@ def command(**given: Any) -> int:
     keys = [*catalog.DESCRIPTIONS, *totals]
     if given["sort"]:
         check_word("sort column", given["sort"], keys)
-    counted = Assumptions(convention=given["convention"], with_side=given["with_side"], pass_=given["pass_"])
+    counted = Assumptions(
+        convention=given["convention"], with_side=given["with_side"], pass_=given["pass_"], written=given["written"]
+    )
     check_counted(counted.convention, counted.pass_)
     entries, left_out, broken = _entries(counted, keys)
     families = sorted({entry["family"] for entry in entries})
@@ -110,7 +112,7 @@ def _computed(
     paths: Sequence[str], counted: Assumptions, left_out: dict[str, str], broken: list[CnncalcError]
 ) -> dict[str, dict[str, Any]]:
     """The entries of the networks among the specs at some paths; libraries of blocks are none."""
-    from cnncalc.analysis.report import not_known
+    from cnncalc.analysis.report import as_written, not_known
     from cnncalc.network import Network
     from cnncalc.render import catalog
     from cnncalc.spec import zoo
@@ -119,7 +121,7 @@ def _computed(
     entries = {}
     for found in networks(paths, broken, zoo.folders()):
         network = Network(*found)
-        reason = not_known(network.graph, counted.convention, counted.pass_)
+        reason = not_known(as_written(network.graph, counted.written), counted.convention, counted.pass_)
         if reason is None:
             entries[network.document.path or ""] = catalog.entry(network.analyze(**counted._asdict()))
         else:

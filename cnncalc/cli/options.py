@@ -86,6 +86,7 @@ class NetworkOptions(NamedTuple):
     convention: str
     with_side: bool
     pass_: str
+    written: str | None
 
 
 class Output(NamedTuple):
@@ -143,7 +144,7 @@ def spec_options(command: Command) -> Command:
 
 
 def work_options(command: Command) -> Command:
-    """``--convention`` and ``--pass``: how work is counted."""
+    """``--convention``, ``--pass`` and ``--written``: how work is counted."""
     return with_options(
         command,
         [
@@ -159,6 +160,12 @@ def work_options(command: Command) -> Command:
                 default="forward",
                 metavar="PASS",
                 help="Which pass to count: forward (default), backward, or step for both.",
+            ),
+            click.option(
+                "--written",
+                metavar="LIBRARY",
+                help="Whose program of the network a tool counts: torchvision or timm. By default the one that the "
+                "spec names, torchvision if it names none.",
             ),
         ],
     )
@@ -221,7 +228,7 @@ def rows_options(command: Command) -> Command:
 
 def take_network(given: dict[str, Any]) -> NetworkOptions:
     """Takes the network's options out of a command's keyword arguments."""
-    taken = {name: given.pop(name) for name in ("batch", "dtype", "convention", "with_side", "pass_")}
+    taken = {name: given.pop(name) for name in ("batch", "dtype", "convention", "with_side", "pass_", "written")}
     return NetworkOptions(given.pop("vars"), given.pop("input"), **taken)
 
 
@@ -240,4 +247,4 @@ def load(name: str, vars: Mapping[str, str], input: tuple[str, ...] | None) -> N
 
 def report_of(network: Network, options: NetworkOptions) -> Report:
     """The Report of a network under the options."""
-    return network.analyze(options.batch, options.dtype, options.convention, options.with_side, options.pass_)
+    return network.analyze(options.batch, options.dtype, *options[4:])

@@ -35,6 +35,7 @@ QUANTITIES: Final[Mapping[str, str]] = MappingProxyType(
         "that numpy.einsum_path prints: twice as many in four digits",
         "projection": "multiply-accumulates that make queries, keys, values and the output of an attention",
         "projection_parameters": "learned values of those",
+        "projection_by_window": "learned values of those, once for each window",
         "position": "multiply-accumulates of the network that makes position biases",
         "position_hidden": "values of that network's hidden layer",
         "position_parameters": "learned values of that network",
@@ -51,6 +52,7 @@ VARIANTS: Final[Mapping[str, str]] = MappingProxyType(
         "linear of transposed tokens": "a linear layer of a map's tokens as they are, whose bias PyTorch adds apart",
         "layernorm channels first": "a layer norm of a map whose reader needs channels first: LayerNorm2d",
         "window_attention cosine": "window attention that compares directions",
+        "window_attention unlike Swin": "window attention over a grid, or with position biases of another kind",
         "window_attention with einsum": "window attention on linear modules, its two products written with einsum",
         "upsample bilinear": "bilinear enlargement",
         "upsample by two factors": "enlargement by a factor of its own for each axis",
@@ -66,6 +68,14 @@ VARIANTS: Final[Mapping[str, str]] = MappingProxyType(
         "global_avgpool as function": "torch.nn.functional's in place of the module",
         "global_avgpool as mean": "the tensor's mean over its spatial axes",
         "flatten behind an adaptive pool": "flattening behind an AdaptiveAvgPool2d to the size that the map has",
+        "attention with linear layers": "linear modules, with scaled_dot_product_attention between them",
+        "window_attention with linear layers": "linear modules, a softmax module and products written @",
+        "bn with activation": "a norm and its activation, if it has one, as one module: BatchNormAct2d",
+        "layernorm as own class": "a class of its own derived from LayerNorm",
+        "linear as own class": "a class of its own derived from Linear",
+        "linear behind a global pool": "a linear layer behind an AdaptiveAvgPool2d of what has one pixel",
+        "affine with mul": "a factor for each channel, written torch.Tensor.mul",
+        "gelu as function": "torch.nn.functional's in place of the module",
     }
 )
 
@@ -81,6 +91,7 @@ BY_ARGUMENTS: Final[Mapping[str, Callable[[Mapping[str, Any]], bool]]] = Mapping
         "upsample bilinear": lambda given: given["mode"] == "bilinear",
         "upsample by two factors": lambda given: isinstance(given["factor"], tuple) and len(set(given["factor"])) > 1,
         "window_attention cosine": lambda given: given["cosine"],
+        "window_attention unlike Swin": lambda given: given["position"] != "table" or given["partition"] != "window",
     }
 )
 
@@ -90,9 +101,10 @@ class Convention(NamedTuple):
 
     ``every`` weighs the raw work of each operator, except those that ``by_operator`` names, by keyword or by variant
     (:data:`VARIANTS`), with weights of their own for any quantity (:data:`QUANTITIES`). ``unit`` is macs or flops,
-    ``note`` says what is left out or odd, ``source`` the tool's version. ``measured`` are the operators whose figure
-    is the tool's, None for a rule that is its own definition; ``unsettled`` has operators and variants for which the
-    row does not give the tool's figure, and why.
+    ``note`` says what is left out or odd, ``source`` the tool's version. ``measured`` has, by the library whose
+    program it is, the operators (and those of :data:`BY_ARGUMENTS`) whose figure is the tool's, nothing for a rule that
+    is its own definition; ``unsettled`` has operators and variants for which the row does not give the tool's figure,
+    and why.
     """
 
     name: str
@@ -102,20 +114,19 @@ class Convention(NamedTuple):
     note: str
     every: Weights
     by_operator: Mapping[str, Weights] = MappingProxyType({})
-    measured: frozenset[str] | None = None
+    measured: Mapping[str, frozenset[str]] = MappingProxyType({})
     unsettled: Mapping[str, str] = MappingProxyType({})
 
 
 def _row(
     name: str, rule: str, source: str, unit: str, note: str,
     every: dict[str, int], by_operator: dict[str, dict[str, int]] | None = None,
-    measured: str | None = None, unsettled: dict[str, str] | None = None,
+    measured: dict[str, frozenset[str]] | None = None, unsettled: dict[str, str] | None = None,
 ) -> Convention:  # fmt: skip
     frozen = {keyword: MappingProxyType(weights) for keyword, weights in (by_operator or {}).items()}
-    operators = frozenset(measured.split()) if measured else None
     return Convention(
-        name, rule, source, unit, note,
-        MappingProxyType(every), MappingProxyType(frozen), operators, MappingProxyType(unsettled or {}),
+        name, rule, source, unit, note, MappingProxyType(every), MappingProxyType(frozen),
+        MappingProxyType(measured or {}), MappingProxyType(unsettled or {}),
     )  # fmt: skip
 
 
@@ -127,15 +138,126 @@ def _as_functions(keywords: str, **weights: int) -> dict[str, dict[str, int]]:
     return {f"{keyword} as function": weights for keyword in keywords.split()}
 
 
-#: what every tool was measured on, in torchvision's networks and in networks of one operator
-_MEASURED = (
-    "adaptive_avgpool adaptive_maxpool add affine attention avgpool bn channel_conv channel_max channel_mean "
-    "class_token concat conv conv_transpose crop dropout dwconv elu feature_map flatten gelu global_avgpool "
-    "global_maxpool groupnorm hardsigmoid hardswish instancenorm layernorm leaky_relu linear lppool lrn max maxout "
-    "maxpool mean mish mul noise pad parameter pixel_shuffle pixelnorm position_embedding prelu rbf relu relu6 "
-    "roi_align scale select selu shuffle sigmoid silu slice softmax softplus space_to_depth stochastic_depth tanh "
-    "tokens upsample window_attention"
+#: what a library writes otherwise than as PyTorch's modules: every operator of that kind, or those of ``GATES`` that
+#: make the factor of a product (squeeze-and-excite)
+WAYS: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
+    {
+        "torchvision": (),
+        "timm": ("attention with linear layers", "window_attention with linear layers", "global_avgpool as mean"),
+    }
 )
+GATES: Final = frozenset({"global_avgpool as mean"})
+#: what some of a library's files write so, and others as PyTorch's modules
+EITHER: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
+    {"torchvision": (), "timm": ("bn with activation", "layernorm as own class", "gelu as function")}
+)
+
+
+#: what every tool was measured on, in torchvision's networks and in networks of one operator
+_MODULES = frozenset(
+    [
+        "adaptive_avgpool",
+        "adaptive_maxpool",
+        "add",
+        "affine",
+        "attention",
+        "avgpool",
+        "bn",
+        "channel_conv",
+        "channel_max",
+        "channel_mean",
+        "class_token",
+        "concat",
+        "conv",
+        "conv_transpose",
+        "crop",
+        "dropout",
+        "dwconv",
+        "elu",
+        "feature_map",
+        "flatten",
+        "gelu",
+        "global_avgpool",
+        "global_maxpool",
+        "groupnorm",
+        "hardsigmoid",
+        "hardswish",
+        "instancenorm",
+        "layernorm",
+        "leaky_relu",
+        "linear",
+        "lppool",
+        "lrn",
+        "max",
+        "maxout",
+        "maxpool",
+        "mean",
+        "mish",
+        "mul",
+        "noise",
+        "pad",
+        "parameter",
+        "pixel_shuffle",
+        "pixelnorm",
+        "position_embedding",
+        "prelu",
+        "rbf",
+        "relu",
+        "relu6",
+        "roi_align",
+        "scale",
+        "select",
+        "selu",
+        "shuffle",
+        "sigmoid",
+        "silu",
+        "slice",
+        "softmax",
+        "softplus",
+        "space_to_depth",
+        "stochastic_depth",
+        "tanh",
+        "tokens",
+        "upsample",
+        "window_attention",
+    ]
+).union(BY_ARGUMENTS)
+#: what tools were measured on in timm's networks
+_TIMM = frozenset(
+    [
+        "add",
+        "affine",
+        "attention",
+        "avgpool",
+        "bn",
+        "class_token",
+        "concat",
+        "conv",
+        "dropout",
+        "dwconv",
+        "flatten",
+        "gelu",
+        "global_avgpool",
+        "hardsigmoid",
+        "hardswish",
+        "layernorm",
+        "linear",
+        "maxpool",
+        "mul",
+        "position_embedding",
+        "relu",
+        "relu6",
+        "scale",
+        "select",
+        "sigmoid",
+        "silu",
+        "space_to_depth",
+        "stochastic_depth",
+        "tokens",
+        "window_attention",
+    ]
+)
+_BOTH = {"torchvision": _MODULES, "timm": _TIMM}
 _POOLS = "maxpool avgpool adaptive_avgpool adaptive_maxpool global_avgpool global_maxpool"
 _BY_HAND = "PyTorch has no module for it, and the figure depends on the functions that it is written with"
 _HAND_WRITTEN = dict.fromkeys(("lppool", "noise", "pixelnorm", "rbf", "roi_align"), _BY_HAND)
@@ -183,8 +305,8 @@ _ROWS = (
         "flops",
         f"leaves out biases and all else; {_FUSED}",
         {"mac": 2},
-        {"attention": {}},
-        _MEASURED,
+        {"attention": {}, "attention with linear layers": {"projection": 2}},
+        _BOTH,
     ),
     _row(
         "fvcore",
@@ -202,11 +324,13 @@ _ROWS = (
             **_each("adaptive_avgpool global_avgpool", input_2d=1),
             "global_avgpool as mean": {},
             "flatten behind an adaptive pool": {"input_2d": 1},
+            "attention with linear layers": {"projection": 1},
             "window_attention with einsum": {"projection": 1, "product_printed": 2},
+            "linear behind a global pool": {"mac": 1, "input": 1},
             "upsample": {"output_2d": 1},
             "upsample bilinear": {"output_2d": 4},
         },
-        _MEASURED,
+        _BOTH,
         {"roi_align": _BY_HAND},
     ),
     _row(
@@ -222,12 +346,19 @@ _ROWS = (
             "attention": {"mac": 1, "bias": 1, "mul": 1, "scores": 1},
             "window_attention": {"mixing": 2, "scores": 1},
             "window_attention cosine": {"mixing": 1, "scores": 1, "position": 1, "position_hidden": 3},
-            **_each("bn groupnorm instancenorm", input=1, affine=1),
-            "layernorm": {"input": 1},
-            "layernorm channels first": {},
+            "attention with linear layers": {"mul": 1, "mixing": 2, "scores": 1},
+            "window_attention with linear layers": {"projection": 1, "bias": 1, "scores": 1},
             "window_attention with einsum": {"projection": 1, "bias": 1, "scores": 1},
+            **_each("bn groupnorm instancenorm", input=1, affine=1),
+            "bn with activation": {},
+            "layernorm": {"input": 1},
+            "layernorm as own class": {},
+            "layernorm channels first": {},
+            "linear as own class": {},
+            "linear behind a global pool": {"mac": 1, "bias": 1, "input": 2},
+            "affine with mul": {"mul": 1},
             **_each("relu gelu elu prelu", output=2),
-            "relu as function": {"output": 1},
+            **_as_functions("relu gelu", output=1),
             **_each("relu6 silu leaky_relu softmax", output=1),
             **_each(_POOLS, input=2),
             **_as_functions("maxpool avgpool adaptive_avgpool global_avgpool", input=1),
@@ -235,7 +366,7 @@ _ROWS = (
             "flatten behind an adaptive pool": {"input": 2},
             "upsample": {"output": 2},
         },
-        _MEASURED,
+        _BOTH,
         {
             **_HAND_WRITTEN,
             **_PADDED_POOLS,
@@ -252,8 +383,12 @@ _ROWS = (
         "macs",
         f"leaves out norms, activations, pools and joins; {_FUSED}",
         {"mac": 1, "bias": 1},
-        {"attention": {}, "linear of transposed tokens": {"mac": 1}},
-        _MEASURED,
+        {
+            "attention": {},
+            "attention with linear layers": {"projection": 1, "bias": 1},
+            "linear of transposed tokens": {"mac": 1},
+        },
+        _BOTH,
     ),
     _row(
         "thop",
@@ -269,9 +404,15 @@ _ROWS = (
             "attention": {},
             "window_attention": {"position": 1},
             "window_attention with einsum": {"projection": 1},
+            "attention with linear layers": {"projection": 1},
+            "window_attention with linear layers": {"projection": 1, "exp": 1, "cmp": 1, "div": 1},
             "conv_transpose": {"swept": 1},
             **_each("bn layernorm instancenorm", input=2, affine=2),
+            "bn with activation": {},
+            "layernorm as own class": {},
             "layernorm channels first": {},
+            "linear as own class": {},
+            "linear behind a global pool": {"mac": 1, "input": 2},
             **_each("adaptive_avgpool global_avgpool", input=1, output=1),
             "avgpool": {"output": 1},
             **_as_functions("avgpool adaptive_avgpool global_avgpool"),
@@ -282,7 +423,7 @@ _ROWS = (
             "upsample": {"output": 1},
             "upsample bilinear": {"output": 11},
         },
-        _MEASURED,
+        _BOTH,
         {**_PADDED_AVERAGE, **_SPARSE},
     ),
     _row(
@@ -301,8 +442,11 @@ _ROWS = (
             "attention": {},
             "window_attention": {"position_parameters": 1},
             "window_attention with einsum": {"projection_parameters": 1},
+            "attention with linear layers": {"parameters": 1},
+            "window_attention with linear layers": {"projection_by_window": 1},
+            "bn with activation": {},
         },
-        _MEASURED,
+        _BOTH,
         dict.fromkeys(("noise", "parameter"), "it counts the learned values of a module, and not those beside modules"),
     ),
     _row(
@@ -326,7 +470,7 @@ _ROWS = (
             **_each("mul affine scale lrn", mul=1),
             "upsample bilinear": {"output": 4},
         },
-        _MEASURED,
+        {"torchvision": _MODULES},
         {
             **_HAND_WRITTEN,
             **_PADDED_AVERAGE,
@@ -360,7 +504,7 @@ _ROWS = (
             "flatten behind an adaptive pool": {"input": 1},
             "upsample": {"input": 1},
         },
-        _MEASURED,
+        {"torchvision": _MODULES},
         {
             **_HAND_WRITTEN,
             **_PADDED_POOLS,
@@ -374,3 +518,10 @@ _ROWS = (
 
 #: every convention by its name
 CONVENTIONS: Mapping[str, Convention] = MappingProxyType({row.name: row for row in _ROWS})
+
+
+def counted_in(convention: str, program: object) -> str:
+    """What a tool's figure is of, behind the name of the convention: `` of timm's program``; empty for a rule that is
+    its own definition, whatever the program.
+    """
+    return f" of {program}" if CONVENTIONS[convention].measured else ""

@@ -8,8 +8,8 @@ from types import MappingProxyType
 from typing import NamedTuple
 
 from cnncalc.counting import memory_format
-from cnncalc.counting.conventions import BY_ARGUMENTS, Convention, Weights
-from cnncalc.graph.graph import Graph, Input, Signature
+from cnncalc.counting.conventions import BY_ARGUMENTS, EITHER, GATES, VARIANTS, WAYS, Convention, Weights
+from cnncalc.graph.graph import LIBRARIES, Graph, Input, Signature
 from cnncalc.values import ValueShape, Work, elements
 
 
@@ -120,17 +120,28 @@ def uncounted(counted: Sequence[Group], convention: Convention) -> list[str]:
 
 def not_known(graph: Graph, convention: Convention) -> str | None:
     """Why the convention has no figure of the network; None where it has one."""
-    for signature in graph.signatures:
-        keyword = signature.op.name
-        for name in reversed(_names(signature) if convention.unsettled else ()):
+    if not convention.measured:
+        for signature in graph.signatures:
+            keyword = signature.op.name
+            if "mac" not in convention.every and keyword not in convention.by_operator and raw(signature)["mac"]:
+                return f"{keyword}: how {convention.name} counts this operator is not known"
+        return None
+    library, source, _ = graph.program
+    if library not in convention.measured:
+        return f"how {convention.name} counts {library}'s programs is not known"
+    known = convention.measured[library] | (VARIANTS.keys() - BY_ARGUMENTS)
+    for signature, _, names, _, _ in groups(graph, with_side=True):
+        for name in reversed(names):
             if name in convention.unsettled:
                 return f"{name}: {convention.unsettled[name]}"
-        if convention.measured is None:
-            known = "mac" in convention.every or keyword in convention.by_operator or not raw(signature)["mac"]
-        else:
-            known = keyword in convention.measured or isinstance(signature.op, Input)
-        if not known:
-            return f"{keyword}: how {convention.name} counts this operator is not known"
+            if name not in known and not isinstance(signature.op, Input):
+                where = "" if library == LIBRARIES[0] else f" in {library}'s programs"
+                return f"{name}: how {convention.name} counts this operator{where} is not known"
+        for way in () if source else EITHER[library]:
+            keyword, _, said = way.partition(" ")
+            if keyword == names[-1] and _rule((way, *names), convention)[1] != _rule(names, convention)[1]:
+                stated = f"written: {{{library}: {{source: FILE, {keyword}: {said}}}}}"
+                return f"{keyword}: some of {library}'s files write it otherwise, which '{stated}' says"
     return None
 
 
@@ -220,6 +231,7 @@ _QUANTITIES: Mapping[str, Callable[[Signature], int]] = MappingProxyType(
         "product_printed": _product_printed,
         "projection": _projection,
         "projection_parameters": lambda one: _parameters(one, ("qkv.", "proj.")),
+        "projection_by_window": lambda one: _windows(one)[0] * _parameters(one, ("qkv.", "proj.")),
         "position": lambda one: _offsets(one) * _parameters(one, "cpb_mlp.", ".weight"),
         "position_hidden": lambda one: _offsets(one) * _parameters(one, "cpb_mlp.0.bias"),
         "position_parameters": lambda one: _parameters(one, "cpb_mlp."),
@@ -228,8 +240,42 @@ _QUANTITIES: Mapping[str, Callable[[Signature], int]] = MappingProxyType(
 )
 
 
+def ways(graph: Graph) -> list[str]:
+    """The variants of operators that the network has for how its program is written, in its order."""
+    return list(dict.fromkeys(way for _, way in sorted(_written(graph).items())))
+
+
 def _variants(graph: Graph) -> dict[int, str]:
     """By index, the nodes that are written in a way which some conventions count otherwise."""
-    program = graph.program.of(graph.nodes) if graph.program else {}
-    written = {index: writing for writing, indices in program.items() for index in indices}
-    return {**memory_format.variants(graph), **written}
+    return {**memory_format.variants(graph), **_written(graph)}
+
+
+def _written(graph: Graph) -> dict[int, str]:
+    """Those that the program writes so: what its library does everywhere, then what the program does."""
+    program = graph.program
+    gates = _gates(graph) if GATES.intersection(WAYS[program.library]) else set()
+    found: dict[int, str] = {}
+    for way in WAYS[program.library]:
+        same = [node.index for node in graph.nodes if node.op.name == way.split()[0]]
+        found |= dict.fromkeys([index for index in same if way not in GATES or index in gates], way)
+    for way, indices in program.of(graph.nodes).items():
+        found |= dict.fromkeys(indices, way)
+    return found
+
+
+def _gates(graph: Graph) -> set[int]:
+    """The nodes whose value ends, on a path of its own, as the factor of a product with what it is made of."""
+    readers: list[list[int]] = [[] for _ in graph.nodes]
+    for node in graph.nodes:
+        for index in node.inputs:
+            readers[index].append(node.index)
+    multiplies = graph.per_node(lambda one: len(one.inputs) > 1 and raw(one) == Work(mul=elements(one.output)))
+    products: list[int | None] = [None] * len(graph.nodes)  # the first on the path of each value, if it has one
+    found = set()
+    for node in reversed(graph.nodes):
+        if len(readers[node.index]) == 1:
+            (reader,) = readers[node.index]
+            products[node.index] = product = reader if multiplies[reader] else products[reader]
+            if product is not None and node.inputs and node.inputs[0] in graph.nodes[product].inputs:
+                found.add(node.index)
+    return found

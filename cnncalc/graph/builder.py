@@ -243,7 +243,7 @@ class GraphBuilder:
             self.nodes.append(copy)
             self.positions[copy.path] = copy.index
 
-    def finish(self, outputs: Iterable[int], name: str = "", program: Program | None = None) -> Graph:
+    def finish(self, outputs: Iterable[int], name: str = "", programs: Sequence[Program] = ()) -> Graph:
         """The Graph of everything added so far."""
         paths = {**self.positions, **self.paths}
-        return Graph(self.nodes, self._signatures, tuple(outputs), self.sides, paths, self.blocks, name, program)
+        return Graph(self.nodes, self._signatures, tuple(outputs), self.sides, paths, self.blocks, name, programs)

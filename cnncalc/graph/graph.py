@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, ClassVar, NamedTuple, Protocol, TypeVar
+from types import MappingProxyType
+from typing import TYPE_CHECKING, ClassVar, Final, NamedTuple, Protocol, TypeVar
 
 from cnncalc.errors import Location, ShapeError
 from cnncalc.ops.base import Field, Lowering, Op
@@ -86,15 +87,26 @@ class Node:
         return f"Node({self.index}, {self.path!r}, {self.op!r}, {format_shape(self.shape)})"
 
 
-class Program(NamedTuple):
-    """The program that a network was written as, where it has operators otherwise than as PyTorch's modules.
+#: whose way of writing a network counting tools can be shown: torchvision's are PyTorch's modules, joins ``+`` and
+#: ``*``; timm's has attention on linear layers, and the mean over the axes in squeeze-and-excite
+LIBRARIES: Final = ("torchvision", "timm")
 
-    ``written`` has, by keyword and one of the operator's ``writings`` ("relu as function"), the paths of the operators
-    that are written so; ``*`` stands for any part of a path.
+
+class Program(NamedTuple):
+    """The code that counting tools are shown: the network as a library writes it.
+
+    ``source`` is the file of the library that has the network; None where the library's way in general is meant.
+    ``written`` has what this file writes otherwise: by keyword and one of the operator's ``writings`` ("relu as
+    function"), the paths of the operators that are written so; ``*`` stands for any part of a path.
     """
 
-    source: str
-    written: Mapping[str, str]
+    library: str
+    source: str | None = None
+    written: Mapping[str, str] = MappingProxyType({})
+
+    def __str__(self) -> str:
+        """``timm's program``, or where no file is known ``a program written as timm's``."""
+        return f"{self.library}'s program" if self.source else f"a program written as {self.library}'s"
 
     def of(self, nodes: Sequence[Node]) -> dict[str, list[int]]:
         """The nodes that are written in each way, by index."""
@@ -126,10 +138,12 @@ class Signature(NamedTuple):
 
 class Graph:
     """Nodes in call order, those that are the network's inputs and outputs, the value that each path of the spec
-    stands for, the names of the blocks by their paths, the network's name, and the program that it was written as.
+    stands for, the names of the blocks by their paths, the network's name, and the programs that it is written as.
+
+    ``program`` is the one that counting tools are shown, the first of ``programs``.
     """
 
-    __slots__ = ("blocks", "inputs", "name", "nodes", "outputs", "paths", "program", "sides", "signatures")
+    __slots__ = ("blocks", "inputs", "name", "nodes", "outputs", "paths", "program", "programs", "sides", "signatures")
 
     def __init__(
         self,
@@ -140,7 +154,7 @@ class Graph:
         paths: Mapping[str, int],
         blocks: Mapping[str, str],
         name: str = "",
-        program: Program | None = None,
+        programs: Sequence[Program] = (),
     ) -> None:
         self.nodes = tuple(nodes)
         self.signatures = tuple(signatures)
@@ -150,7 +164,16 @@ class Graph:
         self.paths = paths
         self.blocks = blocks
         self.name = name
-        self.program = program
+        self.programs = tuple(programs)
+        self.program = programs[0] if programs else Program(LIBRARIES[0])
+
+    def written_as(self, library: str) -> Graph:
+        """The same network, of which counting tools are shown the program of a library (:data:`LIBRARIES`)."""
+        found = next((one for one in self.programs if one.library == library), Program(library))
+        rest = [one for one in self.programs if one.library != library]
+        return Graph(
+            self.nodes, self.signatures, self.outputs, self.sides, self.paths, self.blocks, self.name, (found, *rest)
+        )  # fmt: skip
 
     @property
     def input_sizes(self) -> list[int] | dict[str, list[int]]:

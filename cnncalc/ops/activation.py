@@ -115,6 +115,7 @@ class SELU(_Activation):
 class GELU(_Activation):
     """x/2 * (1 + erf(x/sqrt 2)).   [*any] -> [*any]"""
 
+    writings = ("as function",)
     unit = Work(mul=3, erf=1, add=1)
     module = "GELU"
 

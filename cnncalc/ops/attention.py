@@ -56,6 +56,7 @@ class Attention(Op):
 
     layouts = ("sequence",)
     biases = ("in_proj_bias", "out_proj.bias")
+    writings = ("with linear layers",)
 
     heads: int
     bias: bool = True
@@ -121,7 +122,7 @@ class WindowAttention(Op):
     layouts = MAPS
 
     other_parameters = ("relative_position_bias_table", "logit_scale")
-    writings = ("with einsum",)
+    writings = ("with einsum", "with linear layers")
     memory_format = "last"
     biases = ("qkv.bias", "proj.bias", "cpb_mlp.0.bias")
 

@@ -22,6 +22,7 @@ class Linear(Op):
     layouts = ("vector", "sequence", "tensor")
 
     takes_norm_act = True
+    writings = ("as own class", "behind a global pool")
     biases = ("bias",)
 
     out: int

@@ -59,6 +59,7 @@ class BatchNorm(Op):
 
     role = "norm"
     parameter_kind = "norm_params"
+    writings = ("with activation",)
     normalizes_batch = True
 
     affine: bool = True
@@ -104,6 +105,7 @@ class LayerNorm(Op):
 
     role = "norm"
     parameter_kind = "norm_params"
+    writings = ("as own class",)
     memory_format = "last"
 
     affine: bool = True

@@ -77,6 +77,7 @@ class Affine(Op):
     layouts = FEATURED
 
     parameter_kind = "other_params"
+    writings = ("with mul",)
     memory_format = "kept"
 
     scale: bool = True

@@ -9,6 +9,7 @@ from typing import Any
 from cnncalc import columns, units
 from cnncalc.analysis.report import Report
 from cnncalc.columns import COLUMNS, WORK
+from cnncalc.counting.conventions import counted_in
 from cnncalc.errors import UsageError, escape, quote, suggest
 
 #: colours with a name, which shields.io knows too; white text is readable on every one of them
@@ -85,7 +86,8 @@ def words(report: Report, quantity: str, label: str | None = None) -> tuple[str,
     """
     column, value, assumed = COLUMNS[quantity], report.totals[quantity], report.assumed
     if label is None:
-        said = [assumed.convention] if quantity == "work" else []
+        program = counted_in(assumed.convention, report.graph.program)
+        said = [assumed.convention + program] if quantity == "work" else []
         said += [assumed.pass_] if column.unit in WORK and assumed.pass_ != "forward" else []
         label = (column.label or columns.words(quantity)) + (f" ({', '.join(said)})" if said else "")
     elif not label.strip() or len(label) > LABEL_LIMIT or not label.isprintable():

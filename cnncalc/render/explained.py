@@ -9,7 +9,7 @@ from cnncalc.analysis.explained import Explained
 from cnncalc.analysis.report import plain as as_json
 from cnncalc.counting.conventions import CONVENTIONS
 from cnncalc.counting.differences import Counted, Difference
-from cnncalc.counting.price import Term
+from cnncalc.counting.price import Term, ways
 from cnncalc.render import markdown, narrow, plain, waterfall
 from cnncalc.render.table import Heading, Table, captions, remarks
 
@@ -52,7 +52,10 @@ def _table(explained: Explained) -> Table:
         for one in explained.counted
         if explained.convention is None or one.convention.name in ("macs", explained.convention)
     ]
-    return Table(captions(explained.report, worked=False), headings, rows, [], [], [], [])
+    name, assumed = captions(explained.report, worked=False)
+    if any(one.convention.measured for one in explained.conventions):
+        assumed += f", tools count {explained.report.graph.program}"
+    return Table([name, assumed], headings, rows, [], [], [], [])
 
 
 def _blocks(explained: Explained) -> list[Table]:
@@ -61,18 +64,20 @@ def _blocks(explained: Explained) -> list[Table]:
 
 
 def _notes(explained: Explained) -> list[str]:
-    """The rule of each convention, or why it has no figure; whose program is counted; the parameters."""
+    """The rule of each convention, or why it has no figure; whose program tools count; the parameters."""
     lines = []
     for one in explained.conventions:
         convention = one.convention
         known = f"{convention.name} ({convention.source}): {convention.rule}"
         lines.append(known if one.reason is None else f"{convention.name}: {UNKNOWN}: {one.reason}")
-    program = explained.report.graph.program
-    if program is not None:
-        lines.append(f"tools' figures are for the code of {program.source}, which has {', '.join(program.written)}")
-    ways = explained.parameters
-    for total in dict.fromkeys(ways.values()):  # those that come to the same figure together
-        lines.append(f"parameters {total:,}: {', '.join(rule for rule, other in ways.items() if other == total)}")
+    program, writings = explained.report.graph.program, ways(explained.report.graph)
+    if any(one.convention.measured for one in explained.conventions):
+        said = [program.source or "", f"with {', '.join(writings)}" if writings else ""]
+        said = list(filter(None, said)) or ["PyTorch's modules, joins as + and *"]
+        lines.append(f"tools count {program}: {', '.join(said)}")
+    rules = explained.parameters
+    for total in dict.fromkeys(rules.values()):  # those that come to the same figure together
+        lines.append(f"parameters {total:,}: {', '.join(rule for rule, other in rules.items() if other == total)}")
     others = [name for name in CONVENTIONS if name not in explained.totals]
     if others and explained.convention is None:
         lines.append(f"these count no backward pass: {', '.join(others)}")
@@ -88,25 +93,27 @@ def to_json(explained: Explained) -> dict[str, Any]:
     """``cnncalc.explain/1`` of a network."""
     report = explained.report
     program = report.graph.program
+    written = {"library": program.library, "source": program.source, "written": ways(report.graph)}
     return {
         "schema": "cnncalc.explain/1",
         "tool": {"name": "cnncalc", "version": __version__},
         "spec": as_json(report.spec),
         "assumptions": as_json({**report.assumptions, "convention": explained.convention or "macs"}),
-        "program": None if program is None else {"source": program.source, "written": list(program.written)},
-        "conventions": [_convention(one) for one in explained.conventions],
+        "program": written,
+        "conventions": [_convention(one, program.library) for one in explained.conventions],
         "parameters": [{"rule": rule, "total": total} for rule, total in explained.parameters.items()],
         "diagnostics": list(report.diagnostics),
     }
 
 
-def _convention(one: Counted) -> dict[str, Any]:
+def _convention(one: Counted, library: str) -> dict[str, Any]:
     return {
         "name": one.convention.name,
         "total": one.total,
         "unit": one.convention.unit,
         "reproducible": one.reason is None,
         "tool_version": one.convention.source,
+        "program": library if one.convention.measured else None,
         "rule": one.convention.rule,
         "terms": [_row(term) for term in one.terms],
         "difference_from_macs": [_row(difference) for difference in one.differences],

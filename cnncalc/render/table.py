@@ -15,9 +15,9 @@ from cnncalc.analysis.report import Report
 from cnncalc.analysis.unread import layers_said, pixels_said
 from cnncalc.columns import COLUMNS, DESCRIPTIONS, OF_A_RUN, WORK
 from cnncalc.counting.backward import TITLES, rule
-from cnncalc.counting.conventions import CONVENTIONS
+from cnncalc.counting.conventions import CONVENTIONS, counted_in
 from cnncalc.errors import check_word, listing
-from cnncalc.graph.graph import Input
+from cnncalc.graph.graph import Input, Program
 
 BAR_WIDTH = 10
 _NUMBERED = re.compile(r"(.+)_(\d+)")
@@ -146,7 +146,8 @@ def captions(report: Report, worked: bool) -> list[str]:
     assumed = [inputs(report), f"batch {given['batch']}", str(given["dtype"])]
     if given["with_side"]:
         assumed.append("side outputs counted")
-    assumed += [f"convention {given['convention']}"] if worked else []
+    convention = given["convention"]
+    assumed += [f"convention {convention}{counted_in(convention, report.graph.program)}"] if worked else []
     return [title(report.about.name, report.about.title), ", ".join([*assumed, *_pass(given)])]
 
 
@@ -164,8 +165,10 @@ def inputs(report: Report) -> str:
 
 
 def counted_by(given: Mapping[str, Any]) -> list[str]:
-    """The convention and, unless it is the forward pass, the pass of a report's assumptions."""
-    return [f"convention {given['convention']}", *_pass(given)]
+    """The convention and, unless it is the forward pass, the pass of the assumptions of several networks."""
+    convention, library = given["convention"], given["written"]
+    program = Program(library) if library else "each network's own program"
+    return [f"convention {convention}{counted_in(convention, program)}", *_pass(given)]
 
 
 def _pass(given: Mapping[str, Any]) -> list[str]:

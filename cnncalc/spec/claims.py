@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from cnncalc.columns import COLUMNS
 from cnncalc.errors import CnncalcError, Location, SpecError, UsageError, quote, suggest
+from cnncalc.graph.graph import LIBRARIES
 from cnncalc.spec.compile.words import other_word
 from cnncalc.spec.reader import MappingNode, Scalar, SequenceNode, YamlNode
 from cnncalc.values import DTYPES
@@ -20,10 +21,11 @@ if TYPE_CHECKING:
 MEMORY = ("inference_memory", "training_memory")
 CLAIM_KEYS = (
     "source", "at", "convention", "tol", "input", "of", "with_side", "holds", "because", "batch", "dtype", "optimizer",
+    "written",
 )  # fmt: skip
 BUDGET_KEYS = ("warn", "max", "batch", "dtype", "optimizer")
 #: the words of a key that takes one of a few
-WORDS = {"dtype": tuple(DTYPES), "optimizer": ("none", "sgd", "momentum", "adam", "adamw")}
+WORDS = {"dtype": tuple(DTYPES), "optimizer": ("none", "sgd", "momentum", "adam", "adamw"), "written": LIBRARIES}
 
 _MULTIPLES = {
     "": 1, "K": 10**3, "M": 10**6, "G": 10**9, "T": 10**12,

@@ -215,8 +215,8 @@ class _Expander:
             if builder.nodes[index].side:
                 message = f"{quote(str(slot.value(scope)))} is a side output, but outputs names values of the main path"
                 raise slot.node.error(message, "remove it: --with-side runs the side outputs too")
-        program = document.written.program if document.written else None
-        graph = builder.finish(outputs, document.name, program)
+        programs = document.written.programs if document.written else ()
+        graph = builder.finish(outputs, document.name, programs)
         read = {index for node in graph.nodes for index in node.inputs} | set(graph.ends(with_side=True))
         for stated, index in zip(document.inputs, graph.inputs, strict=True):
             if index not in read:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from cnncalc.graph.graph import LIBRARIES
 from cnncalc.ops import OPS
 from cnncalc.ops.arguments import about, meaning
 from cnncalc.ops.base import Field, Op
@@ -128,7 +129,8 @@ def _written() -> Schema:
         for name, op in OPS.items()
         if op.writings
     }
-    return _closed({"source": _TEXT, **ways}, ["source"])
+    stated = _closed({"source": _TEXT, **ways}, ["source"])
+    return {"anyOf": [{"enum": list(LIBRARIES)}, {**_closed(dict.fromkeys(LIBRARIES, stated)), "minProperties": 1}]}
 
 
 def _one_of(words: list[str]) -> Schema:

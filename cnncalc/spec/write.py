@@ -83,13 +83,24 @@ class _Writer:
             lines += [f"{_INDENT * 2}layers:", *(_INDENT * 2 + line for line in inner)]
         if graph.outputs != (last,):
             lines += ["", f"outputs: [{', '.join(map(self.path, graph.outputs))}]"]
-        if graph.program:
-            lines += ["", "written:", f"{_INDENT}source: {_text(graph.program.source)}"]
-            for writing, found in graph.program.of(graph.nodes).items():
-                keyword, _, way = writing.partition(" ")
-                path = graph.program.written[writing]
-                lines += [f"{_INDENT}{keyword}: {way if path == '*' else f'{{{way}: {_text(path)}}}'}"] if found else []
+        lines += self.written()
         return "\n".join(lines) + "\n"
+
+    def written(self) -> list[str]:
+        """``written:``, nothing where the spec has not said it."""
+        programs = self.graph.programs
+        if len(programs) == 1 and not programs[0].source:
+            return ["", f"written: {programs[0].library}"]
+        lines = ["", "written:"] if programs else []
+        for program in programs:
+            ways = []
+            for writing in [writing for writing, found in program.of(self.graph.nodes).items() if found]:
+                keyword, _, way = writing.partition(" ")
+                path = program.written[writing]
+                ways.append(f"{keyword}: {way if path == '*' else f'{{{way}: {_text(path)}}}'}")
+            lines.append(f"{_INDENT}{program.library}:")
+            lines += [f"{_INDENT * 2}{line}" for line in (f"source: {_text(program.source or '')}", *ways)]
+        return lines
 
     def inputs(self) -> list[str]:
         """``input:``, or ``inputs:`` where they have names."""

@@ -92,7 +92,7 @@ def test_a_list_names_what_a_convention_has_no_figure_of(cnncalc):
 
 def test_a_network_under_every_convention_that_counts_the_pass(cnncalc):
     shown = cnncalc("explain", "mobilenet_v2", "--pass", "backward").out
-    assert "input 3x224x224, batch 1, float32, backward pass\n" in shown
+    assert "input 3x224x224, batch 1, float32, backward pass, tools count torchvision's program\n" in shown
     # 2 * the products of the gradients; PyTorch's figure is measured in tests/torch_backend/test_passes.py
     assert "  dwconv " in shown and "gradients of weights" in shown and "gradients of values" in shown
     assert shown.endswith(
@@ -120,7 +120,10 @@ def test_a_layer_of_a_training_step(cnncalc):
 def test_a_badge_names_the_pass(cnncalc):
     arguments = ["badge", "resnet18", "-f", "json", "--pass", "step"]
     assert json.loads(cnncalc(*arguments, "macs").out)["label"] == "MACs (step)"
-    assert json.loads(cnncalc(*arguments, "work", "--convention", "torch").out)["label"] == "work (torch, step)"
+    assert (
+        json.loads(cnncalc(*arguments, "work", "--convention", "torch").out)["label"]
+        == "work (torch of torchvision's program, step)"
+    )
     assert json.loads(cnncalc(*arguments, "params").out)["label"] == "params"
 
 

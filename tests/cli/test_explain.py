@@ -8,6 +8,7 @@ import re
 import jsonschema
 import pytest
 
+from cnncalc.counting.conventions import CONVENTIONS
 from cnncalc.render import schemas
 
 from .test_process import terminal
@@ -391,17 +392,78 @@ def test_the_program_whose_figures_are_shown_is_named(cnncalc):
     assert re.search(r"^  relu +120 +15,617,280 +output +2 ", out, re.MULTILINE)
     assert re.search(r"^  relu as function +1 +50,176 +output +1 ", out, re.MULTILINE)  # 1024*7*7
     assert re.search(r"^thop .*\n  not counted: relu, maxpool, global_avgpool as function$", out, re.MULTILINE)
-    program = "torchvision 0.28.0, torchvision/models/densenet.py"
-    assert (
-        f"tools' figures are for the code of {program}, which has relu as function, global_avgpool as function\n" in out
-    )
+    source = "torchvision 0.28.0, torchvision/models/densenet.py"
+    assert "float32, tools count torchvision's program\n" in out
+    assert f"\ntools count torchvision's program: {source}, with relu as function, global_avgpool as function\n" in out
     payload = json.loads(cnncalc("explain", "densenet121", "-f", "json").out)
-    assert payload["program"] == {"source": program, "written": ["relu as function", "global_avgpool as function"]}
+    written = ["relu as function", "global_avgpool as function"]
+    assert payload["program"] == {"library": "torchvision", "source": source, "written": written}
+    assert payload["assumptions"]["written"] == "torchvision"
+    whose = {row["name"]: row["program"] for row in payload["conventions"]}
+    assert whose == {name: "torchvision" if row.measured else None for name, row in CONVENTIONS.items()}
     rows = {row["name"]: row for row in payload["conventions"]}
     relus = {term["variant"]: term["count"] for term in rows["ptflops"]["terms"] if term["op_kind"] == "relu"}
     assert relus == {None: 120, "relu as function": 1}
-    assert json.loads(cnncalc("explain", "resnet50", "-f", "json").out)["program"] is None
-    assert "tools' figures" not in cnncalc("explain", "resnet50").out
+    resnet = json.loads(cnncalc("explain", "resnet50", "-f", "json").out)["program"]
+    assert resnet == {
+        "library": "torchvision",
+        "source": "torchvision 0.28.0, torchvision/models/resnet.py",
+        "written": [],
+    }
+    assert "tools count" not in cnncalc("explain", "resnet50", "--convention", "macs").out
+
+
+ATTENTION = """cnncalc: 1
+input: {tokens: 50, features: 64}
+layers: [{attention: 4}, {linear: 10}]
+"""
+
+
+@pytest.mark.parametrize(
+    ("library", "figure", "said"),
+    [
+        # 50 tokens of 64 features, to 10
+        ("torchvision", 50 * 64 * 10, "PyTorch's modules, joins as + and *"),
+        ("timm", 4 * 50 * 64 * 64 + 50 * 64 * 10, "with attention with linear layers"),
+    ],
+)
+def test_a_spec_or_the_option_names_whose_program_is_counted(cnncalc, tmp_path, library, figure, said):
+    (tmp_path / "mine.yaml").write_text(ATTENTION, "utf-8")
+    (tmp_path / "own.yaml").write_text(f"{ATTENTION}written: {library}\n", "utf-8")
+    own = cnncalc("explain", "own.yaml", "--convention", "fvcore").out
+    assert (
+        own.replace("own", "mine", 1)
+        == cnncalc("explain", "mine.yaml", "--convention", "fvcore", "--written", library).out
+    )
+    assert re.search(rf"^fvcore +{figure:,} ", own, re.MULTILINE)
+    assert f"float32, tools count a program written as {library}'s\n" in own
+    assert f"\ntools count a program written as {library}'s: {said}\n" in own
+    table = cnncalc("macs", "own.yaml", "--convention", "fvcore").out
+    assert f"float32, convention fvcore of a program written as {library}'s\n" in table
+    listed = cnncalc("list", "--convention", "fvcore", "--written", library, "--filter", "params < 10").out
+    assert listed.startswith(f"convention fvcore of a program written as {library}'s\n")
+
+
+def test_what_each_network_is_counted_as_is_said_beside_others(cnncalc):
+    out = cnncalc("compare", "resnet18", "se_resnet50", "--convention", "thop").out
+    assert "float32, convention thop of torchvision's program\n" in out
+    assert "float32, convention thop of timm's program\n" in out
+    assert cnncalc("list", "--convention", "thop", "--top", "1").out.startswith(
+        "convention thop of each network's own program\n"
+    )
+    assert cnncalc("list", "--top", "1").out.startswith("convention macs\n")
+
+
+def test_a_library_that_is_not_known_is_refused(cnncalc):
+    result = cnncalc("macs", "resnet18", "--written", "keras")
+    assert (result.code, result.err) == (2, "error: unknown library 'keras' (hint: one of: timm, torchvision)\n")
+
+
+def test_published_figures_are_looked_for_in_every_program(cnncalc):
+    """timm's densenet121 leaves batch norms to a module of its own, which thop does not see."""
+    out = cnncalc("explain", "densenet121", "--published", "2834388480").out
+    assert "\ntools count programs as torchvision writes them, unless another is named\n" in out
+    assert re.search(r"^densenet121  thop of timm's program +3x224x224 +2,834,388,480 ", out, re.MULTILINE)
 
 
 @pytest.mark.parametrize(

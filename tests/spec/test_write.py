@@ -37,9 +37,18 @@ def test_every_network_counts_the_same(name: str) -> None:
     text = written(first)
     second = network(text)
     assert layers(first) == layers(second)
-    programs = [(one.program.source, one.program.of(one.nodes)) for one in (first.graph, second.graph) if one.program]
-    assert programs[:1] == programs[1:]
+    before, after = (
+        [(program.library, program.source, program.of(one.nodes)) for program in one.programs]
+        for one in (first.graph, second.graph)
+    )
+    assert before == after
     assert written(second) == text
+
+
+def test_whose_program_it_is_stays() -> None:
+    given = network("cnncalc: 1\ninput: [2, 4, 4]\nlayers: [relu]\nwritten: timm\n")
+    assert "\nwritten: timm\n" in written(given)
+    assert network(written(given)).graph.programs == given.graph.programs
 
 
 def test_words_with_other_arguments_become_defaults_or_rows() -> None:

@@ -20,6 +20,7 @@ import cnncalc
 from cnncalc import source
 from cnncalc.torch_backend.build import build, outputs
 from tests.conftest import network
+from tests.reference.measure import TOOLS
 from tests.source.test_source import made
 
 #: networks that torchvision has too, with the modules that we have and it has not: its forward calls a function there
@@ -182,3 +183,31 @@ layers:
     assert 49 * (8 * 9 * 8 + 8) + 16 + 1 + 15 * 8 * 2 == 28873
     for make in MAKERS.values():
         assert torchinfo(make(given, "cpu").eval(), (8, 9, 9))[1] == 28873
+
+
+class Attended(nn.Module):
+    """Attention as torchvision has it, then a linear layer."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.attention = nn.MultiheadAttention(64, 4, batch_first=True)
+        self.head = nn.Linear(64, 10)
+
+    def forward(self, x: Any) -> Any:
+        return self.head(self.attention(x, x, x, need_weights=False)[0])
+
+
+@pytest.mark.parametrize("tool", ["torch", "fvcore", "ptflops", "ptflops-aten", "thop", "torchinfo"])
+@pytest.mark.parametrize("library", ["torchvision", "timm"])
+def test_tools_on_a_users_attention_print_what_is_said_of_the_library(
+    torchvision: ModuleType, library: str, tool: str
+) -> None:
+    """Neither network is in the zoo; the tools are asked as for the reference."""
+    pytest.importorskip({"ptflops-aten": "ptflops"}.get(tool, tool))
+    layers = pytest.importorskip("timm.layers")
+    text = f"input: {{tokens: 50, features: 64}}\nlayers: [{{attention: 4}}, {{linear: 10}}]\nwritten: {library}\n"
+    timm = nn.Sequential(layers.Attention(64, 4, qkv_bias=True), nn.Linear(64, 10))
+    module = (Attended() if library == "torchvision" else timm).eval()
+    with torch.no_grad(), contextlib.redirect_stdout(io.StringIO()):
+        printed = TOOLS[tool][1](module, torch.rand(1, 50, 64))
+    assert printed == network(text).analyze(convention=tool).totals["work"]

@@ -294,7 +294,11 @@ def test_fvcore_counts_the_inside_of_attention() -> None:
         ("activations", None, 5 * 8 + 5 * 3, inside + 5 * 3, "fvcore", LIMIT),
         ("activations", "a", 5 * 8, inside, "fvcore", LIMIT),
     ]
-    assert found.checks[-2].note == "1 layers, where each product inside attention counts, not the output alone"
+    whose = "of the module cnncalc builds; explain --convention fvcore is of a program written as torchvision's"
+    assert found.checks[-2].note == (
+        f"1 layers, where each product inside attention counts, not the output alone; {whose}"
+    )
+    assert found.checks[-3].note == whose  # of the multiply-accumulates
     assert found.agrees
 
 

@@ -7,6 +7,7 @@ from typing import Any
 from cnncalc.analysis.report import IDENTITY, ORIGIN
 from cnncalc.columns import COLUMNS, Column
 from cnncalc.counting.backward import PASSES
+from cnncalc.graph.graph import LIBRARIES
 from cnncalc.render.schemas.notation import (
     AMOUNT,
     COUNT,
@@ -48,14 +49,22 @@ SPEC = Definition(
     ),
 )
 DTYPE = words(DTYPES)
-COUNTED: Schema = {"convention": TEXT, "with_side": FLAG, "pass": words(PASSES)}
+COUNTED: Schema = {
+    "convention": TEXT,
+    "with_side": FLAG,
+    "pass": words(PASSES),
+    "written": (nullable(words(LIBRARIES)), "whose program tools count; null: that of each network's own"),
+}
 ASSUMPTIONS = Definition("assumptions", record({"input": INPUT, "batch": POSITIVE, "dtype": DTYPE, **COUNTED}))
 #: what a spec says of a published figure
 CLAIM: Schema = {
     "quantity": TEXT,
     "printed": TEXT,
     "holds": FLAG,
-    **dict.fromkeys(("source?", "at?", "because?", "convention?", "tol?", "of?", "dtype?", "optimizer?"), TEXT),
+    **{
+        f"{key}?": TEXT
+        for key in ("source", "at", "because", "convention", "tol", "of", "dtype", "optimizer", "written")
+    },
     "input?": SHAPE,
     "batch?": POSITIVE,
     "with_side?": FLAG,
@@ -250,6 +259,7 @@ def explain() -> Schema:
         "unit": words(("macs", "flops")),
         "reproducible": FLAG,
         "tool_version": TEXT,
+        "program": (nullable(TEXT), "the library whose program the tool counts; null: a rule that has no tool"),
         "rule": TEXT,
         "terms": array(record(term)),
         "difference_from_macs": (
@@ -260,7 +270,11 @@ def explain() -> Schema:
         "uncounted": array(TEXT),
         "note": TEXT,
     }
-    program = nullable(record({"source": TEXT, "written": array(TEXT)}))
+    program = {
+        "library": words(LIBRARIES),
+        "source": (nullable(TEXT), "the file that has the network; null: as the library writes in general"),
+        "written": (array(TEXT), "what it writes otherwise than as PyTorch's modules"),
+    }
     match = {"network": TEXT, "rule": TEXT, "input": SHAPE, "computed": COUNT, "off": NUMBER}
     formulas = array(
         Definition(
@@ -292,10 +306,7 @@ def explain() -> Schema:
             "a network under every convention",
             {
                 "assumptions": ASSUMPTIONS,
-                "program": (
-                    program,
-                    "the program whose figures the tools' are; null: the network written with PyTorch's modules",
-                ),
+                "program": (record(program), "the program whose figures the tools' are"),
                 "conventions": array(record(convention)),
                 "parameters": array(record({"rule": TEXT, "total": COUNT})),
                 "diagnostics": DIAGNOSTICS,

@@ -187,6 +187,9 @@ class _Run:
     ) -> None:  # fmt: skip
         """Adds a check."""
         version = fvcore_version() if peer == "fvcore" else str(torch.__version__)
+        if peer == "fvcore" and layer is None and verdict != NOT_RUN:
+            whose = f"of the module cnncalc builds; explain --convention fvcore is of {self.graph.program}"
+            note = f"{note}; {whose}" if note else whose
         self.checks.append(Check(quantity, layer, ours, theirs, peer, version, verdict, note))
 
     def made(self, device: str) -> fx.GraphModule:
