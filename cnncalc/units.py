@@ -13,7 +13,8 @@ _TIMES = ((1, "s"), (1e-3, "ms"), (1e-6, "us"))
 
 def grouped(value: Any) -> str:
     """``138,357,544``; an expected count that is no whole number with one decimal."""
-    return f"{value:,}" if isinstance(value, int) else f"{float(value):,.1f}"
+    exact = value.numerator if getattr(value, "denominator", 0) == 1 else value
+    return f"{exact:,}" if isinstance(exact, int) else f"{float(value):,.1f}"
 
 
 def short(value: int) -> str:

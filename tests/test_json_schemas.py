@@ -66,6 +66,88 @@ def test_output_fits_its_schema(capsys, what, arguments):
     schema.validate(payload)
 
 
+#: a branch that training drops every third time: 2/3 of 7 MACs; its claims and its limit
+DROPPED = """cnncalc: 1
+name: dropped
+input: [7]
+layers:
+  - add:
+      main: [{linear: 1, bias: false, name: c}, {stochastic_depth: 1/3}]
+      skip: {linear: 1, bias: false, name: d}
+claims:
+  - {expected_macs: 11.7, source: 7 + 14/3}
+  - {expected_macs: 12, holds: false, because: it is rounded, source: x}
+  - {expected_macs: 4.7, at: add1.main, source: 14/3}
+  - {expected_macs: 1.0, of: dropped, source: a ratio}
+budget: {expected_macs: {max: 12}}
+"""
+#: what is a rate, and may be rounded
+RATES = {"relative", "ratios", "off", "vars"}
+
+
+def floats(value, key=""):
+    """The keys of all numbers that are no whole ones."""
+    if isinstance(value, float):
+        yield key
+    inner = (
+        value.items() if isinstance(value, dict) else [(key, item) for item in value] if isinstance(value, list) else ()
+    )
+    for name, item in inner:
+        if name not in RATES:
+            yield from floats(item, name)
+
+
+@pytest.mark.parametrize(
+    ("what", "arguments", "where"),
+    [
+        ("summary", ["summary"], ["totals", "expected_macs"]),
+        ("memory", ["memory", "--train"], ["totals", "expected_macs"]),
+        ("compare", ["compare", "vgg16", "--columns", "expected_macs"], ["networks", 0, "totals", "expected_macs"]),
+        ("diff", ["diff", "vgg16"], ["networks", 0, "totals", "expected_macs", "before"]),
+        ("check", ["check"], ["specs", 0, "budgets", 0, "computed"]),
+        ("check", ["claims"], ["specs", 0, "claims", 0, "computed"]),
+        ("explain", ["explain"], None),
+        ("explain", ["explain", "add1"], None),
+        ("explain", ["explain", "--published", "7"], None),
+        ("fit", ["fit", "--memory", "1GB"], None),
+    ],
+)
+def test_a_count_in_json_is_exact(capsys, tmp_path, monkeypatch, what, arguments, where):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "specs").mkdir()
+    (tmp_path / "specs" / "dropped.yaml").write_text(DROPPED, "utf-8")
+    schema = validator(capsys, what)
+    command, *others = arguments
+    payload = output(capsys, command, "dropped", *others, "--format", "json")
+    schema.validate(payload)
+    assert set(floats(payload)) <= {"computed", "difference"}
+    found = payload
+    for key in where or ():
+        found = found[key]
+    assert where is None or found == "35/3"
+
+
+def test_claims_of_expected_counts_and_ratios(capsys, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "dropped.yaml").write_text(DROPPED.replace("of: dropped", "of: ./dropped.yaml"), "utf-8")
+    claims = output(capsys, "claims", "./dropped.yaml", "--format", "json")["specs"][0]["claims"]
+    found = [(claim["computed"], claim["difference"], claim["verdict"]) for claim in claims]
+    # 35/3 - 117/10 = -1/30; 14/3 - 47/10 = -1/30
+    assert found == [
+        ("35/3", "-1/30", "holds"), ("35/3", "-1/3", "misprint"), ("14/3", "-1/30", "holds"), (1.0, 0.0, "holds"),
+    ]  # fmt: skip
+
+
+def test_a_jump_behind_an_enlargement_is_exact(capsys, tmp_path, monkeypatch):
+    """Three pixels of one: a third of a pixel from one value to the next."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "up.yaml").write_text("cnncalc: 1\ninput: [1, 6, 6]\nlayers: [{upsample: 3, name: u}]\n", "utf-8")
+    schema = validator(capsys, "explain")
+    payload = output(capsys, "explain", "./up.yaml", "u", "--format", "json")
+    schema.validate(payload)
+    assert {one["value"] for one in payload["formulas"] if one["quantity"].startswith("jump")} == {"1/3"}
+
+
 @pytest.mark.parametrize(
     "spoil",
     [

@@ -128,7 +128,7 @@ class Row:
     def to_dict(self) -> dict[str, Any]:
         """The row as JSON data."""
         figures = [column.name for column in COLUMNS.values() if column.in_rows]
-        return {name: plain(self[name], str) for name in (*IDENTITY, *figures, *ORIGIN)}
+        return {name: plain(self[name]) for name in (*IDENTITY, *figures, *ORIGIN)}
 
 
 class Totals(Mapping[str, Any]):
@@ -308,13 +308,13 @@ class Report:
         return {
             "schema": "cnncalc.summary/1",
             "tool": {"name": "cnncalc", "version": __version__},
-            "spec": plain(self.spec),
+            "spec": plain(self.spec, float),
             "assumptions": plain(self.assumptions),
-            "totals": plain(self.totals, str),
+            "totals": plain(self.totals),
             "uncounted": list(self.uncounted),
             "layers": [row.to_dict() for row in self.layers],
             "side": [
-                {**plain(side, str), "layers": [Row(self.columns, index).to_dict() for index in side["layers"]]}
+                {**plain(side), "layers": [Row(self.columns, index).to_dict() for index in side["layers"]]}
                 for side in self.side
             ],
             "claims": [dict(claim) for claim in self.claims],
@@ -360,12 +360,15 @@ def check_counted(convention: str, pass_: str) -> None:
         raise UsageError(f"{convention} counts no backward pass", hint=hint)
 
 
-def plain(value: Any, fraction: Callable[[Any], Any] = float) -> Any:
-    """``value`` as JSON has it: lists for tuples; a fraction as a float or, with ``str``, exactly: ``3/4``."""
+def plain(value: Any, fraction: Callable[[Any], Any] = str) -> Any:
+    """``value`` as JSON has it: lists for tuples; a fraction as an int where it is whole, else exactly, ``3/4``; where
+    it is a setting and no count, ``float`` has it as a spec does: ``0.75``.
+    """
     if value is None or isinstance(value, (int, str, float)):
         return value
     if isinstance(value, (tuple, list)):
         return [plain(item, fraction) for item in value]
     if isinstance(value, Mapping):
         return {key: plain(item, fraction) for key, item in value.items()}
-    return fraction(value)
+    exact = whole(value)
+    return exact if isinstance(exact, int) else fraction(exact)

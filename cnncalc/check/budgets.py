@@ -10,7 +10,7 @@ from itertools import takewhile
 from typing import Any, NamedTuple
 
 from cnncalc import units
-from cnncalc.analysis.report import Report, plain
+from cnncalc.analysis.report import Report
 from cnncalc.check.claims import figure_text
 from cnncalc.check.model import Finding, JudgedBudget
 from cnncalc.check.subject import Subject
@@ -160,7 +160,7 @@ def judge(
         verdict, severity = "over max", "error"
     elif _over(computed, budget.warn) > 0:
         verdict, severity = "over warn", "warning"
-    judged = JudgedBudget(budget.quantity, budget.warn, budget.max, plain(computed), verdict, budget.location)
+    judged = JudgedBudget(budget.quantity, budget.warn, budget.max, computed, verdict, budget.location)
     if verdict == "within":
         return judged, None
     most = _parts(subject, budget) if budget.quantity in MEMORY else _heaviest(report, budget.quantity)

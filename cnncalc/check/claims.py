@@ -7,7 +7,6 @@ from fractions import Fraction
 from typing import Any
 
 from cnncalc import units
-from cnncalc.analysis.report import plain
 from cnncalc.check.model import Finding, JudgedClaim
 from cnncalc.check.subject import Subject
 from cnncalc.columns import COLUMNS, words
@@ -32,10 +31,11 @@ def judge(subject: Subject, claim: Claim) -> tuple[JudgedClaim, Finding | None]:
     figure = claim.figure
     if figure is not None:
         exact = computed - figure.value
-        difference = plain(whole(exact))
+        difference = float(exact) if "of" in claim.options else whole(exact)
         relative = float(exact / figure.value) if figure.value else None
     verdict = ("holds" if agrees else "fails") if claim.holds else ("became true" if agrees else "misprint")
-    judged = JudgedClaim(claim.to_dict(), label(claim), plain(computed), difference, relative, verdict, claim.location)
+    found = float(computed) if "of" in claim.options else list(computed) if figure is None else computed
+    judged = JudgedClaim(claim.to_dict(), label(claim), found, difference, relative, verdict, claim.location)
     if verdict in ("holds", "misprint"):
         return judged, None
     shown = figure_text(claim.quantity, judged.computed)
@@ -150,7 +150,7 @@ def difference_text(judged: JudgedClaim) -> str:
         return ""
     percent = 100 * judged.relative
     share = f"{percent:+,.0f}%" if abs(percent) >= 99.5 else f"{percent:+.2g}%"
-    if isinstance(judged.difference, float):
+    if not isinstance(judged.difference, int):
         return f" ({share})"
     return f" ({judged.difference:+,}, {share})"
 

@@ -19,7 +19,7 @@ from cnncalc.spec import document, zoo
 from cnncalc.spec.expand import expand
 from cnncalc.spec.inputs import Given, as_data, shown
 from cnncalc.spec.zoo import HERE, Found, Root
-from cnncalc.values import Assumptions, whole
+from cnncalc.values import Assumptions
 
 STATUSES = ("changed", "added", "removed", "broken", "unchanged")
 #: more pairs of equal layers are not aligned: it would take too long
@@ -420,9 +420,9 @@ def _network(change: Change) -> dict[str, Any]:
 def _figure(old: Any, new: Any) -> dict[str, Any]:
     both = old is not None and new is not None
     return {
-        "before": plain(old, str),
-        "after": plain(new, str),
-        "difference": plain(whole(new - old), str) if both else None,
+        "before": plain(old),
+        "after": plain(new),
+        "difference": plain(new - old) if both else None,
         "relative": float(Fraction(new - old) / old) if both and old else None,
     }
 
@@ -433,7 +433,8 @@ def _layer(layer: LayerChange) -> dict[str, Any]:
         "before": _row(layer.before),
         "after": _row(layer.after),
         "differences": [
-            {"what": what, "before": plain(then), "after": plain(now)} for what, then, now in layer.differences
+            {"what": what, "before": plain(then, float), "after": plain(now, float)}
+            for what, then, now in layer.differences
         ],
     }
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from fractions import Fraction
 from typing import Any, NamedTuple
 
 from cnncalc.errors import CnncalcError, Location, escape
@@ -39,8 +40,8 @@ class JudgedClaim(NamedTuple):
     """A published figure beside the computed one.
 
     ``claim`` is as in the JSON of a report, ``label`` what it is about (``params of fc6``); ``computed`` an int, a
-    float for a ratio or a probability, a list of sizes, or None when there is nothing to compare; ``difference`` is
-    computed - published, and ``relative`` that over the published figure. ``verdict`` is one of
+    Fraction for an expected count, a float for a ratio, a list of sizes, or None when there is nothing to compare;
+    ``difference`` is computed - published, and ``relative`` that over the published figure. ``verdict`` is one of
     :data:`CLAIM_VERDICTS`: a misprint is said not to hold and does not, and what became true is said not to and does.
     """
 
@@ -59,7 +60,7 @@ class JudgedBudget(NamedTuple):
     quantity: str
     warn: str | None
     max: str | None
-    computed: int | None
+    computed: int | Fraction | None
     verdict: str
     location: Location
 

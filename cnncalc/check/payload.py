@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+from cnncalc.analysis.report import plain
 from cnncalc.check.model import (
     BUDGET_VERDICTS,
     CLAIM_VERDICTS,
@@ -60,8 +61,8 @@ def _claim(judged: JudgedClaim) -> dict[str, Any]:
         **judged.claim,
         "column": judged.location.column,
         "label": judged.label,
-        "computed": judged.computed,
-        "difference": judged.difference,
+        "computed": plain(judged.computed),
+        "difference": plain(judged.difference),
         "relative": judged.relative,
         "verdict": judged.verdict,
     }
@@ -72,7 +73,7 @@ def _budget(judged: JudgedBudget) -> dict[str, Any]:
         "quantity": judged.quantity,
         "warn": judged.warn,
         "max": judged.max,
-        "computed": judged.computed,
+        "computed": plain(judged.computed),
         "verdict": judged.verdict,
         "file": judged.location.file,
         "line": judged.location.line,

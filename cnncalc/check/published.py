@@ -94,7 +94,7 @@ class Published(NamedTuple):
         return {
             "schema": "cnncalc.explain/1",
             "tool": {"name": "cnncalc", "version": __version__},
-            "spec": plain(self.report.spec),
+            "spec": plain(self.report.spec, float),
             "published": self.figure,
             "agree": self.agree,
             "matches": [plain(match._asdict()) for match in self.matches],

@@ -66,6 +66,6 @@ def payload(entries: Sequence[dict[str, Any]], given: Mapping[str, Any], left_ou
         "schema": "cnncalc.list/1",
         "tool": {"name": "cnncalc", "version": __version__},
         "assumptions": dict(given),
-        "networks": [plain(item, str) for item in entries],
+        "networks": [plain(item) for item in entries],
         "not_reproducible": [{"name": name, "reason": reason} for name, reason in left_out.items()],
     }

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from numbers import Real
+from numbers import Rational
 from typing import Any
 
 from cnncalc import units
@@ -26,6 +26,6 @@ def _value(value: Any) -> Any:
     """Numbers ungrouped; sizes joined by x; text that a spreadsheet would run is quoted with an apostrophe."""
     if isinstance(value, str):
         return f"'{value}" if value[:1] in ("=", "+", "-", "@", "\t", "\r") else value
-    if value is None or isinstance(value, int):
-        return value
-    return float(value) if isinstance(value, Real) else units.cell(value)
+    if isinstance(value, Rational):
+        return value.numerator if value.denominator == 1 else float(value)
+    return value if value is None or isinstance(value, float) else units.cell(value)

@@ -97,7 +97,7 @@ def to_json(explained: Explained) -> dict[str, Any]:
     return {
         "schema": "cnncalc.explain/1",
         "tool": {"name": "cnncalc", "version": __version__},
-        "spec": as_json(report.spec),
+        "spec": as_json(report.spec, float),
         "assumptions": as_json({**report.assumptions, "convention": explained.convention or "macs"}),
         "program": written,
         "conventions": [_convention(one, program.library) for one in explained.conventions],

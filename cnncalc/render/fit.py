@@ -205,7 +205,7 @@ def payload(answer: Fit) -> dict[str, Any]:
     return {
         "schema": "cnncalc.fit/1",
         "tool": {"name": "cnncalc", "version": __version__},
-        "spec": as_json(report.spec),
+        "spec": as_json(report.spec, float),
         "assumptions": {name: as_json(report.assumptions[name]) for name in ("input", "dtype", "with_side")},
         "settings": memory.run_as(answer.settings),
         "memory": {

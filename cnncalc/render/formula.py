@@ -280,7 +280,7 @@ def to_json(page: Page) -> dict[str, Any]:
     return {
         "schema": "cnncalc.explain/1",
         "tool": {"name": "cnncalc", "version": __version__},
-        "spec": as_json(page.report.spec),
+        "spec": as_json(page.report.spec, float),
         "assumptions": as_json(page.report.assumptions),
         "layer": page.path,
         "what": page.what,

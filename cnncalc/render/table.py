@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from numbers import Rational
 from typing import Any, NamedTuple
 
 from cnncalc import units
@@ -234,7 +235,7 @@ def _heading(name: str, described: dict[str, Any]) -> Heading:
 def _sort_key(value: Any) -> Any:
     if value is None:
         return (-1,)
-    return (value,) if isinstance(value, int) else tuple(map(float, value)) if not isinstance(value, str) else (0,)
+    return (value,) if isinstance(value, Rational) else tuple(map(float, value)) if not isinstance(value, str) else (0,)
 
 
 def value_of(report: Report, described: dict[str, Any], entry: Entry, name: str) -> Any:

@@ -318,7 +318,7 @@ def test_an_expected_count_may_be_a_fraction() -> None:
     for limit, verdict in (("2/3", "within"), ("0.67", "within"), ("0.66", "over max"), ("0", "over max")):
         assert budgets.judge(one, Budget("expected_macs", None, limit, {}, at))[0].verdict == verdict
     kept, finding = budgets.judge(one, Budget("expected_macs", None, "0.5", {}, at))
-    assert (type(kept.computed), kept.computed) == (float, 2 / 3)
+    assert (type(kept.computed), kept.computed) == (Fraction, Fraction(2, 3))
     assert finding is not None
     assert (
         finding.message

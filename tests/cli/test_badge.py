@@ -74,7 +74,10 @@ def test_side_outputs_are_counted_when_asked(cnncalc):
 def test_an_expected_count_that_is_no_whole_number(cnncalc, net, tmp_path):
     drop = "cnncalc: 1\ninput: [3]\nlayers: [{add: {a: [{linear: 3}, {stochastic_depth: 0.3}], b: identity}}]\n"
     (tmp_path / "net.yaml").write_text(drop, "utf-8")
-    assert endpoint(cnncalc, "net.yaml", "expected_macs")[1] == "6.3"  # 0.7 * 9
+    assert endpoint(cnncalc, "net.yaml", "expected_macs")[1:] == ("6.3", "blue")  # 0.7 * 9
+    for limit, color in (("6.3", "green"), ("6.29", "red")):
+        (tmp_path / "net.yaml").write_text(f"{drop}budget: {{expected_macs: {{max: {limit}}}}}\n", "utf-8")
+        assert endpoint(cnncalc, "net.yaml", "expected_macs")[2] == color
 
 
 @pytest.mark.parametrize(

@@ -42,6 +42,30 @@ def test_tables(cnncalc, arguments, wanted):
     assert wanted in result.out
 
 
+def test_expected_counts_are_sorted_summed_and_written_like_others(cnncalc, tmp_path):
+    """Rows of 35/2 and 7/2 MACs add up to a whole number; in CSV nothing is grouped."""
+    path = tmp_path / "net.yaml"
+    path.write_text(
+        "cnncalc: 1\nname: net\ninput: [7]\nlayers:\n"
+        "  - add: {a: [{linear: 5, bias: false, name: c}, {stochastic_depth: 0.5}], b: [{linear: 5, bias: false, name: d}]}\n"
+        "  - add: {a: [{linear: 1000, bias: false, name: e}, {linear: 5, bias: false, name: f}, {stochastic_depth: 3/7}], b: identity}\n"
+    )
+    shown = cnncalc("summary", str(path), "--columns", "expected_macs", "--sort", "expected_macs", "--top", "2").out
+    # 5000*4/7 = 2857.14 twice; the rest is 35 + 17.5
+    assert [line.split() for line in shown.split("\n") if "add2.a." in line or "rows" in line or "total" in line] == [
+        ["add2.a.e", "linear", "2,857.1", "49.5%", "#####"],
+        ["add2.a.f", "linear", "2,857.1", "49.5%", "#####"],
+        ["(7", "more", "rows)", "52.5", "0.9%"],
+        ["total", "5,766.8", "100.0%"],
+    ]
+    text = path.read_text().replace("3/7", "0.5").replace("1000", "1001")
+    path.write_text(
+        text.replace("linear: 5, bias: false, name: d", "linear: 5, bias: false, name: d}, {stochastic_depth: 0.5")
+    )
+    out = cnncalc("summary", str(path), "--columns", "expected_macs", "--depth", "1", "-f", "csv").out
+    assert out.split("\n")[:4] == ["path,op,expected_macs", "input,input,0", "add1,add,35", "add2,add,5005"]
+
+
 def numbers(line: str) -> list[int]:
     return [int(word.replace(",", "")) for word in re.findall(r"(?<![\w.])\d[\d,]*(?![\w.%])", line)]
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from cnncalc.render.schemas.notation import (
-    AMOUNT,
     COUNT,
+    EXACT,
     FLAG,
     NUMBER,
     POSITIVE,
@@ -38,10 +38,14 @@ def check() -> Schema:
         "column": POSITIVE,
         "label": (TEXT, "what it is about, for example params of fc6"),
         "computed": (
-            {"type": ["number", "array", "null"], "items": NUMBER},
-            "a list for sizes; null where there is nothing to compare",
+            {**EXACT, "type": ["number", "string", "array", "null"], "items": COUNT},
+            "a list for sizes; a ratio may be rounded, an expected count that is no whole number is text, 7/3; null "
+            "where there is nothing to compare",
         ),
-        "difference": (nullable(NUMBER), "computed - published; null for sizes"),
+        "difference": (
+            {"type": ["number", "string", "null"], "pattern": "^-?[0-9]+/[0-9]+$"},
+            "computed - published, as exact as computed; null for sizes",
+        ),
         "relative": (nullable(NUMBER), "difference over the published figure"),
         "verdict": (
             words(_CLAIMS),
@@ -52,7 +56,7 @@ def check() -> Schema:
         "quantity": TEXT,
         "warn": (nullable(TEXT), "as the limit is written: 25M"),
         "max": nullable(TEXT),
-        "computed": nullable(AMOUNT),
+        "computed": nullable(EXACT),
         "verdict": words(_BUDGETS),
         **_PLACE,
     }

@@ -14,6 +14,9 @@ INTEGER: Schema = {"type": "integer"}
 COUNT: Schema = {"type": "integer", "minimum": 0}
 POSITIVE: Schema = {"type": "integer", "minimum": 1}
 AMOUNT: Schema = {"type": "number", "minimum": 0}
+#: a count that may be a fraction, which is text then: 7/3
+EXACT: Schema = {"type": ["integer", "string"], "minimum": 0, "pattern": "^[0-9]+/[0-9]+$"}
+EXACT_DIFFERENCE: Schema = {"type": ["integer", "string"], "pattern": "^-?[0-9]+/[0-9]+$"}
 OBJECT: Schema = {"type": "object"}
 
 

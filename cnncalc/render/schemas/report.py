@@ -9,8 +9,9 @@ from cnncalc.columns import COLUMNS, Column
 from cnncalc.counting.backward import PASSES
 from cnncalc.graph.graph import LIBRARIES
 from cnncalc.render.schemas.notation import (
-    AMOUNT,
     COUNT,
+    EXACT,
+    EXACT_DIFFERENCE,
     FLAG,
     INTEGER,
     NUMBER,
@@ -91,15 +92,13 @@ _DESCRIBED: Schema = {
     "file": TEXT,
     "line": POSITIVE,
 }
-#: an expected count
-_EXACT: Schema = {"type": ["integer", "string"], "minimum": 0, "pattern": "^[0-9]+/[0-9]+$"}
 _RATIOS: Schema = {**array(nullable(NUMBER)), "description": "by the first network; null where that is 0"}
 
 
 def figure(column: Column) -> Any:
     """A column's value: a whole number; where a mean is no whole one, text; where a field is meant, a list."""
     if column.expected:
-        return _EXACT, f"{column.meaning}; what is no whole number is exact text, 7/3"
+        return EXACT, f"{column.meaning}; what is no whole number is exact text, 7/3"
     if column.unit == "pixels":
         return nullable(array(NUMBER)), f"{column.meaning}; null where no axis is left"
     return COUNT, column.meaning
@@ -188,9 +187,9 @@ def diff() -> Schema:
         ),
     )
     total = {
-        "before": nullable(_EXACT),
-        "after": nullable(_EXACT),
-        "difference": {"type": ["integer", "string", "null"], "pattern": "^-?[0-9]+/[0-9]+$"},
+        "before": nullable(EXACT),
+        "after": nullable(EXACT),
+        "difference": nullable(EXACT_DIFFERENCE),
         "relative": (nullable(NUMBER), "difference by before; null where that is 0"),
     }
     row = Definition("row", record({"path": TEXT, "op": TEXT, "out": SHAPE, "params": COUNT, "macs": COUNT}))
@@ -294,7 +293,7 @@ def explain() -> Schema:
                         TEXT,
                         "with numbers: digits, + - * / ( ), floor and ceil; of a block the terms that are not 0",
                     ),
-                    "value": (AMOUNT, "what it is worth: an integer but for a jump behind an enlargement"),
+                    "value": (EXACT, "what it is worth: an integer, but 3/2 for a jump behind an enlargement"),
                     "note": (nullable(TEXT), "what the arithmetic does not say"),
                 }
             ),
