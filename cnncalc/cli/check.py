@@ -74,7 +74,7 @@ def command(paths: tuple[str, ...], **given: Any) -> int:
     outputs = Outputs(given, config.strict)
     with ExitStack() as stack:
         earlier = None
-        if given["against"]:
+        if given["against"] is not None:
             from cnncalc.check import git
 
             earlier = (given["against"], stack.enter_context(git.tree(given["against"], places)))

@@ -56,5 +56,16 @@ def command_lines() -> str:
 
 def command(name: str) -> click.Command:
     """The command of this name, whose module is imported when it is asked for."""
-    found: click.Command = import_module(f"cnncalc.cli.{name}").command
+    module = import_module(f"cnncalc.cli.{name}")
+    found: click.Command = module.command
+    found.help = found.help or _docstring(module.__file__ or "")
     return found
+
+
+def _docstring(path: str) -> str | None:
+    """The docstring of a module's command, which ``python -OO`` leaves out."""
+    import ast
+
+    with open(path, encoding="utf-8") as file:
+        found = [node for node in ast.parse(file.read()).body if isinstance(node, ast.FunctionDef)]
+    return next(ast.get_docstring(node) for node in found if node.name == "command")

@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from cnncalc.cli.options import Columns, network_options, output_options, take_network, take_output
-from cnncalc.errors import UsageError, escape, quote
+from cnncalc.errors import SpecError, SpecErrors, UsageError, escape, quote
 
 PATHS = "cnncalc.paths"
 
@@ -44,7 +44,7 @@ def command(ctx: click.Context, /, operands: tuple[str, ...], **given: Any) -> i
     With a git REVISION, compares the specs at each PATH (default ./specs) then with those of now; with
     REVISION..REVISION, two revisions. It checks nothing out.
 
-    Exits with 1 if something differs.
+    Exits with 1 if something differs, and with 2 if a spec can't be read.
     """
     from cnncalc.check import difftable, sides
     from cnncalc.check.diff import Assumed
@@ -63,10 +63,13 @@ def command(ctx: click.Context, /, operands: tuple[str, ...], **given: Any) -> i
     shown = difftable.Shown(
         given["columns"] or with_work(unasked(DIFF), assumed.convention), given["depth"], given["top"]
     )
+    broken = [finding for change in found.changes for finding in change.findings]
     own = {"markdown": lambda: difftable.text(found.changes, found.captions, shown)}
     if not found.differ:
         own["plain"] = lambda: found.to_text(shown)
         output = output._replace(format="plain" if output.format == "table" else output.format)
+    if broken and found.sides[0].kind == "spec":  # of folders the others are shown, of two specs nothing
+        raise SpecErrors(SpecError(finding.message, finding.location, finding.hint) for finding in broken)
     emit(
         output,
         lambda data: difftable.table(found.changes, found.captions, shown, not data),
@@ -74,7 +77,7 @@ def command(ctx: click.Context, /, operands: tuple[str, ...], **given: Any) -> i
         found.files,
         own,
     )
-    return 1 if found.differ and not given["exit_zero"] else 0
+    return 2 if broken else int(found.differ and not given["exit_zero"])
 
 
 def _revisions(operands: tuple[str, ...], paths: tuple[str, ...] | None) -> tuple[str, ...]:

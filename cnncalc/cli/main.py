@@ -12,6 +12,7 @@ import sys
 from collections.abc import Sequence
 from contextlib import suppress
 from io import TextIOBase, TextIOWrapper
+from types import FrameType
 from typing import Any, NoReturn
 
 import click
@@ -78,14 +79,19 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
     _open_descriptors()
     if hasattr(signal, "SIGPIPE"):
         signal.signal(signal.SIGPIPE, signal.SIG_DFL)
-    signal.signal(signal.SIGTERM, _terminated)
+    stopped: list[int] = []
+    _end_on_signals(stopped)
     gc.set_threshold(50_000, 20, 100)  # graphs are large and hold few cycles: looking for them more often costs a tenth
     sys.stdout = sys.stdout or _Closed()
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
-    code = run(list(sys.argv[1:] if arguments is None else arguments))
+    try:
+        code = run(list(sys.argv[1:] if arguments is None else arguments), stopped)
+    except SystemExit:
+        code = 128 + stopped[0] if stopped else 1
     if code == 130:
+        _say("interrupted")
         signal.signal(signal.SIGINT, signal.SIG_DFL)
         os.kill(os.getpid(), signal.SIGINT)
     sys.stdout = None if _flush_failed(sys.stdout) else sys.stdout
@@ -94,19 +100,50 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
     sys.exit(code)
 
 
-def run(arguments: list[str]) -> int:
-    """Runs a command; its exit code. Errors are written to standard error, as JSON when JSON was asked for."""
+def _end_on_signals(stopped: list[int]) -> None:
+    """Ends the command on an interrupt or a termination, which are noted.
+
+    A library that is being imported can swallow what is raised in it: a signal waits until the library is there, and a
+    second one only tries.
+    """
+    alarm = getattr(signal, "SIGALRM", None)
+
+    def stop(number: int, frame: FrameType | None) -> None:
+        if number != alarm:
+            stopped.append(number)
+        importing = alarm is not None and _is_importing(frame)
+        if alarm is not None:
+            signal.setitimer(signal.ITIMER_REAL, 0.05 if importing else 0)
+        if not importing or (number != alarm and len(stopped) > 1):
+            raise SystemExit(128 + stopped[0])
+
+    for number in (signal.SIGINT, signal.SIGTERM, alarm):
+        if number is not None:
+            signal.signal(number, stop)
+
+
+def _is_importing(frame: FrameType | None) -> bool:
+    """Whether what runs is, or was called by, the import of a module."""
+    while frame is not None and "importlib" not in frame.f_code.co_filename:
+        frame = frame.f_back
+    return frame is not None
+
+
+def run(arguments: list[str], stopped: Sequence[int] = ()) -> int:
+    """Runs a command; its exit code. Errors are written to standard error, as JSON when JSON was asked for.
+
+    ``stopped`` has the signals that came: a library that was being imported can turn them into errors of its own.
+    """
     if arguments[:1] == ["version"]:
         arguments = ["--version", *arguments[1:]]
     try:
         result = cli.main(arguments, prog_name="cnncalc", standalone_mode=False)
         return result if isinstance(result, int) else 0
     except CnncalcError as error:
-        return _report(error, arguments)
+        return 128 + stopped[0] if stopped else _report(error, arguments)
     except click.ClickException as error:
         return _report(_usage_error(error), arguments)
-    except (KeyboardInterrupt, click.exceptions.Abort):
-        _say("interrupted")
+    except click.exceptions.Abort:  # an interrupt, where it is no signal
         return 130
     except BrokenPipeError:
         return 141
@@ -197,7 +234,3 @@ def _open_descriptors() -> None:
             os.fstat(descriptor)
         except OSError:
             os.open(os.devnull, os.O_RDWR)
-
-
-def _terminated(number: int, frame: object) -> NoReturn:
-    raise SystemExit(128 + number)

@@ -19,7 +19,7 @@ def write(table: Table, delimiter: str) -> str:
     writer.writerow([heading.key for heading in table.headings if heading.key != "percent"])
     for row in table.values:
         writer.writerow([_value(value) for value in row])
-    return out.getvalue()
+    return out.getvalue().replace("##[", "#\\x23[")  # a command in the log of GitHub's runner
 
 
 def _value(value: Any) -> Any:

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Sequence
 
 from cnncalc.render.plain import WIDTH
 from cnncalc.render.table import Heading, Table
 
+_MENTION = re.compile(r"@(?=\w)")
 _SPECIAL = str.maketrans({c: f"\\{c}" for c in "\\`*_[]<>|~$#"})
 
 
 def escape(text: str) -> str:
-    """``text`` without meaning as markup."""
-    return text.translate(_SPECIAL)
+    """``text`` without meaning as markup; a comment behind ``@``, so that GitHub calls nobody."""
+    return _MENTION.sub("@<!-- -->", text.translate(_SPECIAL))
 
 
 def grid(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -71,11 +71,15 @@ class _File(NamedTuple):
 
 
 class Taken(NamedTuple):
-    """A base or library: its path, the name it is taken in by, and the path of the file that names it, if it is one."""
+    """A base or library: its path, what messages call it, the name it is taken in by, the path of the file that names
+    it, if it is one, and the place where it does.
+    """
 
     by: str | None
     name: str
     path: str
+    file: str
+    place: Location
 
 
 class SpecDocument:
@@ -142,7 +146,23 @@ def load(found: Found, root: Root = HERE, memo: Memo | None = None) -> SpecDocum
         SpecError: one problem, or a :class:`SpecErrors` with all that are independent.
     """
     loader = _Loader(root, memo or Memo())
-    return loader.document(loader.open(found, ()))
+    try:
+        return loader.document(loader.open(found, ()))
+    except CnncalcError as error:
+        included(error, loader.taken)
+        raise
+
+
+def included(error: CnncalcError, taken: Iterable[Taken]) -> None:
+    """Adds to an error in a base or library the places that took it in."""
+    places: dict[str, Location] = {}
+    for one in taken:
+        places.setdefault(one.file, one.place)
+    for single in error.errors:
+        place = single.location
+        for _ in places:
+            place = places.get(place.file) if place else None
+            single.message += f", included from {place}" if place else ""
 
 
 class _Loader:
@@ -204,14 +224,13 @@ class _Loader:
                 self.errors.append(node.error(f"{key} must be text, not {node.kind}"))
 
     def chain_to(self, node: YamlNode, name: str, file: _File) -> _File:
-        """Opens a base or library; its own errors keep their place and say from where it was taken in."""
+        """Opens a base or library."""
         if len(self.taken) >= FILE_LIMIT:
             raise LimitError(f"extends and uses take in more than {FILE_LIMIT} files", node.location)
         try:
             found = zoo.find_base(name, file.path, self.root)
         except SpecError as error:
             raise node.error(error.message, error.advice) from None
-        self.taken.append(Taken(file.path, name, found.path or ""))
         chain = (*file.chain, os.path.realpath(file.path) if file.path else file.root.source.name)
         key = os.path.realpath(found.path or "")
         if key in chain:
@@ -219,11 +238,9 @@ class _Loader:
             raise node.error(f"a spec can't extend or use itself: {ring}")
         if len(file.chain) >= CHAIN_LIMIT:
             raise LimitError(f"extends and uses go more than {CHAIN_LIMIT} levels deep", node.location)
-        try:
-            opened = self.open(found, chain)
-            self.check_top_level(opened)
-        except CnncalcError as error:
-            raise _included(error, node) from None
+        self.taken.append(Taken(file.path, name, found.path or "", found.name, node.location))
+        opened = self.open(found, chain)
+        self.check_top_level(opened)
         return opened
 
     def bases(self, file: _File) -> list[_File]:
@@ -518,12 +535,6 @@ def _called(item: YamlNode) -> str:
             return name.text
         return next((key for key in item.entries if key in OPS or key in ("layers", "stages") or key[:1].isupper()), "")
     return item.text if isinstance(item, Scalar) else ""
-
-
-def _included(error: CnncalcError, node: YamlNode) -> CnncalcError:
-    """The error of a base or library, with the place that took it in."""
-    single = error.errors[0]
-    return SpecError(f"{single.message}, included from {node.location}", single.location, single.advice)
 
 
 def assigned(values: Mapping[str, object], variables: Mapping[str, YamlNode]) -> dict[str, YamlNode]:

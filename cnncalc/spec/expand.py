@@ -23,8 +23,8 @@ from cnncalc.spec.compile.forms import (
     StagesLayer,
 )
 from cnncalc.spec.compile.slots import Slot, Slots
-from cnncalc.spec.compile.words import check_name, counted
-from cnncalc.spec.document import Memo, SpecDocument, load
+from cnncalc.spec.compile.words import NAME_LIMIT, check_name, counted
+from cnncalc.spec.document import Memo, SpecDocument, included, load
 from cnncalc.spec.expressions import ExprValue as Value
 from cnncalc.spec.expressions import describe
 from cnncalc.spec.inputs import ONLY, replaced, variables_of
@@ -143,6 +143,9 @@ def expand(
     except RecursionError:
         place = (document.layers or document.parts)[0].location
         raise LimitError("blocks and joins are nested too deep", place) from None
+    except SpecError as error:
+        included(error, document.taken)
+        raise
 
 
 def networks(
@@ -327,6 +330,8 @@ class _Expander:
         """Expands one layer under its name and makes its value the current one."""
         if name in scope.names:
             raise self.named_twice(name, layer, scope, "give one of them another name")
+        if len(name) > NAME_LIMIT:  # with the number of a repeat
+            check_name(name, layer.name.node if layer.name else layer.node)
         path = scope.child(name)
         self.layers += 1
         self.characters += len(path)
@@ -640,6 +645,8 @@ class _Expander:
             name = f"{word}{number}"
             if name in scope.names:
                 raise self.named_twice(name, layer, scope, "give the stages another name")
+            if len(name) > NAME_LIMIT:
+                check_name(name, layer.name.node if layer.name else layer.node)
             row = {column: values[i] for column, values in columns.items()}
             inner_values = {**outer, **row, "stage": i + 1, "stages": total}
             inner = _Scope(self.builder, inner_values, scope.child(name), scope.history, scope)

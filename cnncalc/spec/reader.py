@@ -20,7 +20,9 @@ SCALAR_LIMIT = 10_000
 KEY_LIMIT = 128
 
 _REFUSED = re.compile(
-    "[\x00-\x09\x0b-\x1f\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u2069\ud800-\udfff\ufeff\ufffe\uffff\ufff9-\ufffb]"
+    "[\x00-\x09\x0b-\x1f\x7f-\x9f\u2028-\u202e\ud800-\udfff\ufffe\uffff"  # control, direction, no characters
+    "\xad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u2060-\u206f\u3164\ufeff\uffa0\ufff9-\ufffb"
+    "\U0001d173-\U0001d17a\U000e0000-\U000e0fff]"  # invisible
 )
 
 
@@ -225,6 +227,8 @@ class _Events:
         try:
             return self._walk(parser, yaml)
         except yaml.MarkedYAMLError as error:
+            if "nesting depth" in str(error.problem) and loader is not yaml.SafeLoader:
+                return self._walk(yaml.SafeLoader(source.text), yaml)  # which comes to the level that is one too deep
             raise _syntax_error(error, source) from None
         except (yaml.YAMLError, UnicodeError, ValueError, OverflowError) as error:
             message = f"not YAML: an escape or character can't be read ({escape_reason(error)})"

@@ -8,11 +8,13 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from itertools import chain, count
 from typing import Any
 
 from cnncalc.errors import SpecError
 from cnncalc.graph.graph import Graph, Node
 from cnncalc.ops.base import Op, show
+from cnncalc.spec.compile.words import NAME_LIMIT
 from cnncalc.spec.document import LANGUAGE_VERSION
 from cnncalc.spec.inputs import ONLY, stated_text
 from cnncalc.values import ValueShape
@@ -38,6 +40,7 @@ class _Writer:
             self.branches.setdefault(parent, []).append(last)
         #: where a row that follows its operator apart is found
         self.moved: dict[int, str] = {}
+        self.used = set(graph.paths)
         self.followers = self._followers()
 
     def _followers(self) -> dict[str, Op]:
@@ -155,7 +158,7 @@ class _Writer:
                 entries["norm" if node.op.role == "norm" else "act"] = node.op.name
                 inplace = node.inplace
             else:
-                place = (*path[:-1], f"{path[-1]}_{node.op.name}")
+                place = self.free((*path[:-1], f"{path[-1]}_{node.op.name}"))
                 self.moved[node.index] = ".".join(place)
                 written, _ = self.operator(node, [], place, value)
                 apart += written
@@ -168,6 +171,14 @@ class _Writer:
             entries["inplace"] = show(inplace)
         entries["name"] = path[-1]
         return [_flow(entries), *apart], value
+
+    def free(self, path: tuple[str, ...]) -> tuple[str, ...]:
+        """The path, or one like it: no other layer has it, and its name is no longer than names may be."""
+        ends = chain(("",), (f"_{number}" for number in count(2)))
+        found = ((*path[:-1], path[-1][: NAME_LIMIT - len(end)] + end) for end in ends)
+        free = next(one for one in found if ".".join(one) not in self.used)
+        self.used.add(".".join(free))
+        return free
 
     def argument(self, node: Node, name: str, value: Any) -> str:
         """An argument as the language writes it."""

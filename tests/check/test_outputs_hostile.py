@@ -46,6 +46,7 @@ NASTY = [
     "`code` ``x``",
     "$x^2$ $$y$$",
     "# heading",
+    "@org/team and x@y.z #1",
     "- [ ] item",
     "> quote",
     "]]>",

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
 
 import pytest
+
+from .conftest import process
 
 WRONG_CALLS = [
     (["params", "vgg61"], "error: no spec is named 'vgg61' (hint: did you mean vgg16?)"),
@@ -118,3 +122,103 @@ def test_an_internal_error_is_one_line(cnncalc, monkeypatch):
     )
     with pytest.raises(RuntimeError):
         cnncalc("params", "vgg16", "--debug")
+
+
+BROKEN = "cnncalc: 1\nlayer: []\n"
+SOUND = "cnncalc: 1\nname: sound\nsource: s\ninput: [3, 8, 8]\nlayers: [{conv: 4, kernel: 3}]\n"
+
+
+@pytest.mark.parametrize("order", ["./bad.yaml ./sound.yaml", "./sound.yaml ./bad.yaml", "./bad.yaml ./bad.yaml"])
+@pytest.mark.parametrize("option", ["", "--exit-zero"])
+def test_a_diff_of_a_spec_that_cannot_be_read(cnncalc, tmp_path, monkeypatch, order, option):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "bad.yaml").write_text(BROKEN)
+    (tmp_path / "sound.yaml").write_text(SOUND)
+    code, out, err = cnncalc("diff", *order.split(), *option.split())
+    line = "./bad.yaml:2:1: error: unknown key 'layer' (hint: did you mean layers?)\n"
+    assert (code, out, err) == (2, "", line * order.count("bad"))
+    code, out, err = cnncalc("diff", *order.split(), "-f", "json")
+    assert (code, out, json.loads(err)["exit_code"]) == (2, "", 2)
+
+
+def test_a_diff_of_folders_shows_the_others(cnncalc, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for folder in ("a", "b"):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / "bad.yaml").write_text(BROKEN)
+        (tmp_path / folder / "net.yaml").write_text(SOUND.replace("conv: 4", "conv: 5") if folder == "b" else SOUND)
+    code, out, err = cnncalc("diff", "a", "b")
+    assert (code, err) == (2, "")
+    assert "unknown key 'layer'" in out
+    assert "conv1" in out
+    assert cnncalc("diff", "a", "b", "--exit-zero").code == 2
+
+
+def test_an_empty_revision_is_none(cnncalc, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    subprocess.run(["git", "init", "-q"], check=True)
+    (tmp_path / "sound.yaml").write_text(SOUND)
+    assert cnncalc("check", "sound.yaml", "--against", "")[::2] == (2, "error: git has no revision ''\n")
+    assert cnncalc("diff", "", "--", "sound.yaml")[::2] == (2, "error: git has no revision ''\n")
+
+
+@pytest.mark.parametrize("large", [BROKEN, "#" * 1_100_000, "\udcff"])
+def test_one_bad_file_does_not_end_a_list(cnncalc, tmp_path, monkeypatch, large):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "specs").mkdir()
+    (tmp_path / "specs" / "a.yaml").write_text(large, "utf-8", "surrogateescape")
+    (tmp_path / "specs" / "sound.yaml").write_text(SOUND)
+    code, out, err = cnncalc("list", "--filter", "params < 113")
+    assert code == 2
+    assert "sound" in out
+    assert err.startswith("specs/a.yaml:")
+    assert err.count("\n") == 1
+
+
+def test_virtual_environments_are_not_searched(cnncalc, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for folder in ("env/lib/specs", "node_modules/x", ".hidden", "deep/specs", "deep/node_modules", "deep/env/bin"):
+        (tmp_path / folder).mkdir(parents=True)
+        (tmp_path / folder / "a.yaml").write_text(SOUND if folder == "deep/specs" else BROKEN)
+    for folder in ("env", "deep/env"):
+        (tmp_path / folder / "pyvenv.cfg").touch()
+    code, out, _ = cnncalc("check", ".")
+    assert (code, out) == (0, "1 spec, 0 claims hold\nnothing found (1 note: --notes shows them)\n")
+
+
+def test_a_spec_can_extend_the_one_of_its_name(cnncalc, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "specs").mkdir()
+    wide = "cnncalc: 1\nname: vgg11\nextends: vgg11\nvars: {classes: 3}\n"
+    (tmp_path / "specs" / "vgg11.yaml").write_text(wide)
+    assert cnncalc("params", "vgg11", "-f", "csv").out.splitlines()[-1] == f"fc8,linear,3,{3 * 4096 + 3}"
+    (tmp_path / "specs" / "mine.yaml").write_text(wide.replace("vgg11", "mine"))
+    assert cnncalc("shapes", "mine").err == (
+        "specs/mine.yaml:3:10: error: a spec can't extend or use itself: mine.yaml -> mine.yaml\n"
+    )
+
+
+def test_the_hint_names_another_file(cnncalc, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "netz.yaml").mkdir()
+    (tmp_path / "net.yaml").symlink_to("nowhere.yaml")
+    (tmp_path / "nets.yaml").write_text(SOUND)
+    assert cnncalc("params", "net.yaml").err == (
+        "net.yaml:1:1: error: can't read the spec: No such file or directory (hint: did you mean nets.yaml?)\n"
+    )
+
+
+def test_paths_from_the_root_of_the_disk(cnncalc, tmp_path, monkeypatch):
+    (tmp_path / "base.yaml").write_text(SOUND)
+    (tmp_path / "net.yaml").write_text("cnncalc: 1\nname: net\nextends: base\nlayers: [{base: conv}, rleu]\n")
+    (tmp_path / "base.yaml").write_text(BROKEN)
+    monkeypatch.chdir("/")
+    assert cnncalc("params", str(tmp_path / "net.yaml")).err.startswith(f"{tmp_path}/base.yaml:2:1: error: unknown key")
+
+
+@pytest.mark.parametrize("level", ["1", "2"])
+@pytest.mark.parametrize("command", ["", "check", "macs", "profile"])
+def test_help_is_the_same_without_docstrings(command, level):
+    usual = process(*command.split(), "--help").stdout
+    assert process(*command.split(), "--help", env={**os.environ, "PYTHONOPTIMIZE": level}).stdout == usual
+    assert len(usual) > 600

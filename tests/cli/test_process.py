@@ -207,3 +207,43 @@ def test_a_narrow_terminal_cuts_no_number(columns, left_out):
     assert "25,557,032" in shown
     assert f"no room here for {left_out}:" in " ".join(shown.split())
     assert max(map(len, shown.replace("\r", "").split("\n"))) <= int(columns)
+
+
+#: a command that imports a module and then waits for ever
+IMPORTING = """
+import importlib, signal, sys
+main = importlib.import_module("cnncalc.cli.main")
+
+def command(*arguments, **options):
+    try:
+        import swallows
+    except ImportError:
+        raise main.EnvironmentFailure("it can't be imported")
+    while True:
+        signal.pause()
+
+main.cli.main = command
+main.main([])
+"""
+SWALLOWS = "import signal\ntry:\n    {raised}\nexcept BaseException:\n    {then}\nprint('imported')\n"
+
+
+@pytest.mark.parametrize(("number", "code", "said"), [(2, -2, "interrupted\n"), (15, 143, "")])
+@pytest.mark.parametrize("then", ["pass", "raise ImportError('more than once')"])
+def test_a_library_that_is_imported_swallows_no_signal(tmp_path, then, number, code, said):
+    """The first one waits until the module is there; a second one does not."""
+    raised = f"signal.raise_signal({number})"
+    for times, imported in ((raised, "imported\n"), (f"{raised}; {raised}", "imported\n" if then == "pass" else "")):
+        (tmp_path / "swallows.py").write_text(SWALLOWS.format(raised=times, then=then))
+        ended = subprocess.run([sys.executable, "-c", IMPORTING], cwd=tmp_path, capture_output=True, text=True)
+        assert (ended.returncode, ended.stdout, ended.stderr) == (code, imported, said)
+
+
+def test_an_interrupt_is_one_line(start, tmp_path):
+    (tmp_path / "net.yaml").write_text("cnncalc: 1\ninput: [2]\nlayers: [{linear: 3}]\n")
+    child = start(*COMMAND, "check", str(tmp_path / "net.yaml"), "--watch")
+    while "specs" not in (line := child.stdout.readline()) and "spec," not in line:
+        assert line
+    child.send_signal(signal.SIGINT)
+    _, err = child.communicate()
+    assert (err, child.returncode) == ("interrupted\n", -signal.SIGINT)

@@ -74,7 +74,7 @@ def test_csv_runs_nothing(text):
 @pytest.mark.parametrize("text", NASTY)
 def test_markdown_cells(text):
     """No unescaped character that means something."""
-    left = markdown.escape(text)
+    left = markdown.escape(text).replace("@<!-- -->", "@")
     for character in "\\`*_[]<>|~$#":
         left = left.replace(f"\\{character}", "")
     assert not set(left) & set("\\`*_[]<>|~$#")

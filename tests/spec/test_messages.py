@@ -59,6 +59,15 @@ LAYERS = [
     ("{conv:3, kernel: 3}", "4:6: the value of 'conv:3' is empty (hint: write a space after ':')"),
     ("conv:3\n    kernel: 3", "5:11: unexpected ':' (hint: write a space after ':')"),
     ("relu\n  -{conv: 3, kernel: 3}", "5:3: wrong indentation or brackets (hint: write a space after '-')"),
+    # a word that is meant as the operation, beside one that is an operation and an argument
+    ("{cov: 64, kernel: 3, pad: same}", "4:6: unknown operator 'cov' (hint: did you mean conv or dwconv?)"),
+    ("{pad: same, kernel: 3, cov: 64}", "4:28: unknown operator 'cov' (hint: did you mean conv or dwconv?)"),
+    ("{linaer: 64, scale: 2}", "4:6: unknown operator 'linaer' (hint: did you mean linear or layers?)"),
+    ("{cov: 64, pad: 1, scale: 2}", "4:6: unknown operator 'cov' (hint: did you mean conv or dwconv?)"),
+    ("{Blok: 64, layers: [relu]}", "4:6: unknown block 'Blok'"),
+    ("{layernrom: [], affine: false}", "4:6: unknown operator 'layernrom' (hint: did you mean layernorm or layers?)"),
+    ("{pad: 1, vlaue: 2}", "4:14: pad has no argument 'vlaue'"),
+    ("{nmae: x, layers: [relu]}", "4:6: layers has no argument 'nmae' (hint: did you mean name?)"),
     ("{kernel: 3, stride: 2}", "4:5: a layer needs an operation, a block, layers or stages, but this has only kernel, stride"),
     ("{name: a}", "4:5: a layer needs an operation, a block, layers or stages"),
     ("{}", "4:5: a layer needs an operation, a block, layers or stages"),
@@ -484,6 +493,13 @@ TEXTS = [
     ('a: 1\na: 2', "2:1: duplicate key 'a', first on line 1"),
     ('a:\n  - \n', "2:4: an item of the list is empty"),
     ('a:\n\nb: 1', "1:1: the value of 'a' is empty (hint: write a value, indented deeper than the key, [] for none, or remove the key)"),
+    *((f'cnncalc: 1\ntitle: "a{chr(code)}"', f"2:10: the character U+{code:04X} is not allowed")
+      for code in (0xAD, 0x34F, 0x115F, 0x17B5, 0x180E, 0x2064, 0x206F, 0x3164, 0xFFA0, 0x1D173, 0xE0001, 0xE0041, 0xE007F, 0xE01EF)),
+    ('cnncalc: 1\ntitle: "a\\U000E0041"', "2:8: the escaped character U+E0041 is not allowed"),
+    ("[" * 300, "1:65: nested more than 64 levels deep"),
+    ("[" * 1_100 + "]" * 1_100, "1:65: nested more than 64 levels deep"),
+    ("a: " + "{a: " * 25_000, "1:256: nested more than 64 levels deep"),
+    ("[" * 1_000 + "\n" + "[" * 1_000, "1:65: nested more than 64 levels deep"),
     ("- 1", "1:1: a spec is a mapping of keys, but this is a list"),
     ("? a", "1:3: the value of 'a' is empty (hint: write a value, indented deeper than the key, [] for none, or remove the key)"),
     ('? [1]\n: 2', "1:3: a key must be a word, but this is a list"),
@@ -646,17 +662,38 @@ FILES = [
     ),
     (
         {"main": "cnncalc: 1\nextends: inner\n", "inner": NET + "layer: []\nlayers: [rleu]\n"},
-        ["inner.yaml:3:1: error: unknown key 'layer' (hint: did you mean layers?)",
-         "inner.yaml:4:10: error: unknown operator 'rleu' (hint: did you mean relu, relu6 or prelu?)"],
+        ["inner.yaml:3:1: error: unknown key 'layer', included from main.yaml:2:10 (hint: did you mean layers?)",
+         "inner.yaml:4:10: error: unknown operator 'rleu', included from main.yaml:2:10 (hint: did you mean relu, relu6 or prelu?)"],
     ),
     (
         {"main": "cnncalc: 1\nextends: a\n", "a": "cnncalc: 1\nextends: b\n", "b": "cnncalc: 1\nextends: main\n"},
-        ["b.yaml:2:10: error: a spec can't extend or use itself: main.yaml -> a.yaml -> b.yaml -> main.yaml"],
+        ["b.yaml:2:10: error: a spec can't extend or use itself: main.yaml -> a.yaml -> b.yaml -> main.yaml, included from a.yaml:2:10, included from main.yaml:2:10"],
     ),
     (
         {"main": "cnncalc: 1\nuses: [a]\n" + NET[11:] + "layers: [A]\n",
          "a": "cnncalc: 1\nuses: [b]\nblocks: {A: {layers: [B]}}\n", "b": "cnncalc: 1\nuses: [a]\nblocks: {B: {layers: [A]}}\n"},
-        ["b.yaml:2:8: error: a spec can't extend or use itself: a.yaml -> b.yaml -> a.yaml"],
+        ["b.yaml:2:8: error: a spec can't extend or use itself: a.yaml -> b.yaml -> a.yaml, included from a.yaml:2:8, included from main.yaml:2:8"],
+    ),
+    (  # an argument of a base, a shape of a base
+        {"main": "cnncalc: 1\nextends: base\n", "base": NET + "layers:\n  - {conv: 3, kernal: 3}\n"},
+        ["base.yaml:4:15: error: conv has no argument 'kernal', included from main.yaml:2:10 (hint: did you mean kernel?)"],
+    ),
+    (
+        {"main": "cnncalc: 1\nextends: base\n", "base": NET + "layers:\n  - {conv: 3, kernel: 90}\n"},
+        ["base.yaml:4:5: error: conv 'conv1': the window does not fit: (32 + 2*0 - 90)/1 + 1 = -57, included from main.yaml:2:10"],
+    ),
+    (  # a layer of a block of a library, taken in by a base; a default of the base that a layer of the spec uses
+        {"main": "cnncalc: 1\nextends: base\n", "base": "cnncalc: 1\nuses: lib\n" + NET[11:] + "layers: [A]\n",
+         "lib": "cnncalc: 1\nblocks:\n  A: {layers: [{conv: 3, kernel: 3, groups: 2}]}\n"},
+        ["lib.yaml:3:16: error: conv 'A1.conv1': groups must divide the input channels, but 2 does not divide 3, included from base.yaml:2:7, included from main.yaml:2:10"],
+    ),
+    (
+        {"main": "cnncalc: 1\nextends: base\nlayers: [{conv: 3}]\n", "base": NET + "defaults: {conv: {kernel: -1}}\nlayers: [relu]\n"},
+        ["base.yaml:3:27: error: kernel must be from 1 to 2147483647, not -1, included from main.yaml:2:10"],
+    ),
+    (  # what is wrong in the spec itself is included from nowhere
+        {"main": "cnncalc: 1\nextends: base\nlayers: [{base: conv}, {conv: 3, kernel: 90}]\n", "base": BASE},
+        ["main.yaml:3:24: error: conv 'conv2': the window does not fit: (8 + 2*0 - 90)/1 + 1 = -81"],
     ),
     (
         {"main": "cnncalc: 1\nextends: base\nvars: {widht: 8, zzz: 3}\n", "base": BASE},
@@ -669,7 +706,7 @@ FILES = [
     ),
     (  # a variable that two specs of the chain set is said once
         {"main": "cnncalc: 1\nextends: middle\nvars: {widht: 8}\n", "middle": "cnncalc: 1\nextends: base\nvars: {widht: 4}\n", "base": BASE},
-        ["middle.yaml:3:8: error: the base has no variable 'widht' to set (hint: did you mean width?)"],
+        ["middle.yaml:3:8: error: the base has no variable 'widht' to set, included from main.yaml:2:10 (hint: did you mean width?)"],
     ),
     (
         {"main": "cnncalc: 1\nextends: base\nlayers: [{base: zz}]\n", "base": NET + "layers: [{conv: 3, kernel: 1, name: stem}, relu, relu, bn, tanh, mish, elu, gelu, silu, flatten]\n"},

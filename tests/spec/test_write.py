@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 import cnncalc
@@ -70,3 +72,43 @@ def test_a_hidden_value_is_refused() -> None:
     )
     with pytest.raises(SpecError, match=r"'Two1\.add1' reads 'conv1', which another layer named conv1 hides from it"):
         written(given)
+
+
+@pytest.mark.parametrize("name", ["a", "x" * 120, "x" * 128])
+@pytest.mark.parametrize("others", [0, 1, 2])
+def test_what_follows_apart_has_a_name_that_is_free(tmp_path: Path, name: str, others: int) -> None:
+    """An ``act`` whose defaults are not those of most is a layer of its own, which can be read back."""
+    (tmp_path / "lib.yaml").write_text(
+        "cnncalc: 1\ndefaults: {leaky_relu: {slope: 0.3}}\nblocks:\n  B:\n    layers:\n"
+        + "".join(f"      - {{relu: [], name: {taken}}}\n" for taken in ("a_leaky_relu", "a_leaky_relu_2")[:others])
+        + f"      - {{conv: 3, kernel: 1, act: leaky_relu, name: {name}}}\n      - {{conv: 2, kernel: 1}}\n"
+    )
+    (tmp_path / "net.yaml").write_text(
+        "cnncalc: 1\nuses: lib\ninput: [2, 4, 4]\ndefaults: {conv: {kernel: 1, act: leaky_relu}}\n"
+        "layers: [{conv: 2}, {conv: 3}, B]\n"
+    )
+    given = cnncalc.load(tmp_path / "net.yaml")
+    text = written(given)
+    again = network(text)
+    assert written(again) == text
+    assert [node.op for node in again.graph.nodes] == [node.op for node in given.graph.nodes]
+    apart = next(again.graph.nodes[node.index + 1] for node in again.graph.nodes if node.path == f"B1.{name}").path
+    taken = others if name == "a" else name == "x" * 128
+    assert apart == f"B1.{f'{name}_leaky_relu'[: 126 if taken else 128]}{f'_{taken + 1}' * (taken > 0)}"
+
+
+LONG = [
+    (f"layers: [{{relu: [], name: {'x' * 127}, repeat: 2}}]", "3:27"),
+    (f"layers: [{{stages: {{w: [1, 2]}}, each: [relu], name: {'x' * 128}}}]", "3:52"),
+    (f"blocks: {{{'B' * 128}: {{layers: [relu]}}}}\nlayers: [{'B' * 128}]", "4:10"),
+]
+
+
+@pytest.mark.parametrize(("text", "place"), LONG)
+def test_no_name_grows_past_what_can_be_read_back(text: str, place: str) -> None:
+    with pytest.raises(SpecError) as caught:
+        network(f"cnncalc: 1\ninput: [2, 4, 4]\n{text}\n")
+    assert str(caught.value).startswith(f"<test>:{place}: error: '")
+    assert str(caught.value).endswith(
+        "...' can't be the name of a layer (hint: letters, digits, _ and -, at most 128, not starting with -)"
+    )

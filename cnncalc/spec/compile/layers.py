@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from copy import copy
 from functools import partial
 from typing import NamedTuple
@@ -99,18 +99,31 @@ class Compiler:
         found = [key for key in keys if key in OPS or key in self.blocks or key in ("layers", "stages")]
         if len(found) > 1:
             found = [k for k in found if not any(k in self.argument_names(o) for o in found if o != k)] or found
+        if not self._arguments:
+            self._arguments = {name for word in (*OPS, *self.blocks) for name in self.argument_names(word)} | {"layers"}
+        if len(found) != 1 or (len(keys) > 1 and found[0] in self._arguments):
+            self.check_operation(node, keys, found)
         if len(found) == 1:
             return found[0]
         if found:
             message = f"a layer has one operation, but this has {len(found)}: {', '.join(found)}"
             raise node.error(message, "write each as a layer of its own")
-        if not self._arguments:
-            self._arguments = {name for word in (*OPS, *self.blocks) for name in self.argument_names(word)}
-        unknown = [key for key in keys if key not in self._arguments]
-        if not unknown:
-            only = f", but this has only {', '.join(keys)}" if keys else ""
-            raise node.error(f"a layer needs an operation, a block, layers or stages{only}")
-        raise self.unknown_operation(node.entries[unknown[0]][0])
+        only = f", but this has only {', '.join(keys)}" if keys else ""
+        raise node.error(f"a layer needs an operation, a block, layers or stages{only}")
+
+    def check_operation(self, node: MappingNode, keys: Sequence[str], found: Sequence[str]) -> None:
+        """Refuses a word that must be meant as the operation, though another known word, ``pad``, stands beside it."""
+        unknown = next((key for key in keys if key not in self._arguments and key not in found), None)
+        if unknown is None or not self._arguments.issuperset(found):
+            return
+        from difflib import get_close_matches
+
+        own = {name for word in found for name in self.argument_names(word)}
+        comes_first = keys.index(unknown) < min(map(keys.index, found), default=len(keys))
+        others = {*keys} - {unknown, *found} - own
+        meant = get_close_matches(unknown, [*OPS, *self.blocks, *own, *MODIFIERS], n=1)
+        if (comes_first or others) and not (found and own.union(MODIFIERS).intersection(meant)):
+            raise self.unknown_operation(node.entries[unknown][0])
 
     def argument_names(self, keyword: str) -> list[str]:
         """What the operation takes by name; by position too, in this order, but for norm and act."""
@@ -411,6 +424,10 @@ class Entry(NamedTuple):
             layer.when = self.slots.expression(values["when"], "when")
         if "repeat" in values:
             layer.repeat = self.slots.expression(values["repeat"], "repeat")
+            count = values["repeat"]
+            if isinstance(count, Scalar) and not count.plain and layer.repeat.constant:
+                message = f"repeat must be a whole number, not the text {quote(count.text)}"
+                raise count.error(message, "remove the quotes")
         if "shared" in values:
             if not isinstance(layer, (OpLayer, BlockLayer)):
                 raise self.modifiers["shared"][0].error("shared goes with an operator or a block")

@@ -28,7 +28,9 @@ AUTOMATIC = frozenset(
 INPUT_IS_KNOWN = "cnncalc works out the input channels"
 VARIABLE = re.compile(r"\$([A-Za-z_]\w*)", re.ASCII)
 BLOCK_NAME = re.compile(r"[A-Z][A-Za-z0-9_]{0,127}", re.ASCII)
-_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_-]{0,127}", re.ASCII)
+#: characters of a name
+NAME_LIMIT = 128
+_NAME = re.compile(rf"[A-Za-z0-9_][A-Za-z0-9_-]{{0,{NAME_LIMIT - 1}}}", re.ASCII)
 _IDENTIFIER = re.compile(r"[A-Za-z_]\w*", re.ASCII)
 
 #: words of other frameworks, without _ and the number of axes, and what to write instead
@@ -49,7 +51,7 @@ _OTHER_WORDS = {
 def check_name(name: str, node: YamlNode, what: str = "a layer") -> None:
     """Refuses a name that is no path component, or that means something else in ``from``."""
     if not _NAME.fullmatch(name):
-        hint = "letters, digits, _ and -, at most 128, not starting with -"
+        hint = f"letters, digits, _ and -, at most {NAME_LIMIT}, not starting with -"
         raise node.error(f"{quote(name)} can't be the name of {what}", hint)
     if name in RESERVED_NAMES:
         raise node.error(f"the name '{name}' is reserved by the language")
