@@ -8,7 +8,7 @@ from functools import cached_property
 from types import MappingProxyType, ModuleType
 from typing import TYPE_CHECKING, Any
 
-from cnncalc.analysis.report import About, Report
+from cnncalc.analysis.report import About, Report, setting
 from cnncalc.errors import (
     EnvironmentFailure,
     SpecError,
@@ -26,7 +26,7 @@ from cnncalc.spec import document, zoo
 from cnncalc.spec.claims import size_in_bytes
 from cnncalc.spec.document import SpecDocument
 from cnncalc.spec.expand import expand
-from cnncalc.spec.inputs import Given, given_sizes, shown
+from cnncalc.spec.inputs import ONLY, Given, given_sizes, shown
 from cnncalc.spec.reader import decoded
 from cnncalc.values import Assumptions, Shape, format_shape
 
@@ -135,10 +135,16 @@ class Network:
         """What the spec says of the network besides its layers."""
         spec = self.document
         said = (spec.name, spec.title, spec.source, spec.notes, spec.family, spec.file)
-        return About(*said, spec.parts[0].source.data, self.vars, spec.claims)
+        return About(*said, spec.parts[0].source.data, self.vars, spec.claims, self._settings())
+
+    def _settings(self) -> tuple[str, ...]:
+        """The variables and inputs that were set, with their values."""
+        names = [] if self._sizes is None else [name or ONLY for name in given_sizes(self._sizes)]
+        inputs = [f"{name}={format_shape(self.inputs.get(name, self.input))}" for name in names]
+        return (*(setting(name, self.vars[name]) for name in self._given), *inputs)
 
     def __repr__(self) -> str:
-        return f"<Network {self.name}: {len(self.graph.operators())} operators>"
+        return f"<Network {self.about.label}: {len(self.graph.operators())} operators>"
 
     def analyze(
         self,

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from cnncalc import rendered
-from cnncalc.analysis.report import Report
+from cnncalc.analysis.report import Report, labelled
 from cnncalc.columns import COMPARE, PARTS, unasked, with_work
 from cnncalc.errors import UsageError, check_whole, check_word, checked_words
 
@@ -40,8 +40,10 @@ class Comparison(NamedTuple):
 
     @property
     def names(self) -> list[str]:
-        """The networks' names, numbered where one stands twice."""
-        names = [report.about.name for report in self.reports]
+        """The networks' names, with what was not set in all of them, numbered where one stands twice."""
+        abouts = [report.about for report in self.reports]
+        shared = frozenset(abouts[0].settings).intersection(*(about.settings for about in abouts))
+        names = [labelled(about.name, [one for one in about.settings if one not in shared]) for about in abouts]
         return [f"{name} ({i + 1})" if names.count(name) > 1 else name for i, name in enumerate(names)]
 
     def __repr__(self) -> str:

@@ -48,7 +48,7 @@ class Explained(NamedTuple):
 
     def __repr__(self) -> str:
         shown = [f"{name} {'not known' if total is None else f'{total:,}'}" for name, total in self.totals.items()]
-        return f"<Explained {self.report.about.name}: {', '.join(shown)}>"
+        return f"<Explained {self.report.about.label}: {', '.join(shown)}>"
 
     def __str__(self) -> str:
         return str(rendered("explained.to_plain", self)).removesuffix("\n")

@@ -15,6 +15,7 @@ from cnncalc.counting import backward, price
 from cnncalc.counting.conventions import CONVENTIONS
 from cnncalc.errors import UsageError, check_flag, check_whole, check_word
 from cnncalc.graph.graph import LIBRARIES, Graph, Node
+from cnncalc.ops.base import show
 from cnncalc.values import DTYPES, Assumptions, Shape, format_shape, whole
 
 if TYPE_CHECKING:
@@ -54,7 +55,8 @@ class Claim(Protocol):
 
 class About(NamedTuple):
     """Where a network comes from: what its spec says besides the layers, the spec's bytes, and the values of its
-    variables. ``file`` is None, and ``data`` empty, where there is no spec.
+    variables. ``file`` is None, and ``data`` empty, where there is no spec. ``settings`` are the variables and inputs
+    that were set, each as ``classes=10`` or ``input=3x64x64``.
     """
 
     name: str
@@ -66,6 +68,22 @@ class About(NamedTuple):
     data: bytes = b""
     vars: Mapping[str, Any] = MappingProxyType({})
     claims: Sequence[Claim] = ()
+    settings: Sequence[str] = ()
+
+    @property
+    def label(self) -> str:
+        """The name with what was set: ``vgg16 (classes=10)``."""
+        return labelled(self.name, self.settings)
+
+
+def setting(name: str, value: Any) -> str:
+    """``classes=10``: a variable with its value, a word as it is."""
+    return f"{name}={value if isinstance(value, str) else show(value)}"
+
+
+def labelled(name: str, settings: Sequence[str]) -> str:
+    """A name with what was set: ``vgg16 (classes=10)``."""
+    return f"{name} ({', '.join(settings)})" if settings else name
 
 
 class Row:
@@ -188,7 +206,7 @@ class Report:
 
     def __repr__(self) -> str:
         totals = self.totals
-        return f"<Report {self.about.name}: {totals['params']:,} params, {totals['macs']:,} MACs>"
+        return f"<Report {self.about.label}: {totals['params']:,} params, {totals['macs']:,} MACs>"
 
     def __str__(self) -> str:
         return str(rendered("summary.text", self))
@@ -211,6 +229,7 @@ class Report:
             **{name: getattr(about, name) for name in ("name", "title", "source", "notes", "family", "file")},
             "sha256": sha256(about.data).hexdigest(),
             "vars": about.vars,
+            "set": list(about.settings),
         }
 
     @cached_property

@@ -9,7 +9,7 @@ from fractions import Fraction
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
-from cnncalc.analysis.report import Report, Row, plain
+from cnncalc.analysis.report import Report, Row, plain, setting
 from cnncalc.check.model import Finding, spec_findings
 from cnncalc.check.session import specs_in
 from cnncalc.columns import COLUMNS, DIFF, unasked
@@ -374,7 +374,7 @@ def _given(assumed: Assumed) -> dict[str, Any]:
 
 def _set(assumed: Assumed) -> list[str]:
     """The variables as the command line sets them."""
-    return [f"{name}={value}" for name, value in assumed.vars.items()]
+    return [setting(name, value) for name, value in assumed.vars.items()]
 
 
 def payload(

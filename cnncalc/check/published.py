@@ -58,7 +58,7 @@ class Published(NamedTuple):
     agree: bool
 
     def __repr__(self) -> str:
-        return f"<Published {quote(self.figure)} of {self.report.about.name}: {self._told()}>"
+        return f"<Published {quote(self.figure)} of {self.report.about.label}: {self._told()}>"
 
     def __str__(self) -> str:
         return text.write(self.table()).removesuffix("\n")
@@ -76,7 +76,7 @@ class Published(NamedTuple):
             [one.network, one.rule, units.cell(one.input), units.grouped(one.computed), _percent(100 * one.off)]
             for one in self.matches
         ]
-        captions = [f"{self.report.about.name}: who counts {self.figure}?"]
+        captions = [f"{self.report.about.label}: who counts {self.figure}?"]
         if not self.figure.endswith("B"):
             library = self.report.graph.program.library
             captions.append(f"tools count programs as {library} writes them, unless another is named")

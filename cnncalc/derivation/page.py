@@ -46,7 +46,7 @@ class Page(NamedTuple):
     diagnostics: Sequence[Mapping[str, Any]] = ()
 
     def __repr__(self) -> str:
-        return f"<Page {self.report.about.name} {self.path}: {self.what}>"
+        return f"<Page {self.report.about.label} {self.path}: {self.what}>"
 
     def __str__(self) -> str:
         return str(rendered("formula.to_plain", self)).removesuffix("\n")

@@ -155,7 +155,7 @@ class Memory(NamedTuple):
     def __repr__(self) -> str:
         runs = {"inference": self.inference, "training": self.training}
         shown = [f"{name} {units.decimal_bytes(run.peak.bytes)}" for name, run in runs.items() if run is not None]
-        return f"<Memory {self.report.about.name} at batch {self.inference.batch:,}: {', '.join(shown)}>"
+        return f"<Memory {self.report.about.label} at batch {self.inference.batch:,}: {', '.join(shown)}>"
 
     def __str__(self) -> str:
         return str(rendered("memory.text", self))

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from cnncalc import units
+from cnncalc.analysis.report import labelled
 from cnncalc.render import plain
 from cnncalc.render.table import Heading, Table
 
@@ -36,7 +37,7 @@ def table(network: Mapping[str, Any], data: bool = False) -> Table:
 
     Known limits of a peer are not shown layer by layer, unless ``data`` is wanted, which leaves out nothing.
     """
-    title = network["name"]
+    title = labelled(network["name"], network["set"])
     assumed = f"input {units.cell(network['input'])}" + (", side outputs too" if network["with_side"] else "")
     if any(check["quantity"] == "saved_bytes" for check in network["checks"]):
         assumed += f", memory of batch {network['memory']['batch']}, {network['memory']['dtype']}"

@@ -84,11 +84,12 @@ def words(report: Report, quantity: str, label: str | None = None) -> tuple[str,
     Raises:
         UsageError: the ``label``, other words before the figure, is empty, too long or not printable.
     """
-    column, value, assumed = COLUMNS[quantity], report.totals[quantity], report.assumed
+    column, value, assumed, about = COLUMNS[quantity], report.totals[quantity], report.assumed, report.about
     if label is None:
         program = counted_in(assumed.convention, report.graph.program)
         said = [assumed.convention + program] if quantity == "work" else []
         said += [assumed.pass_] if column.unit in WORK and assumed.pass_ != "forward" else []
+        said += about.settings
         label = (column.label or columns.words(quantity)) + (f" ({', '.join(said)})" if said else "")
     elif not label.strip() or len(label) > LABEL_LIMIT or not label.isprintable():
         raise UsageError(f"--label takes 1 to {LABEL_LIMIT} printable characters, not {quote(label)}")

@@ -81,7 +81,7 @@ def _captions(answer: Fit) -> list[str]:
     assumed.append("training" if answer.settings.training else "inference")
     if given["with_side"]:
         assumed.append("side outputs counted")
-    return [title(about.name, about.title), ", ".join(assumed), _memory(answer)]
+    return [title(about.label, about.title), ", ".join(assumed), _memory(answer)]
 
 
 def _memory(answer: Fit) -> str:

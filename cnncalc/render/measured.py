@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from cnncalc import units
+from cnncalc.analysis.report import labelled
 from cnncalc.errors import Location, UsageError, check_word, quote
 from cnncalc.render import plain
 from cnncalc.render.table import Heading, Table, title
@@ -247,7 +248,7 @@ def _captions(data: Mapping[str, Any]) -> list[str]:
         how[-1] += f" (convolutions may use {machine['arithmetic']})"
     how += [MODES[settings["mode"]]]
     how += [words for key, words in _OPTIONS.items() if settings[key]]
-    lines = [title(spec["name"], spec["title"]), ", ".join(on), ", ".join(how)]
+    lines = [title(labelled(spec["name"], spec.get("set", ())), spec["title"]), ", ".join(on), ", ".join(how)]
     if not settings["device_chosen"]:
         lines.append(f"no --device was given: {settings['device']} is the default here")
     return lines

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from cnncalc import units
+from cnncalc.analysis.report import labelled
 from cnncalc.errors import UsageError
 from cnncalc.render.measured import MODES
 from cnncalc.render.table import Heading, Table
@@ -64,8 +65,12 @@ def labels(sides: Sequence[Measurement]) -> list[str]:
     words = [_words(side) for side in sides]
     apart = [column for column in zip(*words, strict=True) if len(set(column)) > 1]
     told = [" ".join(word for word in row if word) for row in zip(*apart, strict=True)] or [""] * len(sides)
-    names = [" ".join(filter(None, (side["spec"]["name"], word))) for side, word in zip(sides, told, strict=True)]
+    names = [" ".join(filter(None, (_name(side), word))) for side, word in zip(sides, told, strict=True)]
     return [f"{name} ({i})" if names.count(name) > 1 else name for i, name in enumerate(names, 1)]
+
+
+def _name(side: Measurement) -> str:
+    return labelled(side["spec"]["name"], side["spec"].get("set", ()))
 
 
 def _words(side: Measurement) -> list[str]:

@@ -149,7 +149,7 @@ def captions(report: Report, worked: bool) -> list[str]:
         assumed.append("side outputs counted")
     convention = given["convention"]
     assumed += [f"convention {convention}{counted_in(convention, report.graph.program)}"] if worked else []
-    return [title(report.about.name, report.about.title), ", ".join([*assumed, *_pass(given)])]
+    return [title(report.about.label, report.about.title), ", ".join([*assumed, *_pass(given)])]
 
 
 def inputs(report: Report) -> str:

@@ -77,7 +77,7 @@ def _docstring(graph: Graph, with_side: bool, about: About) -> list[str]:
             quoted(about.title or graph.name),
             quoted(f"Source: {about.source}") if about.source else "",
             f"{totals['params']:,} parameters; {totals['macs']:,} MACs for {given}{side}.",
-            f"Written by cnncalc {__version__} from the spec {quoted(graph.name)}. "
+            f"Written by cnncalc {__version__} from the spec {quoted(about.label)}. "
             "Modules have the names of the spec's layers.",
         ],
         0,

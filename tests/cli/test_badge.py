@@ -56,8 +56,8 @@ def endpoint(cnncalc, *arguments: str) -> tuple[str, str, str]:
         (["activation_bytes", "--batch", "10"], "activation memory", "4.400 kB"),
         (["activation_bytes", "--dtype", "float16"], "activation memory", "220 B"),
         (["depth"], "depth", "1"),
-        (["params", "--set", "out=10"], "params", "110"),
-        (["macs", "--input", "20"], "MACs", "2.000K"),
+        (["params", "--set", "out=10"], "params (out=10)", "110"),
+        (["macs", "--input", "20"], "MACs (input=20)", "2.000K"),
         (["params", "--label", " my net "], "my net", "1.100K"),
     ],
 )

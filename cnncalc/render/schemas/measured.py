@@ -19,7 +19,7 @@ from cnncalc.render.schemas.notation import (
     record,
     words,
 )  # fmt: skip
-from cnncalc.render.schemas.report import INPUT
+from cnncalc.render.schemas.report import INPUT, SET
 
 _DTYPE = words(("float64", "float32", "float16", "bfloat16"))
 _SECONDS: Schema = {"type": "number", "minimum": 1e-06}
@@ -108,7 +108,14 @@ def profile() -> Schema:
         "bytes": COUNT,
     }
     stopped = record({"batch": POSITIVE, "reason": TEXT, "largest_batch": nullable(POSITIVE)})
-    spec = {"name": TEXT, "title": TEXT, "sha256": (TEXT, "of the file of the spec"), "input": INPUT, "vars": OBJECT}
+    spec = {
+        "name": TEXT,
+        "title": TEXT,
+        "sha256": (TEXT, "of the file of the spec"),
+        "input": INPUT,
+        "vars": OBJECT,
+        "set?": SET,
+    }
     return output(
         "profile",
         {
@@ -160,6 +167,7 @@ def verify() -> Schema:
     network = {
         "name": TEXT,
         "file": TEXT,
+        "set": SET,
         "input": INPUT,
         "with_side": FLAG,
         "layers": COUNT,

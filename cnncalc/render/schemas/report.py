@@ -34,6 +34,7 @@ from cnncalc.values import DTYPES, LAYOUTS
 SHAPE = Definition("shape", array(POSITIVE))
 #: of the only input, or of several by their names
 INPUT: Schema = {"type": ["array", "object"], "items": POSITIVE, "additionalProperties": SHAPE}
+SET = (array(TEXT), "the variables and inputs that were set: classes=10, input=3x64x64")
 SPEC = Definition(
     "spec",
     record(
@@ -46,6 +47,7 @@ SPEC = Definition(
             "file": (nullable(TEXT), "null: there is none"),
             "sha256": matching("^[0-9a-f]{64}$"),
             "vars": OBJECT,
+            "set": SET,
         }
     ),
 )

@@ -113,6 +113,7 @@ def profile(
             **{name: known[name] for name in ("name", "title", "sha256")},
             "input": graph.input_sizes,
             "vars": known["vars"],
+            "set": known["set"],
         },
         "settings": {
             "device": given.device,

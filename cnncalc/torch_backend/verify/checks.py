@@ -85,6 +85,7 @@ class Verified(NamedTuple):
         return {
             "name": self.graph.name,
             "file": self.about.file,
+            "set": list(self.about.settings),
             "input": self.graph.input_sizes,
             "with_side": self.with_side,
             "layers": self.layers,
