@@ -43,6 +43,28 @@ class _Window:
         # a window that would start in the padding after the end is left out
         return size - 1 if self.ceil_mode and (size.value - 1) * s.value >= n.value + p.value else size
 
+    def outside(self) -> list[tuple[Symbol, Symbol]]:
+        """On every axis, the taps of windows that lie in the padding or past the end, and the windows that have no
+        other. Only windows at the ends are looked at.
+        """
+        found = []
+        for n, k, s, p, d, m in zip(
+            self.sizes_in, self.kernel, self.stride, self.pad, self.dilation, self.sizes(), strict=True
+        ):
+            span, last = d.value * (k.value - 1), (m.value - 1) * s.value
+            before = max(last + span + 1 - n.value, 0) // 2 if self.tensorflow else p.value
+            first_whole = min(-(-before // s.value), m.value)
+            last_whole = (n.value - 1 - span + before) // s.value
+            cut = empty = 0
+            for i in (*range(first_whole), *range(max(first_whole, last_whole + 1), m.value)):
+                start = i * s.value - before
+                inside = range(max(-(start // d.value), 0), min((n.value - 1 - start) // d.value + 1, k.value))
+                cut += k.value - len(inside)
+                empty += not inside
+            axis = k.name.partition("_")[2]
+            found.append((Symbol(f"cut_{axis}", cut), Symbol(f"empty_{axis}", empty)))
+        return found
+
     def reach(self) -> list[Step]:
         """Each output reads the dilated window, a stride after the one before it."""
         windows = zip(self.kernel, self.stride, self.dilation, strict=True)
@@ -105,27 +127,35 @@ _TRANSPOSED = (("k", "kernel"), ("s", "stride"), ("p", "pad"), ("o", "output_pad
 
 @rule("maxpool", "avgpool", "lppool")
 def _pool(layer: Layer) -> Parts:
-    op, y = layer.op, layer.y
+    op, channels = layer.op, layer.x.features
     window = _Window(layer, op.pad, op.ceil, getattr(op, "dilation", 1))
-    area = product(*window.kernel)
-    values = y.values()
+    values = layer.y.values()
+    if any(cut.value for cut, _ in window.outside()):
+        taps, windows = [], []
+        for m, k, (cut, empty) in zip(layer.y.axes, window.kernel, window.outside(), strict=True):
+            taps.append(m * k - cut if cut.value else m * k)
+            windows.append(m - empty if empty.value else m)
+        read, joined = product(*taps, channels), (product(*taps) - product(*windows)) * channels
+    else:  # each window reads all of its pixels
+        area = product(*window.kernel)
+        read, joined = values * area, values * (area - 1)
     if op.name == "maxpool":
-        work = {"cmp": values * (area - 1)}
+        work = {"cmp": joined}
     elif op.name == "avgpool":
-        work = {"add": values * (area - 1), "div": values}
+        work = {"add": joined, "div": values}
     else:
-        work = {"add": values * (area - 1), **_powers(op.power, values, area)}
-    return Parts([layer.x.features, *window.sizes()], work=work, reach=window.reach())
+        work = {"add": joined, **_powers(op.power, values, read)}
+    return Parts([channels, *window.sizes()], work=work, reach=window.reach())
 
 
-def _powers(power: int, values: Expression, area: Expression) -> dict[str, Expression]:
-    """Every value read is multiplied by itself; the root of a sum is a square root, or exp of log over power."""
+def _powers(power: int, values: Expression, read: Expression) -> dict[str, Expression]:
+    """Every value ``read`` is multiplied by itself; the root of a sum is a square root, or exp of log over power."""
     order = Symbol("power", power)
     if power == 1:
         return {}
     if power == 2:
-        return {"mul": values * area * (order - 1), "sqrt": values}
-    return {"mul": values * area * (order - 1) + values, "log": values, "exp": values}
+        return {"mul": read * (order - 1), "sqrt": values}
+    return {"mul": read * (order - 1) + values, "log": values, "exp": values}
 
 
 @rule("adaptive_avgpool", "adaptive_maxpool")

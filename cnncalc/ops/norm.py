@@ -167,6 +167,8 @@ class GroupNorm(Op):
     def shape(self, x: ValueShape) -> ValueShape:
         if x.channels % self.groups:
             raise ShapeError(f"groups must divide the channels, but {self.groups} does not divide {x.channels}")
+        if elements(x) == self.groups:
+            raise ShapeError("has a single value in each group, which PyTorch refuses for one sample")
         return x
 
     def weights(self, x: ValueShape) -> dict[str, Shape]:

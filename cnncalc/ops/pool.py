@@ -60,7 +60,8 @@ class _WindowPool(Op):
 class MaxPool(_WindowPool):
     """Maximum over a window.   [c, *hw] -> [c, *hw'];  no parameters. ``stride`` is the window unless said.
 
-    Comparisons: ``prod(kernel) - 1`` per output value.
+    Comparisons: for each output value one fewer than its window has pixels (padding and what lies past the end are
+    none).
     """
 
     writings = ("as function",)
@@ -75,7 +76,8 @@ class MaxPool(_WindowPool):
         return self.dilation
 
     def work(self, x: ValueShape, y: Shape) -> Work:
-        return Work(cmp=(prod(window.per_axis(self.kernel, len(x) - 1, "kernel")) - 1) * elements(y))
+        read, windows = window.pooled(self._axes(x))
+        return Work(cmp=x[0] * (read - windows))
 
     def run(self, tape: Tape, x: Tensor) -> Tensor:
         shape = self.batched(tape, x)
@@ -122,7 +124,8 @@ class AvgPool(_WindowPool):
     """Mean over a window.   [c, *hw] -> [c, *hw'];  no parameters. ``stride`` is the window unless said.
 
     ``count_include_pad: false`` divides by the input pixels alone; ``pad: same_tf`` always does.
-    Per output value: ``prod(kernel) - 1`` additions and one division.
+    For each output value: one addition fewer than its window has pixels (padding and what lies past the end are none),
+    and one division.
     """
 
     means: ClassVar[Mapping[str, str]] = {
@@ -140,8 +143,8 @@ class AvgPool(_WindowPool):
     count_include_pad: bool = True
 
     def work(self, x: ValueShape, y: Shape) -> Work:
-        window_size = prod(window.per_axis(self.kernel, len(x) - 1, "kernel"))
-        return Work(add=(window_size - 1) * elements(y), div=elements(y))
+        read, windows = window.pooled(self._axes(x))
+        return Work(add=x[0] * (read - windows), div=elements(y))
 
     def run(self, tape: Tape, x: Tensor) -> Tensor:
         shape = self.batched(tape, x)
@@ -187,8 +190,8 @@ class LPPool(_WindowPool):
     """Root of the sum of powers over a window.   [c, *hw] -> [c, *hw'];  no parameters. ``stride`` is the window unless
     said.
 
-    ``(sum of x^power)^(1/power)``: per output value ``(power - 1) * prod(kernel)`` multiplications,
-    ``prod(kernel) - 1`` additions and the root: a square root, or a logarithm, a multiplication and an exponential.
+    ``(sum of x^power)^(1/power)``: for each output value ``power - 1`` multiplications of each pixel in its window, one
+    addition fewer than these pixels, and the root: a square root, or a logarithm, a multiplication and an exponential.
     """
 
     means: ClassVar[Mapping[str, str]] = {
@@ -206,8 +209,8 @@ class LPPool(_WindowPool):
 
     def work(self, x: ValueShape, y: Shape) -> Work:
         n = elements(y)
-        window_size = prod(window.per_axis(self.kernel, len(x) - 1, "kernel"))
-        sums = Work(mul=(self.power - 1) * window_size * n, add=(window_size - 1) * n)
+        read, windows = window.pooled(self._axes(x))
+        sums = Work(mul=x[0] * (self.power - 1) * read, add=x[0] * (read - windows))
         if self.power == 1:
             return sums
         return sums + (Work(sqrt=n) if self.power == 2 else Work(log=n, mul=n, exp=n))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import prod
 from typing import NamedTuple
 
 from cnncalc.errors import ShapeError
@@ -10,8 +11,11 @@ from cnncalc.values import Shape, format_shape
 
 
 class Axis(NamedTuple):
-    """One axis of a window laid over an input: output size, padding before and after, and the arguments used."""
+    """One axis of a window laid over an input of ``pixels``: output size, padding before and after, and the arguments
+    used.
+    """
 
+    pixels: int
     size: int
     before: int
     after: int
@@ -25,8 +29,49 @@ class Axis(NamedTuple):
         return self.dilation * (self.kernel - 1) + 1
 
     @property
+    def read(self) -> int:
+        """Pixels of the input that all windows read together; what lies in the padding or past the end is none."""
+
+        def taps_before(end: int) -> int:
+            """Taps of all windows that lie before ``end``, counted from the first pixel of the padding."""
+            whole = min(max(-(-(end - self.dilation * (self.kernel - 1)) // self.stride), 0), self.size)
+            some = min(max(-(-end // self.stride), whole), self.size)
+            last = end - (some - 1) * self.stride + self.dilation - 1
+            return whole * self.kernel + _sum_of_floors(some - whole, self.stride, last, self.dilation)
+
+        return taps_before(self.before + self.pixels) - taps_before(self.before)
+
+    @property
+    def reading(self) -> int:
+        """Windows that read a pixel: all, but for those whose taps lie around a map smaller than the dilation."""
+        if self.pixels >= self.dilation:
+            return self.size
+        outside = min(-(-self.before // self.stride), self.size)  # windows that begin in the padding
+        steps = [
+            _sum_of_floors(outside, self.stride, start - self.before, self.dilation)
+            for start in (0, self.dilation - self.pixels)
+        ]
+        return self.size - (steps[1] - steps[0])
+
+    @property
     def tap(self) -> Tap:
         return Tap(self.extent, self.stride, self.before, self.dilation)
+
+
+def _sum_of_floors(count: int, step: int, start: int, divisor: int) -> int:
+    """The sum of ``floor((start + i*step)/divisor)`` over the first ``count`` i from 0 on, by Euclid's algorithm."""
+    total = 0
+    while count > 0:
+        total += count * (count - 1) // 2 * (step // divisor) + count * (start // divisor)
+        step, start = step % divisor, start % divisor
+        count, start = divmod(count * step + start, divisor)
+        step, divisor = divisor, step
+    return total
+
+
+def pooled(axes: list[Axis]) -> tuple[int, int]:
+    """Pixels of one channel that all windows read together, and how many windows read one."""
+    return prod([axis.read for axis in axes]), prod([axis.reading for axis in axes])
 
 
 def per_axis(value: Window, axes: int, name: str) -> tuple[int, ...]:
@@ -95,7 +140,7 @@ def _axis(n: int, k: int, s: int, pad: int | str, d: int, ceil: bool) -> Axis:
     if pad == "same_tf":
         size = -(-n // s)
         total = max((size - 1) * s + reach + 1 - n, 0)
-        return Axis(size, total // 2, total - total // 2, k, s, d)
+        return Axis(n, size, total // 2, total - total // 2, k, s, d)
     if pad == "full":
         pad = reach
     if isinstance(pad, str):
@@ -112,7 +157,7 @@ def _axis(n: int, k: int, s: int, pad: int | str, d: int, ceil: bool) -> Axis:
         raise ShapeError(f"the window does not fit: ({n} + 2*{pad} - {window})/{s} + 1 = {size}")
     if ceil and (size - 1) * s >= n + pad:
         size -= 1
-    return Axis(size, pad, pad, k, s, d)
+    return Axis(n, size, pad, pad, k, s, d)
 
 
 def is_uneven(axes: list[Axis]) -> bool:

@@ -51,6 +51,8 @@ MEANINGS: Mapping[str, str] = MappingProxyType(
         "after": "put or cut after",
         "start": "first one taken",
         "stop": "first one not taken",
+        "cut": "places of windows in the padding or past the end",
+        "empty": "windows that read no pixel",
         "gcd": "greatest common divisor of input and output size",
         "rf": "receptive field of the input",
         "jump": "input pixels from one value of the input to the next",

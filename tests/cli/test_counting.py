@@ -192,3 +192,11 @@ def test_a_wrong_budget(cnncalc, tmp_path, monkeypatch, budget, message):
     result = cnncalc("check", "net.yaml")
     assert (result.code, result.out) == (2, "")
     assert f"cnncalc.toml:{message}" in result.err.split("\n")
+
+
+def test_a_window_past_the_end_adds_what_it_has(cnncalc, tmp_path):
+    """Of 4 pixels, windows of 3 and of the last 2: 2 + 1 additions and 2 divisions."""
+    text = "cnncalc: 1\ninput: [1, 4]\nlayers: [{avgpool: 3, stride: 2, ceil: true, count_include_pad: false}]\n"
+    (tmp_path / "windows.yaml").write_text(text, "utf-8")
+    report = json.loads(cnncalc("macs", str(tmp_path / "windows.yaml"), "--convention", "flops", "-f", "json").out)
+    assert report["totals"]["flops"] == report["totals"]["work"] == 5

@@ -196,7 +196,7 @@ POOLS = [
         ((64, 112, 112),),
         (64, 56, 56),  # ceil((112 - 3)/2) + 1 = ceil(54.5) + 1 = 56
         {},
-        Work(cmp=1_605_632),  # 8 * 64*56*56
+        Work(cmp=1_584_192),  # 64 * ((56*3 - 1)*(56*3 - 1) - 56*56): the last row and column have 2 pixels
     ),
     Row(  # rounding down instead
         pool.MaxPool(3, stride=2),
@@ -210,21 +210,21 @@ POOLS = [
         ((1, 5),),
         (1, 3),  # ceil((5 + 2 - 2)/2) + 1 = 4, and (4 - 1)*2 = 6 >= 5 + 1: 3
         {},
-        Work(cmp=3),  # 1 * 3
+        Work(cmp=2),  # pixel 0; 1 and 2; 3 and 4
     ),
     Row(  # ceil, and the last window starts on the last input pixel: it stays
         pool.MaxPool(2, stride=2, pad=1, ceil=True),
         ((1, 6),),
         (1, 4),  # (6 + 2 - 2)/2 + 1 = 4, and (4 - 1)*2 = 6 < 6 + 1
         {},
-        Work(cmp=4),
+        Work(cmp=2),  # pixel 0; 1 and 2; 3 and 4; 5
     ),
     Row(  # ceil with a window larger than the input: one part of a window
         pool.MaxPool(3, stride=2, ceil=True),
         ((1, 2),),
         (1, 1),  # ceil((2 - 3)/2) + 1 = 1
         {},
-        Work(cmp=2),
+        Work(cmp=1),
     ),
     Row(  # ceil where it fits evenly changes nothing
         pool.MaxPool(2, ceil=True),
@@ -252,7 +252,7 @@ POOLS = [
         ((1, 8, 9),),
         (1, 4, 5),  # ceil(8/2), ceil(9/2)
         {},
-        Work(cmp=160),  # 8 * 4*5
+        Work(cmp=123),  # (4*3 - 1)*(5*3 - 2) - 4*5: a row past the end, a column on each side
     ),
     Row(  # GoogLeNet's auxiliary head
         pool.AvgPool(5, stride=3),
@@ -266,7 +266,7 @@ POOLS = [
         ((1, 5),),
         (1, 3),  # as the maximum above
         {},
-        Work(add=3, div=3),
+        Work(add=2, div=3),
     ),
     Row(
         pool.AdaptiveAvgPool((3, 1)),
@@ -630,7 +630,7 @@ PARTS = [
     ),
     Row(pool.LPPool(2), ((3, 8, 9),), (3, 4, 4), {}, Work(mul=192, add=144, sqrt=48)),  # 4 and 3 for each of 48
     Row(pool.LPPool(3, stride=2, power=3), ((1, 5),), (1, 2), {}, Work(mul=14, add=4, log=2, exp=2)),  # 2*3*2 + 2
-    Row(pool.LPPool(2, power=1, ceil=True), ((1, 5),), (1, 3), {}, Work(add=3)),
+    Row(pool.LPPool(2, power=1, ceil=True), ((1, 5),), (1, 3), {}, Work(add=2)),  # the last window has one pixel
     Row(  # per value 4 samples of 4 multiplications and 3 additions, 3 additions and a division for their mean
         detection.RoiAlign(1000, 7), ((256, 50, 50),), (256, 7, 7), {}, Work(mul=200_704, add=188_160, div=12_544)
     ),

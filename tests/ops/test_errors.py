@@ -121,6 +121,12 @@ SHAPES = [
         None,
     ),
     (
+        norm.GroupNorm(4),
+        ((4, 1, 1),),
+        "has a single value in each group, which PyTorch refuses for one sample",
+        None,
+    ),
+    (
         norm.InstanceNorm(),
         ((4, 1, 1),),
         "normalizes each channel over space, but has a single value of each, which PyTorch refuses",
