@@ -116,6 +116,42 @@ def test_training_memory_is_predicted(tiny, name, batch):
     assert ("without one it adds them in place" in row["note"]) == (name == "two outputs, one a map")
 
 
+@pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
+@pytest.mark.parametrize(
+    "layers",
+    [
+        "[{conv: 4, kernel: 3}, {groupnorm: 2}, silu, {dropout: 0.5}, flatten, {linear: 3}]",
+        "[{conv: 4, kernel: 1, norm: bn, act: relu}, {maxpool: 3, stride: 2, ceil: true}, {upsample: 2}, flatten]",
+        "[{add: {x: identity, main: [{dwconv: 3, pad: 1}, gelu]}}, layernorm, global_avgpool, flatten, {linear: 3}]",
+    ],
+)
+def test_training_memory_is_predicted_of_other_operators(layers, dtype):
+    network = small(f"input: [4, 8, 8]\nlayers: {layers}\n")
+    row = measured_of(network, training=True, dtype=dtype, batches=(2,))["runs"][0]["compared"][-1]
+    assert (row["quantity"], row["measured"]) == ("memory_bytes", row["predicted"])
+
+
+def test_training_memory_stands_beside_the_measured_one(tmp_path, capsys):
+    (tmp_path / "tiny.yaml").write_text(SPEC, "utf-8")
+    words = [
+        "profile",
+        str(tmp_path / "tiny.yaml"),
+        "--mode",
+        "train",
+        "--device",
+        "cpu",
+        "--repeat",
+        "1",
+        "-f",
+        "plain",
+    ]
+    assert run(words) == 0
+    (line,) = [line for line in capsys.readouterr().out.split("\n") if line.startswith("memory_bytes: ")]
+    assert line.endswith(
+        "measured (tensors alive at once in one pass, as PyTorch's operations return them), as predicted"
+    )
+
+
 # by hand, float32, batch 2; the second convolution has 4*4*9 + 4 weights and maps of 4*8*8 values
 @pytest.mark.parametrize(
     ("training", "path", "macs", "moved"),
