@@ -250,6 +250,7 @@ class Network:
         device: str = "cuda",
         inplace: bool = True,
         torch: str | None = None,
+        attention: str | None = None,
         best_order: bool = False,
         allocator: str | None = None,
         gpu: str | None = None,
@@ -274,6 +275,8 @@ class Network:
             device: cpu or cuda.
             inplace: whether operators write in place where they can.
             torch: the version of PyTorch whose rules are followed; None is the newest tested.
+            attention: the only kernel of ``scaled_dot_product_attention`` that may run: flash, efficient or math; None
+                is PyTorch's choice.
             best_order: whether inference runs the layers in the order with the lowest peak that is found.
             allocator: cuda replays PyTorch's caching allocator on a GPU; None counts tensors alone.
             gpu: the GPU of the allocator, for example t4.
@@ -289,7 +292,7 @@ class Network:
 
         options = Options(
             train, dtype, with_side, optimizer, weight_decay, foreach, fused, amp,
-            checked_words("checkpoint", checkpoint), device, inplace, torch,
+            checked_words("checkpoint", checkpoint), device, inplace, torch, attention,
         )  # fmt: skip
         check_flag("best_order", best_order)
         if gpu is not None and allocator is None:
@@ -317,6 +320,7 @@ class Network:
         device: str = "cuda",
         inplace: bool = True,
         torch: str | None = None,
+        attention: str | None = None,
         allocator: str | None = None,
         workspaces: str | os.PathLike[str] | None = None,
     ) -> Fit:
@@ -339,7 +343,7 @@ class Network:
             raise UsageError("fit takes either --memory or --gpu", hint="--memory 24GB or --gpu t4")
         options = Options(
             train, dtype, with_side, optimizer, weight_decay, foreach, fused, amp,
-            checked_words("checkpoint", checkpoint), device, inplace, torch,
+            checked_words("checkpoint", checkpoint), device, inplace, torch, attention,
         )  # fmt: skip
         return fit(
             self.analyze(1 if batch is None else batch, dtype, with_side=with_side),

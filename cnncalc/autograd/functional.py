@@ -7,10 +7,11 @@ from math import prod
 from types import MappingProxyType
 from typing import Literal
 
+from cnncalc.autograd.attention import AttentionOps
 from cnncalc.autograd.engine import CONVOLUTION, PRODUCT
 from cnncalc.autograd.lifetimes import scoped
 from cnncalc.autograd.strides import is_contiguous
-from cnncalc.autograd.tensor_ops import WHOLE, TensorOps, factors
+from cnncalc.autograd.tensor_ops import WHOLE, factors
 from cnncalc.autograd.tensors import Backward, Tensor
 from cnncalc.autograd.torch_versions import Rules, rules
 from cnncalc.autograd.view_ops import metadata
@@ -22,7 +23,7 @@ RUNNING = ("running_mean", "running_var")
 Keeps = Literal["input", "output", "input, or output in place"]
 
 
-class Tape(TensorOps):
+class Tape(AttentionOps):
     """What an operator's rule ``run`` calls, in the order in which its module calls PyTorch.
 
     ``training`` is the module's mode; ``weights`` and ``buffers`` are those of the layer that runs; ``in_place`` says

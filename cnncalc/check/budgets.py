@@ -165,6 +165,7 @@ def judge(
         return judged, None
     most = _parts(subject, budget) if budget.quantity in MEMORY else _heaviest(report, budget.quantity)
     said = [_excess(budget, computed, verdict.removeprefix("over ")), most]
+    said += subject.attention(budget.options) if budget.quantity in MEMORY else []
     if before is not None:
         said.append(_growth(before, report, budget.quantity, since))
     return judged, _finding(subject, budget, severity, "; ".join(filter(None, said)), None)
@@ -174,7 +175,7 @@ def _figure(subject: Subject, budget: Budget, report: Report) -> Any:
     """What a budget limits; None where it is not computed."""
     if budget.quantity == "training_memory" or (budget.quantity in MEMORY and "optimizer" not in budget.options):
         return subject.peak(budget.quantity, budget.options).bytes
-    return None if "optimizer" in budget.options else report.totals.get(budget.quantity)
+    return None if {"optimizer", "attention"} & {*budget.options} else report.totals.get(budget.quantity)
 
 
 def _over(computed: int | Fraction, limit: str | None) -> Fraction:

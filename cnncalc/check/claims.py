@@ -33,16 +33,19 @@ def judge(subject: Subject, claim: Claim) -> tuple[JudgedClaim, Finding | None]:
         exact = computed - figure.value
         difference = float(exact) if "of" in claim.options else whole(exact)
         relative = float(exact / figure.value) if figure.value else None
+    known = "; ".join(["", *(subject.attention(claim.options) if claim.quantity in MEMORY else [])])
+    about = label(claim)
     verdict = ("holds" if agrees else "fails") if claim.holds else ("became true" if agrees else "misprint")
     found = float(computed) if "of" in claim.options else list(computed) if figure is None else computed
-    judged = JudgedClaim(claim.to_dict(), label(claim), found, difference, relative, verdict, claim.location)
+    judged = JudgedClaim(claim.to_dict(), about + known, found, difference, relative, verdict, claim.location)
     if verdict in ("holds", "misprint"):
         return judged, None
     shown = figure_text(claim.quantity, judged.computed)
     if verdict == "fails":
-        message = f"{judged.label}: {claim.printed} is published, but the network has {shown}{difference_text(judged)}"
+        shown += f"{difference_text(judged)}{known}"
+        message = f"{about}: {claim.printed} is published, but the network has {shown}"
         return judged, _finding(subject, claim, message, _allowed(claim))
-    message = f"{judged.label}: {claim.printed} is marked holds: false, but the network has {shown}"
+    message = f"{about}: {claim.printed} is marked holds: false, but the network has {shown}{known}"
     return judged, _finding(subject, claim, message, "remove holds: false, or correct the network")
 
 
@@ -62,7 +65,9 @@ def measure(subject: Subject, claim: Claim) -> Any:
     report = subject.report(options)
     if claim.quantity not in MEMORY and COLUMNS[claim.quantity].unit == "pixels":
         return _sizes(subject, claim, report)
-    if "optimizer" in options and claim.quantity != "training_memory":
+    if ("optimizer" in options and claim.quantity != "training_memory") or (
+        "attention" in options and claim.quantity not in MEMORY
+    ):
         return None
     column = "work" if "convention" in options and claim.quantity in ("macs", "flops") else claim.quantity
     if at is not None and (claim.quantity in MEMORY or COLUMNS[claim.quantity].total != "sum"):
@@ -127,7 +132,9 @@ def label(claim: Claim) -> str:
     given = [options["convention"]] if "convention" in options else []
     if "input" in options:
         given.append("x".join(map(str, options["input"])))
-    given += [f"{key} {options[key]}" for key in ("batch", "dtype", "optimizer", "written") if key in options]
+    given += [
+        f"{key} {options[key]}" for key in ("batch", "dtype", "optimizer", "attention", "written") if key in options
+    ]
     if options.get("with_side"):
         given.append("with side outputs")
     return f"{text} ({', '.join(given)})" if given else text

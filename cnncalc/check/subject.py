@@ -10,7 +10,7 @@ from cnncalc.analysis.report import Report
 from cnncalc.errors import CnncalcError, UsageError
 from cnncalc.graph.graph import Graph
 from cnncalc.memory import peaks
-from cnncalc.memory.simulate import Settings
+from cnncalc.memory.simulate import Settings, attention_assumed
 from cnncalc.spec import document, zoo
 from cnncalc.spec.document import SpecDocument
 from cnncalc.spec.expand import expand
@@ -49,19 +49,23 @@ class Subject:
         return self._reports[key]
 
     def peak(self, quantity: str, options: Mapping[str, Any]) -> peaks.Peak:
-        """What ``inference_memory`` or ``training_memory`` is, under ``input``, ``batch``, ``dtype``, ``with_side`` and
-        ``optimizer`` of a claim or budget.
+        """What ``inference_memory`` or ``training_memory`` is, under ``input``, ``batch`` and the settings of a claim
+        or budget.
 
         Raises:
-            UsageError: a data type without gradients.
+            UsageError: a data type without gradients; a kernel of attention that can't run.
         """
-        given = {key: options[key] for key in ("dtype", "with_side", "optimizer") if key in options}
-        key = (quantity, tuple(options.get("input") or ()), options.get("batch"), *sorted(given.items()))
+        settings = _settings(options)
+        key = (quantity, tuple(options.get("input") or ()), options.get("batch"), settings)
         if key not in self._peaks:
             graph, batch = self.graph(options.get("input")), options.get("batch", 1)
             run = peaks.training if quantity == "training_memory" else peaks.inference
-            self._peaks[key] = run(graph, batch, Settings(**given)).peak
+            self._peaks[key] = run(graph, batch, settings).peak
         return self._peaks[key]
+
+    def attention(self, options: Mapping[str, Any]) -> list[str]:
+        """A line about its kernels of attention in such a run, see :mod:`cnncalc.memory.simulate`; none without one."""
+        return attention_assumed(self.graph(options.get("input")), _settings(options))
 
     @cached_property
     def paths(self) -> Mapping[str, int]:
@@ -103,3 +107,9 @@ class Others:
             first = error.errors[0]
             place = f"{first.location}: " if first.location else ""
             raise UsageError(f"of: {place}{first.message}", hint=first.hint) from None
+
+
+def _settings(options: Mapping[str, Any]) -> Settings:
+    """How a network is run: ``dtype``, ``with_side``, ``optimizer`` and ``attention`` of a claim or budget."""
+    given = ("dtype", "with_side", "optimizer", "attention")
+    return Settings(**{key: options[key] for key in given if key in options})

@@ -32,6 +32,10 @@ def running_options(command: Command) -> Command:
             "sqrt cuts the network into even parts. May be repeated.",
         ),
         click.option("--device", default="cuda", metavar="DEVICE", help="Where it runs: cuda (default) or cpu."),
+        click.option(
+            "--attention", metavar="KERNEL",
+            help="The kernel of scaled_dot_product_attention: flash, efficient or math. By default as PyTorch chooses.",
+        ),
         click.option("--no-inplace", "inplace", flag_value=False, default=True, help="Write nothing in place."),
         click.option("--torch", metavar="VERSION", help="Follow another version of PyTorch, for example 1.9."),
         click.option(

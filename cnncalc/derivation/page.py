@@ -13,6 +13,7 @@ from cnncalc.derivation import Formulas, sums
 from cnncalc.derivation.layer import Formula
 from cnncalc.errors import UsageError, listing, quote, suggest
 from cnncalc.graph.graph import Graph, Node
+from cnncalc.memory.simulate import Settings, attention_assumed
 from cnncalc.ops.base import Op, show
 from cnncalc.values import Shape
 
@@ -80,6 +81,8 @@ def page(report: Report, path: str) -> Page:
         if report.assumed.dtype != "int8":  # which nothing is trained in
             after = 1 + max(i for i, line in enumerate(lines) if line.quantity == "activation_bytes")
             lines.insert(after, formulas.saved(own.index))
+            if own.op.head(*shapes) is not None:
+                notes += attention_assumed(graph, Settings(dtype=report.assumed.dtype))
         return Page(report, path, _written(own.op), shapes, own.shape, lines, (), notes, diagnosed)
     if not members and isinstance(path, str) and path in graph.paths:
         same = graph.nodes[graph.paths[path]].path

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from types import MappingProxyType
 
-from cnncalc.derivation.expression import Expression, Number, Symbol, product, total
+from cnncalc.derivation.expression import Expression, Number, Symbol, ceil, product, total
 from cnncalc.derivation.layer import Formula, Layer
 from cnncalc.memory.peaks import Held
 
@@ -42,7 +42,8 @@ def saved(
     rows = [times(positions) * size, times(layer.x.features) * size]
     made = [y, times(layer.y.values()), times(layer.y.values()) * 8, layer.x.features * size, x, *rows]
     if layer.op.name == "attention":
-        made.append(times(Symbol("heads", layer.op.heads) * positions * positions) * size)
+        heads = Symbol("heads", layer.op.heads)
+        made += [3 * x, times(heads * (ceil(positions / 32) * 32)) * 4, times(heads * positions) * 4]
     found: dict[str, list[Expression]] = {}
     for one in held:
         if one.category in ("parameters", "buffers"):

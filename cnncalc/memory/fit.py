@@ -176,7 +176,7 @@ def fit(
     if gpu is None or gpu.table is None:  # a table is of one GPU in one data type
         there: Runs | None = runs
         if settings.device != "cuda":  # where other tensors are taken
-            moved = options._replace(device="cuda")
+            moved = options._replace(device="cuda", attention=None)
             there = runs_of(graph, moved.settings(graph)) if largest == "batch" else on(image.path, over.input, moved)
         peak = over.peak if settings.device == "cuda" or there is None else there.peak(over.batch)
         found = found._replace(larger_devices=devices.large_enough(peak.bytes + reserve_bytes))

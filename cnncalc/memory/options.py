@@ -6,12 +6,13 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
+from cnncalc.autograd.attention import KERNELS
 from cnncalc.autograd.optimizers import OPTIMIZERS
 from cnncalc.autograd.torch_versions import TESTED, VERSIONS, is_known
 from cnncalc.errors import UsageError, check_flag, check_word, quote
 from cnncalc.graph.graph import Graph
 from cnncalc.memory import checkpointing
-from cnncalc.memory.simulate import Settings
+from cnncalc.memory.simulate import Settings, attention_kernels
 from cnncalc.values import DTYPES
 
 #: options that say something of training alone, with the option of the command for each
@@ -48,6 +49,7 @@ class Options(NamedTuple):
         device: cpu or cuda.
         inplace: whether operators write in place where they can.
         torch: the version of PyTorch whose rules are followed; None is the newest tested.
+        attention: the only kernel of attention that may run: flash, efficient or math; None is PyTorch's choice.
     """
 
     train: bool = False
@@ -62,17 +64,18 @@ class Options(NamedTuple):
     device: str = "cuda"
     inplace: bool = True
     torch: str | None = None
+    attention: str | None = None
 
     def settings(self, graph: Graph) -> Settings:
         """What they are for a network.
 
         Raises:
             UsageError: an unknown word, with a suggestion; options that exclude each other, or that are about training
-                where none is asked for; no block, stage or layer to checkpoint.
+                where none is asked for; no block, stage or layer to checkpoint; no attention whose kernel is asked for.
         """
         self._check()
         foreach = self.device == "cuda" if self.foreach is None else self.foreach
-        return Settings(
+        settings = Settings(
             training=self.train,
             dtype=self.dtype,
             with_side=self.with_side,
@@ -84,7 +87,12 @@ class Options(NamedTuple):
             checkpoint=checkpointing.resolve(graph, self.checkpoint, self.with_side),
             amp=self.amp or "",
             torch=self.torch or TESTED,
+            attention=self.attention or "",
         )
+        if not attention_kernels(graph, settings) and self.attention is not None:
+            hint = "attention does; window_attention is written out, as torchvision's is"
+            raise UsageError("--attention needs a layer that runs scaled_dot_product_attention", hint=hint)
+        return settings
 
     def _check(self) -> None:
         for name in FLAGS:
@@ -96,8 +104,12 @@ class Options(NamedTuple):
             for name, option in TRAINING.items():
                 self._refuse(name, f"{option} needs a training step", "add --train")
         check_word("optimizer", self.optimizer, OPTIMIZERS)
-        of_two = (("device", self.device, DEVICES), ("data type of mixed precision", self.amp, AMP))
-        for what, word, known in of_two:  # no suggestion: gpu is no cpu, however alike
+        of_few = (
+            ("device", self.device, DEVICES),
+            ("data type of mixed precision", self.amp, AMP),
+            ("kernel of attention", self.attention, KERNELS),
+        )
+        for what, word, known in of_few:  # no suggestion: gpu is no cpu, however alike
             if word is not None and word not in known:
                 raise UsageError(f"unknown {what} {quote(word)}", hint=f"one of: {', '.join(known)}")
         if self.amp is not None and self.dtype != "float32":

@@ -7,6 +7,8 @@ from itertools import accumulate, groupby
 from types import MappingProxyType
 from typing import NamedTuple
 
+from cnncalc.autograd.attention import KERNELS, kernel
+from cnncalc.autograd.autocast import HALF
 from cnncalc.autograd.engine import PRODUCT, LibraryCall
 from cnncalc.autograd.functional import Tape
 from cnncalc.autograd.optimizers import Optimizer
@@ -14,7 +16,7 @@ from cnncalc.autograd.recomputation import Recomputed
 from cnncalc.autograd.tensor_ops import WHOLE
 from cnncalc.autograd.tensors import Size, Tensor
 from cnncalc.autograd.torch_versions import TESTED, rules
-from cnncalc.errors import UsageError
+from cnncalc.errors import UsageError, listing
 from cnncalc.graph.graph import Graph, Node
 from cnncalc.graph.walk import last_readers, overwritten
 from cnncalc.memory.checkpointing import Segment, protect
@@ -56,7 +58,8 @@ class Settings(NamedTuple):
     of the network that training runs again for the backward pass instead of keeping their values; none overlap.
     ``amp`` is the 16-bit data type of ``torch.autocast`` around the forward pass and the loss of a network in float32:
     float16 or bfloat16; scaling of the loss is left out, which takes a few values. ``torch`` is the version of PyTorch
-    whose rules are followed, see :mod:`cnncalc.autograd.torch_versions`.
+    whose rules are followed, see :mod:`cnncalc.autograd.torch_versions`. ``attention`` is the only kernel of attention
+    that may run, one of ``attention.KERNELS``; empty is PyTorch's choice.
     """
 
     training: bool = False
@@ -71,6 +74,7 @@ class Settings(NamedTuple):
     checkpoint: tuple[Segment, ...] = ()
     amp: str = ""
     torch: str = TESTED
+    attention: str = ""
 
 
 class Trace(NamedTuple):
@@ -138,6 +142,30 @@ class Trace(NamedTuple):
         return {category: size for category, size in found.items() if size}
 
 
+def attention_kernels(graph: Graph, settings: Settings) -> list[str]:
+    """The kernels that run its attention, each once; none where no layer runs ``scaled_dot_product_attention``.
+
+    Raises:
+        UsageError: the one that alone may run can't.
+    """
+    signatures = [graph.signatures[node.signature] for node in graph.operators(settings.with_side)]
+    heads = {signature.op.head(*signature.inputs) for signature in signatures} - {None}
+    size = HALF if settings.amp else dtype_bytes(settings.dtype)
+    try:
+        found = {kernel(settings.device, size, head, settings.attention) for head in heads if head is not None}
+    except ValueError as obstacle:
+        hint = "leave it out for the kernel that PyTorch picks"
+        raise UsageError(f"attention by {settings.attention} {obstacle}", hint=hint) from None
+    return [name for name in KERNELS if name in found]
+
+
+def attention_assumed(graph: Graph, settings: Settings) -> list[str]:
+    """A line that names its kernels of attention, and says how that is known; none without attention."""
+    found = attention_kernels(graph, settings)
+    known = " (by PyTorch's source, not measured)" if settings.device == "cuda" else ""
+    return [f"kernel{'s' * (len(found) > 1)} of attention: {listing(found)}{known}"] if found else []
+
+
 def simulate(graph: Graph, batch: int, settings: Settings, order: Sequence[int] | None = None) -> Trace:
     """Runs the network over sizes.
 
@@ -146,12 +174,13 @@ def simulate(graph: Graph, batch: int, settings: Settings, order: Sequence[int] 
     they run, the input not among them; by default it is the graph's.
 
     Raises:
-        UsageError: an unknown data type, or training in one without gradients.
+        UsageError: an unknown data type, or training in one without gradients; a kernel of attention that can't run.
     """
     if settings.training and settings.dtype == "int8":
         raise UsageError("int8 has no gradients", hint="training takes a floating-point dtype")
     if settings.amp and settings.dtype != "float32":
         raise UsageError(f"mixed precision is for float32, not {settings.dtype}", hint="leave out one of the two")
+    attention_kernels(graph, settings)  # refuses what can't run
     tape = Tape(min(batch, 2), dtype_bytes(settings.dtype), settings.adds_in_place)
     return _Simulation(graph, settings, tape, order).run()
 
@@ -179,6 +208,7 @@ class _Simulation:
         tape.training = tape.records = self.settings.training
         tape.device = self.settings.device
         tape.rules = rules(self.settings.torch)
+        tape.attention = self.settings.attention
         tape.phase = "start"
         for node in self.graph.operators(self.settings.with_side):
             self._place(node)

@@ -70,6 +70,9 @@ class Attention(Op):
         tensors: dict[str, Shape] = {"in_proj_weight": (3 * f, f), "out_proj.weight": (f, f)}
         return tensors | ({"in_proj_bias": (3 * f,), "out_proj.bias": (f,)} if self.bias else {})
 
+    def head(self, x: ValueShape) -> int:
+        return x[1] // self.heads
+
     def work(self, x: ValueShape, y: Shape) -> Work:
         t, f = x
         return _projection_work(t, f, self.bias) + Work(mul=elements(x)) + _attention_work(t, f, self.heads)
@@ -81,9 +84,8 @@ class Attention(Op):
         weights = tape.weights
         projected = tape.hold(tape.linear(x, weights["in_proj_weight"], weights.get("in_proj_bias")))
         parts = tape.unflatten(projected, 2, (3, self.heads, -1))
-        q, k, v = tape.unbind(tape.permute(parts, (2, 0, 3, 1, 4)))
-        scores = tape.hold(tape.matmul(tape.scaled(q), tape.transpose(k, 2, 3)))
-        mixed = tape.flatten(tape.transpose(tape.matmul(tape.softmax(scores), v), 1, 2), 2)
+        mixed = tape.hold(tape.scaled_dot_product_attention(*tape.unbind(tape.permute(parts, (2, 0, 3, 1, 4)))))
+        mixed = tape.flatten(tape.transpose(mixed, 1, 2), 2)
         return tape.linear(mixed, weights["out_proj.weight"], weights.get("out_proj.bias"))
 
     def products(self, x: ValueShape, y: ValueShape) -> tuple[Product, ...]:

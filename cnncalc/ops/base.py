@@ -343,6 +343,10 @@ class Op(ABC):
         """
         return ()
 
+    def head(self, *inputs: Any, **_: Any) -> int | None:
+        """Features of a head, where PyTorch's ``scaled_dot_product_attention`` runs it."""
+        return None
+
     def buffers(self, *inputs: Any, **_: Any) -> dict[str, Shape]:
         """Tensors that are kept but not learned, by name; ``running_*`` are statistics."""
         return {}

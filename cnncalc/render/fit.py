@@ -63,7 +63,7 @@ def table(answer: Fit) -> Table:
     notes += memory.refusal(first.refused, first.batch, answer.settings)
     notes += _peak(answer)
     notes += remarks(answer.report, pixels=False)
-    notes += [*_remedies(answer), memory.assumed(answer.settings, answer.gpu is None)]
+    notes += [*_remedies(answer), memory.assumed(answer.report.graph, answer.settings, answer.gpu is None)]
     known = [_excluded(answer)] if answer.gpu is None else cuda_memory.assumed(answer.gpu, answer.unknown_convolutions)
     notes += known
     return Table(_captions(answer), _HEADINGS, rows, [], notes, values, [])
@@ -207,7 +207,7 @@ def payload(answer: Fit) -> dict[str, Any]:
         "tool": {"name": "cnncalc", "version": __version__},
         "spec": as_json(report.spec, float),
         "assumptions": {name: as_json(report.assumptions[name]) for name in ("input", "dtype", "with_side")},
-        "settings": memory.run_as(answer.settings),
+        "settings": memory.run_as(answer.report.graph, answer.settings),
         "memory": {
             "bytes": answer.memory_bytes,
             "reserve_bytes": answer.reserve_bytes,

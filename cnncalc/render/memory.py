@@ -9,8 +9,9 @@ from cnncalc import units
 from cnncalc.autograd.torch_versions import TESTED
 from cnncalc.columns import ALIVE, SAVED
 from cnncalc.errors import UsageError
+from cnncalc.graph.graph import Graph
 from cnncalc.memory.peaks import Held, Memory, Peak, Run
-from cnncalc.memory.simulate import Settings
+from cnncalc.memory.simulate import Settings, attention_assumed, attention_kernels
 from cnncalc.render import cuda_memory, plain
 from cnncalc.render import table as tables
 from cnncalc.render.cuda_memory import PHASES
@@ -61,7 +62,7 @@ def notes(memory: Memory) -> list[str]:
         found.append(f"order of the layers: {lowest}; in the network's own it is {own}")
     if memory.training is not None:
         found += _figure("training_memory", memory.training.peak)
-    return [*found, *refusal(memory.refused, memory.inference.batch, settings), assumed(settings)]
+    return [*found, *refusal(memory.refused, memory.inference.batch, settings), assumed(memory.report.graph, settings)]
 
 
 def refusal(layer: str | None, batch: int, settings: Settings) -> list[str]:
@@ -92,7 +93,7 @@ def _named(held: Held) -> str:
     return held.path if held.category == "input" else f"{spoken(held.category)} of {held.path}"
 
 
-def assumed(settings: Settings, alone: bool = True) -> str:
+def assumed(graph: Graph, settings: Settings, alone: bool = True) -> str:
     """What is run, and by whose rules; ``alone`` says that tensors are all that is counted."""
     said = [f"tensors as in PyTorch {TESTED} on {settings.device}"]
     if settings.torch != TESTED:
@@ -101,6 +102,7 @@ def assumed(settings: Settings, alone: bool = True) -> str:
         said.append("nothing is written in place")
     if settings.amp:
         said.append(f"mixed precision, {settings.amp}")
+    said += attention_assumed(graph, settings)
     if settings.training:
         again = [segment.path for segment in settings.checkpoint]
         said += [f"run again in the backward pass: {_few(again)}"] if again else []
@@ -182,7 +184,7 @@ def payload(memory: Memory) -> dict[str, Any]:
         layer.update({name: column[index] for name, column in columns.items()})
     run = memory.training or memory.inference
     own = {
-        "settings": run_as(memory.settings),
+        "settings": run_as(report.graph, memory.settings),
         "peaks": {
             "inference": _peak(memory.inference.peak),
             "training": _peak(memory.training.peak) if memory.training else None,
@@ -201,7 +203,7 @@ def _order(memory: Memory, paths: Sequence[str]) -> dict[str, Any] | None:
     return {**known, "layers": [paths[index] for index in order.order]}
 
 
-def run_as(settings: Settings) -> dict[str, Any]:
+def run_as(graph: Graph, settings: Settings) -> dict[str, Any]:
     """What is run, as data."""
     return {
         "torch": settings.torch,
@@ -212,6 +214,7 @@ def run_as(settings: Settings) -> dict[str, Any]:
         "weight_decay": settings.training and settings.weight_decay,
         "checkpoint": [segment.path for segment in settings.checkpoint],
         "amp": settings.amp or None,
+        "attention": attention_kernels(graph, settings),
         "in_place": settings.in_place,
         "gradients_summed_in_place": settings.adds_in_place,
     }

@@ -21,11 +21,16 @@ if TYPE_CHECKING:
 MEMORY = ("inference_memory", "training_memory")
 CLAIM_KEYS = (
     "source", "at", "convention", "tol", "input", "of", "with_side", "holds", "because", "batch", "dtype", "optimizer",
-    "written",
+    "attention", "written",
 )  # fmt: skip
-BUDGET_KEYS = ("warn", "max", "batch", "dtype", "optimizer")
+BUDGET_KEYS = ("warn", "max", "batch", "dtype", "optimizer", "attention")
 #: the words of a key that takes one of a few
-WORDS = {"dtype": tuple(DTYPES), "optimizer": ("none", "sgd", "momentum", "adam", "adamw"), "written": LIBRARIES}
+WORDS = {
+    "dtype": tuple(DTYPES),
+    "optimizer": ("none", "sgd", "momentum", "adam", "adamw"),
+    "attention": ("flash", "efficient", "math"),
+    "written": LIBRARIES,
+}
 
 _MULTIPLES = {
     "": 1, "K": 10**3, "M": 10**6, "G": 10**9, "T": 10**12,
@@ -91,7 +96,7 @@ class Claim(NamedTuple):
 
 
 class Budget(NamedTuple):
-    """Limits on a quantity, as printed; ``options`` are the batch, data type and optimizer they are for."""
+    """Limits on a quantity, as printed; ``options`` say of which batch and which settings they are."""
 
     quantity: str
     warn: str | None

@@ -181,7 +181,7 @@ def test_a_claim_and_its_verdict_name_the_convention(cnncalc, tmp_path):
         ('macs = {max = "5Q"}', "3:9: error: max must be a figure like 26M, not '5Q'"),
         (
             'macs = {max = "5M", convention = "paper"}',
-            "3:21: error: a budget has no key 'convention' (hint: one of: batch, dtype, max, optimizer, warn)",
+            "3:21: error: a budget has no key 'convention' (hint: did you mean attention?)",
         ),
     ],
 )

@@ -139,7 +139,7 @@ def test_json(cnncalc: Run, small: str) -> None:
     }  # fmt: skip
     assert data["settings"] == {
         "torch": "2.13", "device": "cuda", "training": True, "optimizer": "momentum", "implementation": "foreach",
-        "weight_decay": False, "checkpoint": [], "amp": None, "in_place": False, "gradients_summed_in_place": True,
+        "weight_decay": False, "checkpoint": [], "amp": None, "attention": [], "in_place": False, "gradients_summed_in_place": True,
     }  # fmt: skip
     assert data["timeline"][-1]["phase"] == "backward"  # the step takes nothing
 

@@ -29,7 +29,8 @@ def mixed(network: cnncalc.Network, batch: int, training: bool, dtype: str) -> T
     """
     module = build(network.graph).train(training)
     x = torch.zeros(batch, *network.input)
-    target = torch.zeros(batch, dtype=torch.int64)
+    shape = tuple(outputs(module(x))[0].shape)
+    target = torch.zeros(shape[:1] + shape[2:], dtype=torch.int64)
     tracker = Tracker()
     tracker.take([*module.parameters(), *module.buffers(), x, *([target] if training else [])])
     tracker.events.clear()

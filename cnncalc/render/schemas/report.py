@@ -66,7 +66,7 @@ CLAIM: Schema = {
     "holds": FLAG,
     **{
         f"{key}?": TEXT
-        for key in ("source", "at", "because", "convention", "tol", "of", "dtype", "optimizer", "written")
+        for key in ("source", "at", "because", "convention", "tol", "of", "dtype", "optimizer", "attention", "written")
     },
     "input?": SHAPE,
     "batch?": POSITIVE,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from cnncalc.autograd.attention import KERNELS
 from cnncalc.autograd.optimizers import IMPLEMENTATIONS, OPTIMIZERS
 from cnncalc.memory.simulate import STORAGE_CATEGORIES
 from cnncalc.render.schemas.notation import (
@@ -32,6 +33,7 @@ _SETTINGS = record(
         "weight_decay": (FLAG, "whether the optimizer's weight decay is other than 0"),
         "checkpoint": (array(TEXT), "parts that the backward pass runs again"),
         "amp": (nullable(words(("float16", "bfloat16"))), "the data type of mixed precision"),
+        "attention": (array(words(KERNELS)), "the kernels of attention that are assumed"),
         "in_place": FLAG,
         "gradients_summed_in_place": (FLAG, "true is PyTorch's way; trackers see a new tensor for each sum"),
     },

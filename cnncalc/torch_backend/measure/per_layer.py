@@ -107,14 +107,18 @@ class Observed(fx.Interpreter):
 
 
 def observe(model: fx.GraphModule, given: Inputs) -> tuple[int, int]:
-    """MACs of a forward pass as PyTorch counts them, and bytes of the inputs and all outputs, in evaluation mode."""
+    """MACs of a forward pass as PyTorch counts them, and bytes of the inputs and all outputs, in evaluation mode.
+
+    The products of attention are written out, as PyTorch counts nothing of its fused kernel for a CPU.
+    """
+    from torch.nn.attention import SDPBackend, sdpa_kernel
     from torch.utils.flop_counter import FlopCounterMode
 
     training = model.training
     interpreter = Observed(model)
     model.eval()
     try:
-        with torch.no_grad(), FlopCounterMode(display=False) as counter:
+        with torch.no_grad(), sdpa_kernel(SDPBackend.MATH), FlopCounterMode(display=False) as counter:
             interpreter.run(*given)
     finally:
         model.train(training)

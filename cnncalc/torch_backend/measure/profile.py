@@ -27,6 +27,7 @@ from cnncalc.errors import (
 from cnncalc.graph.graph import Graph
 from cnncalc.memory import peaks
 from cnncalc.memory.cuda.workspaces import Libraries, WorkspaceBytes, convolutions
+from cnncalc.memory.simulate import attention_assumed
 from cnncalc.torch_backend.build import DTYPES, build, find_device, free_memory
 from cnncalc.torch_backend.measure import cudnn_workspaces, machine, passes, per_layer, predicted, timing
 from cnncalc.torch_backend.measure.passes import Settings as Settings
@@ -285,8 +286,8 @@ def _compared(
     rows.append(_row("weight_bytes", held, weights, tensors))
     if memory.reserved:
         return [*rows, *_of_allocator(graph, given, batch, memory, taken)]
-    said = [f"the residual is {RESIDUAL}"]
     settings = tracked(given.dtype, given.with_side)
+    said = [f"the residual is {RESIDUAL}", *attention_assumed(graph, settings)]
     run = peaks.training if given.training else peaks.inference
     expected = run(graph, batch, settings).peak.bytes
     if given.training:
@@ -307,7 +308,8 @@ def _of_allocator(
         libraries = Libraries(taken["cublas"], rows)
         expected = predicted.reserved(graph, batch, given.dtype, given.with_side, given.training, libraries)
         parts = " + ".join(f"{size:,} {part}" for part, size in expected.parts.items())
-        note = f"predicted allocation: {parts}"
+        assumed = attention_assumed(graph, tracked(given.dtype, given.with_side)._replace(device="cuda"))
+        note = "; ".join([f"predicted allocation: {parts}", *assumed])
     return [
         _row("requested_bytes", expected and expected.requested_bytes, memory.requested, by.format("requested")),
         _row("reserved_bytes", expected and expected.reserved_bytes, memory.reserved, by.format("reserved")),

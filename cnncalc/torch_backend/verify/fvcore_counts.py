@@ -9,6 +9,8 @@ from typing import Any
 
 import torch
 from torch import nn
+from torch.nn import functional
+from torch.overrides import TorchFunctionMode
 
 
 def fvcore_version() -> str:
@@ -21,9 +23,19 @@ def fvcore_version() -> str:
         return ""
 
 
+class WrittenOut(TorchFunctionMode):
+    """Writes both products of attention out, of which fvcore counts nothing where one function has them."""
+
+    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        if func is not functional.scaled_dot_product_attention:
+            return func(*args, **(kwargs or {}))
+        q, k, v = args
+        return (q * q.shape[-1] ** -0.5 @ k.transpose(-2, -1)).softmax(-1) @ v
+
+
 def count_with_fvcore(module: nn.Module, *inputs: torch.Tensor) -> Mapping[str, Counter[str]]:
     """What fvcore counts by module name, in one trace: ``macs`` and ``activations`` of convolutions, linear layers and
-    matrix products. The name of the whole is empty.
+    matrix products, those of attention written out. The name of the whole is empty.
     """
     from fvcore.nn import FlopCountAnalysis, jit_handles  # type: ignore[import-untyped]  # fvcore has no types
 
@@ -48,6 +60,6 @@ def count_with_fvcore(module: nn.Module, *inputs: torch.Tensor) -> Mapping[str, 
         }
     )
     analysis.unsupported_ops_warnings(False).uncalled_modules_warnings(False).tracer_warnings("none")
-    with torch.no_grad():
+    with torch.no_grad(), WrittenOut():
         counts: Mapping[str, Counter[str]] = analysis.by_module_and_operator()
     return counts

@@ -34,13 +34,13 @@ LIMITS = (
         "fvcore",
         "macs",
         "fused attention counts nothing",
-        handling="the built network writes both products out",
+        handling="both products are written out for it",
     ),
     Limit(
         "FlopCounterMode",
         "macs",
         "multi-head attention counts nothing on the CPU in evaluation, where it is one fused kernel",
-        handling="the built network writes both products out, and is counted on the device meta",
+        handling="the built network is counted on the device meta, where both products are written out",
     ),
     Limit(
         "FakeTensorMode",
