@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Container, Iterable, Sequence
+from typing import Any
 
 from cnncalc.check import wording
 from cnncalc.check.claims import difference_text, figure_text
-from cnncalc.check.model import CLAIM_VERDICTS, Checked
+from cnncalc.check.model import CLAIM_VERDICTS, Checked, JudgedClaim
 from cnncalc.render.table import Heading, Table
+from cnncalc.spec.claims import read_figure
 
 #: every column, and whether it holds numbers
 COLUMNS = {
     "network": False, "claim": False, "published": True, "computed": True, "difference": True, "verdict": False,
-    "source": False, "because": False,
+    "source": False, "because": False, "printed": False, "relative": True,
 }  # fmt: skip
+#: those of CSV, where what is published is a number beside what is printed
+DATA = (
+    "network", "claim", "printed", "published", "computed", "difference", "relative", "verdict", "source", "because",
+)  # fmt: skip
 #: verdicts that are said otherwise of several claims
 MANY = {"holds": "hold", "misprint": "misprints", "fails": "fail"}
 
@@ -46,9 +52,11 @@ def rows(
 
 
 def table(checked: Sequence[Checked], data: bool) -> Table:
-    """Every claim; for people (not ``data``) the reasons of misprints stand below, with how many hold."""
+    """Every claim: as ``data`` plain values; for people the reasons of misprints stand below, with how many hold."""
+    if data:
+        values = [_values(one.name, judged) for one in checked for judged in one.claims]
+        return Table([], headings(DATA), [], [], [], values, [])
     several = len(checked) > 1
-    columns = [column for column in COLUMNS if data or column != "because"][not (several or data) :]
     notes = []
     for name, label, printed, because in rows(checked, ("network", "claim", "published", "because")):
         if because:
@@ -59,5 +67,16 @@ def table(checked: Sequence[Checked], data: bool) -> Table:
         for verdict in dict.fromkeys(verdicts)
     ]
     caption = "published figures" if several else f"{checked[0].name}: published figures"
+    columns = ("network", "claim", "published", "computed", "difference", "verdict", "source")[not several :]
     cells = rows(checked, columns)
-    return Table([caption], headings(columns), cells, [], [*notes, ", ".join(counted) or "no claims"], cells, [])
+    return Table([caption], headings(columns), cells, [], [*notes, ", ".join(counted) or "no claims"], [], [])
+
+
+def _values(network: str, judged: JudgedClaim) -> list[Any]:
+    """The values of a claim for the columns of :data:`DATA`."""
+    claim = judged.claim
+    figure = read_figure(claim["printed"]) if judged.difference is not None else None
+    published = claim["printed"] if figure is None else figure.value
+    relative = None if judged.relative is None else float(f"{judged.relative:.6g}")
+    figures = (claim["printed"], published, judged.computed, judged.difference, relative)
+    return [network, judged.label, *figures, judged.verdict, claim.get("source", ""), claim.get("because", "")]

@@ -207,7 +207,7 @@ def _single(change: Change, fold: bool) -> Iterator[list[Line]]:
             following += len(layers) - len(telling)
             yield from (list(_changed(layer)) for layer in telling)
         else:
-            yield [_joined(layers, shared)]
+            yield [_joined(layers, shared, fold)]
     if following:
         yield [Line("layers after those", "shape alone", None, following)]
 
@@ -244,19 +244,19 @@ def _prefixes(version: Version | None) -> set[str]:
     return {".".join(names[:i]) for names in split for i in range(1, len(names) + 1)}
 
 
-def _joined(run: Sequence[LayerChange], shared: tuple[str, str, str]) -> Line:
+def _joined(run: Sequence[LayerChange], shared: tuple[str, str, str], fold: bool) -> Line:
     kind, part = run[0].kind, shared[1]
     count = f" ({len(run)} layers)" if len(run) > 1 else ""
     if kind == "renamed":
         return Line(part + count, "renamed", part, shared[2])
-    described = _described([row for layer in run for row in (layer.before, layer.after) if row])
+    described = _described([row for layer in run for row in (layer.before, layer.after) if row], fold)
     return Line(part + count, kind, *((described, None) if kind == "removed" else (None, described)))
 
 
-def _described(rows: Sequence[Row]) -> str:
-    """``conv 64x112x112, 9,408 params``; of several layers the figures alone."""
+def _described(rows: Sequence[Row], fold: bool) -> str:
+    """``conv 64x112x112, 9,408 params``, as data without the comma; of several layers the figures alone."""
     params = sum(row.params for row in rows)
-    said = [f"{units.grouped(params)} params"] if params else []
+    said = [f"{units.grouped(params) if fold else params} params"] if params else []
     if len(rows) == 1:
         said.insert(0, f"{rows[0].op} {units.cell(rows[0].out)}")
     return ", ".join(said) or "no params"
@@ -336,5 +336,5 @@ def _values(line: Line) -> list[Any]:
         value if _is_number(value) and (line.is_figure or isinstance(value, int)) else _cell(line, value)
         for value in (before, after)
     ]
-    relative = f"{float((after - before) / before):.6g}" if numbers and before else None
+    relative = float(f"{float((after - before) / before):.6g}") if numbers and before else None
     return [*shown, after - before if numbers else None, relative]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from numbers import Rational
+from fractions import Fraction
 from typing import Any
 
 from cnncalc import units
@@ -26,6 +26,6 @@ def _value(value: Any) -> Any:
     """Numbers ungrouped; sizes joined by x; text that a spreadsheet would run is quoted with an apostrophe."""
     if isinstance(value, str):
         return f"'{value}" if value[:1] in ("=", "+", "-", "@", "\t", "\r") else value
-    if isinstance(value, Rational):
-        return value.numerator if value.denominator == 1 else float(value)
-    return value if value is None or isinstance(value, float) else units.cell(value)
+    if isinstance(value, (int, float, Fraction)) and not isinstance(value, bool):
+        return int(value) if value == value // 1 else float(value)
+    return value if value is None else units.cell(value)

@@ -239,15 +239,15 @@ def _sort_key(value: Any) -> Any:
 
 
 def value_of(report: Report, described: dict[str, Any], entry: Entry, name: str) -> Any:
-    """A line's value: the sum of its rows, their maximum, or what the last of them says; None of the rest, which has
-    no last.
+    """A line's value: the sum of its rows, their maximum, or what the last of them says; of the rest, which has no
+    last, only what adds up.
     """
     values = report.columns[name]
     total = described[name].total if name in described else "none"
-    if total == "none" and entry.op == "":
-        return None
     if total == "sum":
         return sum([values[index] for index in entry.members])
+    if entry.op == "":
+        return None
     if total == "max":
         return max([values[index] for index in entry.members])
     return values[entry.members[0 if name in ("in", "inputs") else -1]]

@@ -388,11 +388,32 @@ def test_the_misprints_of_the_lectures_stand_with_their_arithmetic(cnncalc: Comm
 
 def test_claims_as_data(cnncalc: Command, folder: Path) -> None:
     rows = cnncalc("claims", "specs/base.yaml", "specs/variant.yaml", "-f", "csv").out.splitlines()
-    assert rows[0] == "network,claim,published,computed,difference,verdict,source,because"
-    assert rows[2] == 'variant,macs,1.0K,768,"\'-232, -23%",misprint,a slide,it is 768'
+    assert rows[0] == "network,claim,printed,published,computed,difference,relative,verdict,source,because"
+    assert rows[1] == "variant,params,12,12,12,0,0,holds,a slide,"
+    assert rows[2] == "variant,macs,1.0K,1000,768,-232,-0.232,misprint,a slide,it is 768"
     payload = json.loads(cnncalc("claims", "specs/variant.yaml", "-f", "json").out)
     assert payload["schema"] == "cnncalc.check/1"
     assert [claim["verdict"] for claim in payload["specs"][0]["claims"]] == ["holds", "misprint"]
+
+
+@pytest.mark.parametrize(
+    ("claim", "row"),
+    [
+        ("params: 13M", "params,13M,13000000,12,-12999988,-0.999999,fails,x,"),
+        ("activation_bytes: 1.8KB", "activation_bytes,1.8KB,1800,1808,8,0.00444444,holds,x,"),  # 4 * (192 + 256 + 4)
+        ("shape: [4, 1, 1]", "shape,4x1x1,4x1x1,4x1x1,,,holds,x,"),
+        ("receptive_field: 8", "receptive_field,8,8,8x8,,,holds,x,"),
+        ("macs: 0.5, of: base", "macs over that of base,0.5,0.5,1,0.5,1,fails,x,"),
+        ("params: 12, at: nowhere", "params of nowhere,12,12,,,,fails,x,"),
+    ],
+)
+@pytest.mark.parametrize(("form", "separator"), [("csv", ","), ("tsv", "\t")])
+def test_claims_as_data_are_plain_numbers(
+    cnncalc: Command, folder: Path, claim: str, row: str, form: str, separator: str
+) -> None:
+    plant(folder, "  - {params: 12, source: a slide}\n", f"  - {{{claim}, source: x}}\n")
+    line = cnncalc("claims", "specs/variant.yaml", "-f", form).out.splitlines()[1]
+    assert line == f"variant,{row}".replace(",", separator)
 
 
 def test_claims_of_a_broken_spec(cnncalc: Command, folder: Path) -> None:

@@ -66,6 +66,51 @@ def test_expected_counts_are_sorted_summed_and_written_like_others(cnncalc, tmp_
     assert out.split("\n")[:4] == ["path,op,expected_macs", "input,input,0", "add1,add,35", "add2,add,5005"]
 
 
+@pytest.mark.parametrize("form", ["plain", "csv", "tsv", "markdown"])
+def test_the_row_of_the_rest_has_only_what_adds_up(cnncalc, form):
+    """A field, a stride, a shape or a depth of 18 layers is none of their sum; parameters are."""
+    columns = [
+        "in",
+        "out",
+        "layout",
+        "count",
+        "line",
+        "shared_with",
+        "inputs",
+        "depth",
+        "receptive_field",
+        "effective_stride",
+    ]
+    shown = cnncalc("shapes", "vgg16", "--top", "3", "--columns", ",".join([*columns, "params"]), "-f", form)
+    (rest,) = [line for line in shown.out.split("\n") if "more rows)" in line]
+    words = rest.replace("|", " ").replace(",,", " ").replace(",", "" if form in ("plain", "markdown") else " ").split()
+    # of CSV the norms and activations are rows of their own; 1,792 of the first convolution stand above
+    assert words[3:] == {"plain": ["138318824", "100.0%", "##########"], "markdown": ["138318824", "100.0%"]}.get(
+        form, ["138355752"]
+    )
+
+
+def test_the_row_of_the_rest_has_no_peak(cnncalc):
+    (rest,) = [line for line in cnncalc("memory", "vgg16", "--top", "2", "-f", "csv").out.split("\n") if "rows" in line]
+    assert rest == "(38 more rows),,,11875816,47503264,"
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["summary", "vgg16"], ["memory", "vgg16", "--train"], ["list", "--top", "3"], ["compare", "vgg16", "resnet50"],
+        ["fit", "vgg16", "--gpu", "t4"], ["claims", "vgg16", "alexnet"], ["diff", "vgg16", "vgg19"],
+        ["diff", "vgg16", "vgg19", "--depth", "1"], ["diff", "resnet50", "vgg19"],
+    ],
+    ids=" ".join,
+)  # fmt: skip
+def test_data_has_no_grouped_numbers_and_no_multiples(cnncalc, words):
+    """What is counted; the text of a source or title is what it is."""
+    for row in csv.DictReader(io.StringIO(cnncalc(*words, "-f", "csv").out)):
+        for key in row.keys() - {"source", "because", "title", "printed", "claim", "name", "network"}:
+            assert not re.search(r"\d,\d{3}|\d (k|M|G|T)?i?B\b|\d%|^'-", row[key]), (key, row[key])
+
+
 def numbers(line: str) -> list[int]:
     return [int(word.replace(",", "")) for word in re.findall(r"(?<![\w.])\d[\d,]*(?![\w.%])", line)]
 
