@@ -154,7 +154,7 @@ def test_batch_dtype_convention_side():
 
 #: a call, and all that its error says
 ERRORS = [
-    (lambda: cnncalc.load("vgg61"), cnncalc.SpecNotFoundError, "no spec is named 'vgg61' (hint: did you mean vgg19 or vgg16?)"),
+    (lambda: cnncalc.load("vgg61"), cnncalc.SpecNotFoundError, "no spec is named 'vgg61' (hint: did you mean vgg16?)"),
     (lambda: cnncalc.load(None), cnncalc.UsageError, "a spec must be a name, a path, a text or a mapping, not None"),
     (lambda: cnncalc.load(3), cnncalc.UsageError, "a spec must be a name, a path, a text or a mapping, not 3"),
     (lambda: cnncalc.load("vgg16", vars={"clases": 3}), cnncalc.UsageError, "the spec has no variable 'clases' (hint: did you mean classes?)"),

@@ -52,6 +52,9 @@ class Comparison(NamedTuple):
     def __str__(self) -> str:
         return str(rendered("comparison.text", self))
 
+    def _repr_html_(self) -> str:
+        return str(rendered("comparison.to_html", self))
+
     def to_dict(self) -> dict[str, Any]:
         """The comparison as JSON data, ``cnncalc.compare/1``."""
         data: dict[str, Any] = rendered("comparison.payload", self)

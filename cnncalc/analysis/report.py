@@ -211,6 +211,9 @@ class Report:
     def __str__(self) -> str:
         return str(rendered("summary.text", self))
 
+    def _repr_html_(self) -> str:
+        return str(rendered("summary.to_html", self))
+
     def to_pandas(self) -> Any:
         """A ``pandas.DataFrame`` with a row for each of the layers, indexed by path, and a column per figure.
 

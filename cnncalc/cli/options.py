@@ -11,8 +11,8 @@ import click
 from cnncalc.columns import named
 from cnncalc.errors import UsageError, quote
 
-FORMATS = ("table", "plain", "json", "csv", "tsv", "markdown")
-EXPORTS = ("plain", "json", "csv", "tsv", "markdown")
+EXPORTS = ("plain", "json", "csv", "tsv", "markdown", "latex", "html")
+FORMATS = ("table", *EXPORTS)
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -217,6 +217,9 @@ def rows_options(command: Command) -> Command:
                 "--depth", type=click.IntRange(1, 200), metavar="N", help="Sum up layers that are nested deeper."
             ),
             click.option("--full", is_flag=True, help="Show one row per operator; fold nothing."),
+            click.option(
+                "--folded", is_flag=True, help="In CSV and TSV too, show the rows of the table and the total."
+            ),
             click.option("--columns", type=Columns(), help="Show these columns, in this order."),
             click.option("--sort", type=Column(), metavar="COLUMN", help="Sort by this column, largest first."),
             click.option(

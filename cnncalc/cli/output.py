@@ -90,9 +90,10 @@ def _text(kind: str, table: Callable[[bool], Any], payload: Callable[[], Any]) -
         from cnncalc.render import delimited
 
         return delimited.write(table(True), "," if kind == "csv" else "\t")
-    from cnncalc.render import markdown, plain
+    from importlib import import_module
 
-    return plain.write(table(False)) if kind == "plain" else markdown.write(table(False))
+    written: str = import_module(f"cnncalc.render.{kind}").write(table(False))
+    return written
 
 
 def target(export: str, formats: Sequence[str]) -> tuple[str, str]:

@@ -17,6 +17,7 @@ from cnncalc.cli.options import (
     take_network,
     take_output,
 )
+from cnncalc.errors import UsageError
 
 if TYPE_CHECKING:
     from cnncalc.render.table import Options
@@ -62,7 +63,11 @@ def take_rows(given: dict[str, Any], usual: tuple[str, ...], main: str) -> Calla
     from cnncalc.render.table import Options
 
     columns = given.pop("columns") or usual
-    depth, full, sort, top = (given.pop(name) for name in ("depth", "full", "sort", "top"))
+    depth, full, folded, sort, top = (given.pop(name) for name in ("depth", "full", "folded", "sort", "top"))
+    if folded and full:
+        raise UsageError("--folded and --full contradict each other")
     summed = [name for name, column in {**COLUMNS, **OF_A_RUN}.items() if column.total == "sum" and name in columns]
     bar = main if main in columns or not columns else next(iter(summed), None)
-    return lambda data: Options(columns, bar, depth, full or (data and depth is None), sort, top)
+    return lambda data: Options(
+        columns, bar, depth, full or (data and depth is None and not folded), data and folded, sort, top
+    )

@@ -8,13 +8,18 @@ from cnncalc import __version__, units
 from cnncalc.analysis.comparison import Comparison, Line
 from cnncalc.analysis.report import plain as as_json
 from cnncalc.errors import listing
-from cnncalc.render import plain
-from cnncalc.render.table import Heading, Table, captions, counted, not_counted, remarks, rule_of
+from cnncalc.render import html, plain
+from cnncalc.render.table import Heading, Table, captions, counted, made, not_counted, remarks, rule_of
 
 
 def text(comparison: Comparison) -> str:
     """The table as a pipe gets it, without the last line break, which ``print`` adds."""
     return plain.write(table(comparison)).removesuffix("\n")
+
+
+def to_html(comparison: Comparison) -> str:
+    """The table as a notebook shows it."""
+    return html.write(table(comparison))
 
 
 def table(comparison: Comparison) -> Table:
@@ -46,7 +51,7 @@ def table(comparison: Comparison) -> Table:
         f"{name}: {line}" for name, one in zip(names, reports, strict=True) for line in remarks(one, pixels=False)
     ]
     heads = [caption for report in reports for caption in captions(report, counted(shown))]
-    return Table(heads, keyed, rows, [], notes, values, [])
+    return Table(heads, keyed, rows, [], notes, values, [], made=made(reports))
 
 
 def _verdict(names: list[str], line: Line) -> str:

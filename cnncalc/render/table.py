@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from numbers import Rational
 from typing import Any, NamedTuple
 
-from cnncalc import units
+from cnncalc import __version__, units
 from cnncalc.analysis.report import Report
 from cnncalc.analysis.unread import layers_said, pixels_said
 from cnncalc.columns import COLUMNS, DESCRIPTIONS, OF_A_RUN, WORK
@@ -48,6 +48,8 @@ class Table(NamedTuple):
     values: list[list[Any]]
     bars: list[float]
     drawing: Callable[[int, bool], list[str]] | None = None
+    #: what it was made with and of, for those who look it up later
+    made: tuple[str, ...] = ()
 
     def widths(self) -> list[int]:
         """The characters that each column needs."""
@@ -72,6 +74,8 @@ class Options(NamedTuple):
     main: str | None = None
     depth: int | None = None
     full: bool = False
+    #: whether the plain values have the total as well
+    summed: bool = False
     sort: str | None = None
     top: int | None = None
 
@@ -131,9 +135,19 @@ def table(report: Report, options: Options) -> Table:
         rows,
         [total_cells.get(heading.key, "") for heading in headings] if total else [],
         _notes(report, options, described),
-        values,
+        [*values, ["total", "", *(total.get(name) for name in options.columns)]] if options.summed else values,
         bars,
+        made=made([report]),
     )
+
+
+def made(reports: Iterable[Report]) -> tuple[str, ...]:
+    """The version of cnncalc, and each network with the digest of its spec and the assumptions."""
+    lines = [f"cnncalc {__version__}"]
+    for report in reports:
+        about = report.to_dict()["spec"]
+        lines.append(f"{about['name']}, sha256 {about['sha256']}: {', '.join(captions(report, worked=True)[1:])}")
+    return tuple(lines)
 
 
 def title(name: str, said: str) -> str:
