@@ -280,7 +280,8 @@ class Network:
             best_order: whether inference runs the layers in the order with the lowest peak that is found.
             allocator: cuda replays PyTorch's caching allocator on a GPU; None counts tensors alone.
             gpu: the GPU of the allocator, for example t4.
-            workspaces: the file of a table of cuDNN's workspaces there, as ``cnncalc profile --workspaces`` writes it.
+            workspaces: the file of a table of cuDNN's workspaces there, which ``cnncalc profile --save-workspaces``
+                writes.
 
         Raises:
             UsageError: an unknown word, options that exclude each other, or that say nothing without another one; and

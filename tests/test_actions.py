@@ -223,7 +223,7 @@ def act(tmp_path):
         ),
         ({"strict": "true"}, ["--strict", "--", "specs/"]),
         ({"strict": ""}, ["--", "specs/"]),
-        ({"args": "--against=origin/main\n--jobs=2"}, ["--against=origin/main", "--jobs=2", "--", "specs/"]),
+        ({"args": "--since=origin/main\n--jobs=2"}, ["--since=origin/main", "--jobs=2", "--", "specs/"]),
         ({"args": "--config=my file.toml; touch x"}, ["--config=my file.toml; touch x", "--", "specs/"]),
         ({"sarif": "out 1.sarif"}, ["--export", "sarif=out 1.sarif", "--", "specs/"]),
         (

@@ -574,9 +574,9 @@ def test_verify(capsys):
     assert found.agrees and {check.verdict for check in found.checks} == {"equal"}
     assert repr(found) == f"<Verified lenet5_modern: {len(found.checks)} checks, equal>"
     assert {check.quantity: check.theirs for check in found.checks}["params"] == lenet.analyze().totals["params"]
-    assert run(["verify", "lenet5_modern", "--batch=2", "--no-fvcore"]) == 0
+    assert run(["verify", "lenet5_modern", "--batch=2", "--skip", "fvcore"]) == 0
     assert str(found) == capsys.readouterr().out.removesuffix("\n")
-    assert run(["verify", "lenet5_modern", "--batch=2", "--no-fvcore", "-f", "json"]) == 0
+    assert run(["verify", "lenet5_modern", "--batch=2", "--skip", "fvcore", "-f", "json"]) == 0
     assert found.to_dict() == json.loads(capsys.readouterr().out)
 
 

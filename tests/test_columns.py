@@ -101,7 +101,7 @@ def test_json(traffic, command):
     ],
 )  # fmt: skip
 def test_claims_and_budgets(traffic, command, text, code, said):
-    found, out = command("check", "./net.yaml", "--format", "text", net=text)
+    found, out = command("check", "./net.yaml", "--format", "table", net=text)
     assert said in out
     assert found == code
 

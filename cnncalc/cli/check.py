@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from cnncalc.cli.options import debug_option
+from cnncalc.cli.options import RULE, debug_option
 from cnncalc.errors import CnncalcError, EnvironmentFailure, UsageError, format_errors, quote
 
 if TYPE_CHECKING:
     from cnncalc.check.config import Config
     from cnncalc.check.model import Checked
 
-FORMATS = ("text", "json", "markdown")
+FORMATS = ("table", "plain", "json", "markdown")
 EXPORTS = ("github", "junit", "sarif", "markdown", "json")
 
 
@@ -26,11 +26,9 @@ EXPORTS = ("github", "junit", "sarif", "markdown", "json")
 @click.option("--strict", is_flag=True, help="Fail on warnings too.")
 @click.option("--exit-zero", is_flag=True, help="Exit with 0 even if something fails.")
 @click.option("--notes", is_flag=True, help="Show notes too. Notes never fail.")
-@click.option("--ignore", multiple=True, metavar="CODE", help="Leave out a lint rule. May be repeated.")
+@click.option("--ignore", multiple=True, type=RULE, help="Leave out a lint rule. May be repeated.")
 @click.option("--config", metavar="FILE", help="Use this file, not the nearest cnncalc.toml or pyproject.toml.")
-@click.option(
-    "--against", metavar="REVISION", help="If a figure is over its budget, say what grew since a git revision."
-)
+@click.option("--since", metavar="REVISION", help="If a figure is over its budget, say what grew since a git revision.")
 @click.option("--suggest", is_flag=True, help="Print a budget with headroom for each spec; check nothing.")
 @click.option(
     "--jobs",
@@ -40,7 +38,7 @@ EXPORTS = ("github", "junit", "sarif", "markdown", "json")
     help="Number of processes. By default as many as save time.",
 )
 @click.option("--watch", is_flag=True, help="Check again whenever a file changes, until interrupted.")
-@click.option("--format", "-f", "format_", type=click.Choice(FORMATS), default="text", help="How to print the result.")
+@click.option("--format", "-f", "format_", type=click.Choice(FORMATS), default="table", help="How to print the result.")
 @click.option("--export", metavar="FORMAT[=FILE]", multiple=True, help=f"Write too: {', '.join(EXPORTS)}.")
 @click.option("--no-color", is_flag=True, help="No colour (NO_COLOR does the same).")
 @debug_option
@@ -63,7 +61,7 @@ def command(paths: tuple[str, ...], **given: Any) -> int:
     places = paths or config.paths or (("specs",) if os.path.isdir("specs") and zoo.inside("specs", os.curdir) else ())
     if not places:
         raise UsageError("there is nothing to check", hint="cnncalc check specs/")
-    if given["suggest"] and (given["watch"] or given["export"] or given["format_"] != "text"):
+    if given["suggest"] and (given["watch"] or given["export"] or given["format_"] != "table"):
         raise UsageError("--suggest prints text and ends: it takes no --watch, --export or --format")
     if given["watch"] and "-" in places:
         raise UsageError("--watch reads files again and again, but standard input can be read once")
@@ -74,10 +72,10 @@ def command(paths: tuple[str, ...], **given: Any) -> int:
     outputs = Outputs(given, config.strict)
     with ExitStack() as stack:
         earlier = None
-        if given["against"] is not None:
+        if given["since"] is not None:
             from cnncalc.check import git
 
-            earlier = (given["against"], stack.enter_context(git.tree(given["against"], places)))
+            earlier = (given["since"], stack.enter_context(git.tree(given["since"], places)))
         session = sessions.Session(config.limits, config.ignored, earlier=earlier, places=places)
         watcher = watch.Watch(session, places, found)
         checked = list(_progress(sessions.check_all(session, found, given["jobs"]), len(found)))
@@ -124,7 +122,7 @@ class Outputs:
         check_targets([path for _, path in self.targets], [config, *(file for one in checked for file in one.files)])
         for kind, path in self.targets:
             write_file(path, self._text(kind, checked))
-        if self.watch and self.format == "text" and self.color:
+        if self.watch and self.format in ("table", "plain") and self.color:
             click.clear()
         write_stdout(self._text(self.format, checked))
         if self.github:
@@ -135,7 +133,8 @@ class Outputs:
         from cnncalc.render import json
 
         writers: dict[str, Callable[[], str]] = {
-            "text": lambda: text.write(checked, self.notes, self.color),
+            "table": lambda: text.write(checked, self.notes, self.color),
+            "plain": lambda: text.write(checked, self.notes, False),
             "junit": lambda: junit.write(checked, self.strict),
             "sarif": lambda: sarif.write(checked),
             "markdown": lambda: markdown.write(checked),
@@ -149,7 +148,7 @@ class Outputs:
         from cnncalc.cli.output import write_stdout
 
         annotations = github.annotations(checked, folder=github.folder(os.environ.get("GITHUB_WORKSPACE")))
-        if self.format == "text":
+        if self.format in ("table", "plain"):
             write_stdout(annotations)
         elif sys.stderr is not None:
             sys.stderr.write(annotations)

@@ -6,17 +6,17 @@ from typing import Any
 
 import click
 
-from cnncalc.cli.options import NetworkOptions, SpecName, debug_option, load, network_options, take_network
+from cnncalc.cli.options import Layer, NetworkOptions, SpecName, debug_option, load, network_options, take_network
 from cnncalc.errors import UsageError
 
 
 @click.command("explain")
 @click.argument("network", type=SpecName())
-@click.argument("layer", required=False)
+@click.argument("layer", required=False, type=Layer())
 @network_options
 @click.option("--published", metavar="FIGURE", help="Find who counts like that, for example --published 4.1G.")
 @click.option(
-    "--strict",
+    "--require-known",
     is_flag=True,
     help="Exit with 1 if a convention's figure is not known, or if that of --convention leaves out arithmetic.",
 )
@@ -24,8 +24,8 @@ from cnncalc.errors import UsageError
     "--format",
     "-f",
     "format_",
-    type=click.Choice(("plain", "markdown", "json")),
-    default="plain",
+    type=click.Choice(("table", "plain", "markdown", "json")),
+    default="table",
     help="How to print it. For a layer, markdown has the formulas in LaTeX.",
 )
 @debug_option
@@ -48,7 +48,7 @@ def command(ctx: click.Context, /, network: str, layer: str | None, **given: Any
 
     options, figure = take_network(given), given["published"]
     convention = options.convention if _is_given(ctx, "convention") else None
-    _refuse(options, layer, figure, given["strict"], convention)
+    _refuse(options, layer, figure, given["require_known"], convention)
     loaded = load(network, options.vars, options.input)
     width = room(ctx)
     found: Any
@@ -64,8 +64,9 @@ def command(ctx: click.Context, /, network: str, layer: str | None, **given: Any
     if figure is not None and width is not None:
         write_terminal(found.table(), no_color=True)
     else:
-        write_stdout({**texts, "json": lambda: json.write(found.to_dict())}[given["format_"]]())
-    return int(given["strict"] and figure is None and not found.is_known)
+        texts = {**texts, "table": texts["plain"], "json": lambda: json.write(found.to_dict())}
+        write_stdout(texts[given["format_"]]())
+    return int(given["require_known"] and figure is None and not found.is_known)
 
 
 def _is_given(ctx: click.Context, name: str) -> bool:
@@ -78,7 +79,7 @@ def _refuse(
 ) -> None:
     """Refuses options that mean nothing beside a layer or a published figure."""
     if layer is not None and (strict or figure is not None):
-        raise UsageError(f"--{'strict' if figure is None else 'published'} asks about a network, not a layer")
+        raise UsageError(f"--{'require-known' if figure is None else 'published'} asks about a network, not a layer")
     if figure is not None and convention is not None:
         raise UsageError("--published asks about every convention and takes no --convention")
     if figure is not None and options.batch != 1:

@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from cnncalc.cli.options import SpecName, load, output_options, spec_options, take_output
+from cnncalc.cli.options import DTYPE, GPU, SpecName, load, output_options, spec_options, take_output
 from cnncalc.cli.running import running_options
 
 
@@ -17,7 +17,7 @@ from cnncalc.cli.running import running_options
     metavar="SIZE",
     help="The memory to fill: 24GB (1 GB = 10^9 bytes), 24GiB (1 GiB = 2^30 bytes), 512MB, or bytes.",
 )
-@click.option("--gpu", metavar="NAME", help="Take the memory of a GPU: t4, l4, v100, a100-40gb, rtx4090, h100, ...")
+@click.option("--gpu", type=GPU, help="Take the memory of a GPU: t4, l4, v100, a100-40gb, rtx4090, h100, ...")
 @click.option("--reserve", metavar="SIZE", default="0", help="Bytes to keep free for everything that is not a tensor.")
 @click.option(
     "--largest",
@@ -32,7 +32,7 @@ from cnncalc.cli.running import running_options
     help="Check whether this batch fits. With --largest input: the batch to use.",
 )
 @spec_options
-@click.option("--dtype", default="float32", help="Data type: float64, float32, float16, bfloat16 or int8.")
+@click.option("--dtype", type=DTYPE, default="float32", help="float64, float32 (default), float16, bfloat16 or int8.")
 @click.option("--with-side", is_flag=True, help="Run the side outputs (auxiliary heads) too.")
 @running_options
 @output_options

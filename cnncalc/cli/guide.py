@@ -7,12 +7,12 @@ import sys
 
 import click
 
-from cnncalc.cli.options import debug_option
+from cnncalc.cli.options import Word, debug_option
 from cnncalc.errors import check_word
 
 
 @click.command("guide")
-@click.argument("page", required=False)
+@click.argument("page", required=False, type=Word("page", "cli.pages:PAGES"))
 @debug_option
 def command(page: str | None) -> None:
     """Show a page of the guide.

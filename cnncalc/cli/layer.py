@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import click
 
-from cnncalc.cli.options import debug_option, work_options
+from cnncalc.cli.options import DTYPE, debug_option, work_options
 from cnncalc.errors import SpecError, UsageError
 
 
@@ -14,14 +14,14 @@ from cnncalc.errors import SpecError, UsageError
 @click.argument("words", nargs=-1, required=True, metavar="OPERATOR [VALUE] [--ARGUMENT VALUE]...")
 @click.option("--input", "inputs", multiple=True, metavar="SIZES", help="What it reads; once more for a join's next.")
 @click.option("--batch", type=click.IntRange(1, 10**9), default=1, metavar="N", help="Number of samples.")
-@click.option("--dtype", default="float32", help="Data type: float64, float32, float16, bfloat16 or int8.")
+@click.option("--dtype", type=DTYPE, default="float32", help="float64, float32 (default), float16, bfloat16 or int8.")
 @work_options
 @click.option(
     "--format",
     "-f",
     "format_",
-    type=click.Choice(("plain", "markdown", "json")),
-    default="plain",
+    type=click.Choice(("table", "plain", "markdown", "json")),
+    default="table",
     help="How to print it; markdown has the formulas in LaTeX.",
 )
 @debug_option
@@ -56,4 +56,4 @@ def command(
         "markdown": found.to_markdown,
         "json": lambda: json.write(found.to_dict()),
     }
-    write_stdout(texts[format_]())
+    write_stdout(texts[format_.replace("table", "plain")]())

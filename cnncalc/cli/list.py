@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from cnncalc.cli.options import Column, Columns, output_options, take_output, work_options
+from cnncalc.cli.options import Column, Columns, Word, output_options, take_output, work_options
 from cnncalc.errors import CnncalcError, check_word, format_errors
 from cnncalc.spec.naming import folded
 
@@ -17,7 +17,9 @@ if TYPE_CHECKING:
 
 @click.command("list")
 @click.argument("text", nargs=-1)
-@click.option("--family", metavar="NAME", help="List only networks of this family, for example lecture.")
+@click.option(
+    "--family", type=Word("family", "spec.zoo:families"), help="List only networks of this family, for example lecture."
+)
 @click.option(
     "--filter",
     "filter_",
@@ -26,7 +28,7 @@ if TYPE_CHECKING:
 )
 @click.option("--columns", type=Columns(), help="Show these columns, in this order.")
 @click.option("--sort", type=Column(), metavar="COLUMN", help="Sort by this column, largest first.")
-@click.option("--top", type=click.IntRange(1), metavar="N", help="Show the first N networks.")
+@click.option("--top", type=click.IntRange(0), metavar="N", help="Show the first N networks.")
 @work_options
 @click.option("--with-side", is_flag=True, help="Count the side outputs (auxiliary heads) too.")
 @output_options
@@ -60,9 +62,8 @@ def command(**given: Any) -> int:
     )
     check_counted(counted.convention, counted.pass_)
     entries, left_out, broken = _entries(counted, keys)
-    families = sorted({entry["family"] for entry in entries})
     if given["family"] is not None:
-        check_word("family", given["family"], families)
+        check_word("family", given["family"], sorted({entry["family"] for entry in entries}))
         entries = [entry for entry in entries if entry["family"] == given["family"]]
     entries = [entry for entry in entries if all(_has(entry, word) for word in given["text"])]
     if holds:

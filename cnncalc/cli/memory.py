@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from cnncalc.cli.options import SpecName, load, network_options, output_options, rows_options, take_output
+from cnncalc.cli.options import GPU, SpecName, load, network_options, output_options, rows_options, take_output
 from cnncalc.cli.running import running_options
 
 
@@ -14,7 +14,7 @@ from cnncalc.cli.running import running_options
 @click.argument("network", type=SpecName())
 @network_options
 @running_options
-@click.option("--gpu", metavar="NAME", help="The GPU for --allocator: t4, l4, v100, a100-40gb, rtx4090, h100, ...")
+@click.option("--gpu", type=GPU, help="The GPU for --allocator: t4, l4, v100, a100-40gb, rtx4090, h100, ...")
 @click.option("--best-order", is_flag=True, help="Run inference in the order of layers with the lowest peak.")
 @click.option("--timeline", is_flag=True, help="Draw the bytes alive, layer by layer.")
 @rows_options

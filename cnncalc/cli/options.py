@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 import click
 
-from cnncalc.columns import named
+from cnncalc.columns import COLUMNS, DESCRIPTIONS, OF_A_RUN, named
 from cnncalc.errors import UsageError, quote
 
 EXPORTS = ("plain", "json", "csv", "tsv", "markdown", "latex", "html")
@@ -56,10 +56,63 @@ class SpecName(_ParamType):
         return [CompletionItem(name) for name in zoo.names() if name.startswith(incomplete)]
 
 
+class Word(_ParamType):
+    """One of some words, which the shell completes; what it may be is checked where it is used.
+
+    ``name`` stands for it in the help; ``words`` is ``module:attribute`` of what has them, so that nothing is imported
+    before they are asked for.
+    """
+
+    def __init__(self, name: str, words: str) -> None:
+        self.name = name
+        self.words = words
+
+    def known(self) -> list[str]:
+        """The words."""
+        from importlib import import_module
+
+        module, _, attribute = self.words.partition(":")
+        found = getattr(import_module(f"cnncalc.{module}"), attribute)
+        return [getattr(word, "name", word) for word in (found() if callable(found) else found)]
+
+    def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+        from click.shell_completion import CompletionItem
+
+        return [CompletionItem(word) for word in self.known() if word.startswith(incomplete)]
+
+
+CONVENTION = Word("convention", "counting.conventions:CONVENTIONS")
+DTYPE = Word("dtype", "values:DTYPES")
+GPU = Word("gpu", "devices:DEVICES")
+RULE = Word("code", "check.lint:RULES")
+OPTIMIZER = Word("optimizer", "autograd.optimizers:OPTIMIZERS")
+PASS = Word("pass", "counting.backward:PASSES")
+
+
+class Layer(_ParamType):
+    """A layer of the network that stands before it; the shell completes it."""
+
+    name = "layer"
+
+    def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+        from click.shell_completion import CompletionItem
+
+        from cnncalc.errors import CnncalcError
+
+        try:
+            paths = load(ctx.params["network"], {}, None).graph.paths
+        except (CnncalcError, KeyError):
+            return []
+        return [CompletionItem(path) for path in paths if path.startswith(incomplete)]
+
+
 class Column(_ParamType):
     """The name of a column, or its header."""
 
     name = "column"
+
+    def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+        return _columns("", incomplete)
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
         return named(value.strip())
@@ -70,10 +123,22 @@ class Columns(_ParamType):
 
     name = "A,B,..."
 
+    def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+        before, comma, last = incomplete.rpartition(",")
+        return _columns(before + comma, last)
+
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
         if isinstance(value, tuple):
             return value
         return tuple(named(word.strip()) for word in value.split(",") if word.strip())
+
+
+def _columns(before: str, incomplete: str) -> list[CompletionItem]:
+    """The names of columns that begin so, each after what stands before it."""
+    from click.shell_completion import CompletionItem
+
+    known = [*DESCRIPTIONS, *COLUMNS, *OF_A_RUN]
+    return [CompletionItem(before + name) for name in known if name.startswith(incomplete)]
 
 
 class NetworkOptions(NamedTuple):
@@ -150,6 +215,7 @@ def work_options(command: Command) -> Command:
         [
             click.option(
                 "--convention",
+                type=CONVENTION,
                 default="macs",
                 help="Count the way a paper or another tool does, in the column work: macs (default), flops, paper, "
                 "torch, fvcore, ptflops, ptflops-aten, thop, torchinfo, torchprofile, calflops.",
@@ -157,8 +223,8 @@ def work_options(command: Command) -> Command:
             click.option(
                 "--pass",
                 "pass_",
+                type=PASS,
                 default="forward",
-                metavar="PASS",
                 help="Which pass to count: forward (default), backward, or step for both.",
             ),
             click.option(
@@ -171,15 +237,22 @@ def work_options(command: Command) -> Command:
     )
 
 
-def network_options(command: Command) -> Command:
-    """:class:`NetworkOptions`, as keyword arguments that :func:`take_network` collects."""
+def network_options(command: Command, worked: bool = True) -> Command:
+    """:class:`NetworkOptions`, as keyword arguments that :func:`take_network` collects; ``worked`` says whether work is
+    shown, and may be counted in another way.
+    """
     return with_options(
         command,
         [
             spec_options,
             click.option("--batch", type=click.IntRange(1, 10**9), default=1, metavar="N", help="Number of samples."),
-            click.option("--dtype", default="float32", help="Data type: float64, float32, float16, bfloat16 or int8."),
-            work_options,
+            click.option(
+                "--dtype",
+                type=DTYPE,
+                default="float32",
+                help="Data type: float64, float32, float16, bfloat16 or int8.",
+            ),
+            *([work_options] if worked else []),
             click.option("--with-side", is_flag=True, help="Count the side outputs (auxiliary heads) too."),
         ],
     )
@@ -223,7 +296,7 @@ def rows_options(command: Command) -> Command:
             click.option("--columns", type=Columns(), help="Show these columns, in this order."),
             click.option("--sort", type=Column(), metavar="COLUMN", help="Sort by this column, largest first."),
             click.option(
-                "--top", type=click.IntRange(1), metavar="N", help="Show the first N rows and sum up the rest."
+                "--top", type=click.IntRange(0), metavar="N", help="Show the first N rows and sum up the rest."
             ),
         ],
     )
@@ -231,7 +304,9 @@ def rows_options(command: Command) -> Command:
 
 def take_network(given: dict[str, Any]) -> NetworkOptions:
     """Takes the network's options out of a command's keyword arguments."""
-    taken = {name: given.pop(name) for name in ("batch", "dtype", "convention", "with_side", "pass_", "written")}
+    usual = {"convention": "macs", "pass_": "forward", "written": None}
+    taken = {name: given.pop(name) for name in ("batch", "dtype", "with_side")}
+    taken.update({name: given.pop(name, value) for name, value in usual.items()})
     return NetworkOptions(given.pop("vars"), given.pop("input"), **taken)
 
 

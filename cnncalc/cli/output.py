@@ -65,7 +65,7 @@ def wants_color() -> bool:
 
 def room(ctx: click.Context) -> int | None:
     """The width of the terminal that is written to; None where it is no terminal, or a format was asked for."""
-    asked = ctx.get_parameter_source("format_") is click.core.ParameterSource.COMMANDLINE
+    asked = ctx.params["format_"] != "table"
     return None if asked or sys.stdout is None or not sys.stdout.isatty() else terminal_width()
 
 

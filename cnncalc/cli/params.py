@@ -3,7 +3,7 @@
 from cnncalc.cli.tables import table_command
 
 
-@table_command("params", ("out", "params"), "params")
+@table_command("params", ("out", "params"), "params", worked=False)
 def command() -> None:
     """Parameters, layer by layer.
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from cnncalc.cli.options import EXPORTS, SpecName, load, output_options, spec_options, take_output
+from cnncalc.cli.options import DTYPE, EXPORTS, SpecName, load, output_options, spec_options, take_output
 from cnncalc.errors import UsageError, quote
 
 if TYPE_CHECKING:
@@ -66,11 +66,11 @@ class Seconds(click.FloatRange):
 @click.command("profile")
 @click.argument("network", required=False, type=SpecName())
 @spec_options
-@click.option("--device", metavar="WORD", help="cpu, cuda, cuda:1 or mps. By default cuda if there is one, else cpu.")
+@click.option("--device", metavar="DEVICE", help="cpu, cuda, cuda:1 or mps. By default cuda if there is one, else cpu.")
 @click.option(
     "--batch", type=Batches(), default="1", help="Number of samples. Several numbers, or 1..256, make a sweep."
 )
-@click.option("--dtype", default="float32", help="Data type: float64, float32, float16 or bfloat16.")
+@click.option("--dtype", type=DTYPE, default="float32", help="float64, float32 (default), float16 or bfloat16.")
 @click.option(
     "--mode", type=click.Choice(MODES), default="infer", help="train adds the backward pass, without an optimizer."
 )
@@ -83,19 +83,18 @@ class Seconds(click.FloatRange):
 @click.option("--threads", type=click.IntRange(1, 1024), metavar="N", help="Number of CPU threads.")
 @click.option(
     "--max-memory",
-    type=click.IntRange(1),
-    metavar="BYTES",
-    help="Memory that the run may use. By default what is free.",
+    metavar="SIZE",
+    help="Memory that the run may use, for example 24GB. By default what is free.",
 )
 @click.option("--save", metavar="FILE", help="Write the measurement as JSON, for --show and compare --measured.")
 @click.option(
-    "--workspaces",
+    "--save-workspaces",
     metavar="FILE",
     help="Measure cuDNN's workspace in each convolution on this GPU, and write or extend a table for memory and fit.",
 )
 @click.option("--show", metavar="FILE", help="Show a saved measurement. Needs no PyTorch.")
 @click.option("--sort", metavar="COLUMN", help="Sort by seconds, macs, bytes, flops_per_second, ..., largest first.")
-@click.option("--top", type=click.IntRange(1), metavar="N", help="Show the first N rows and sum up the rest.")
+@click.option("--top", type=click.IntRange(0), metavar="N", help="Show the first N rows and sum up the rest.")
 @output_options
 @click.pass_context
 def command(ctx: click.Context, /, network: str | None, **given: Any) -> None:
@@ -124,19 +123,23 @@ def command(ctx: click.Context, /, network: str | None, **given: Any) -> None:
         if sort:
             measured.check_sort(sort, len(given["batch"]) > 1, given["mode"] == "train")
         written = [*output.export]
-        for name in ("save", "workspaces"):
+        for name in ("save", "save_workspaces"):
             if given[name] == "":
-                raise UsageError(f"--{name} takes the name of a file")
+                raise UsageError(f"--{name.replace('_', '-')} takes the name of a file")
             written += [] if given[name] is None else [f"json={given[name]}"]
         # before minutes of measuring
         check_targets([target(export, EXPORTS)[1] for export in written], inputs)
-        known = _known(given["workspaces"]) if given["workspaces"] is not None else None
+        known = _known(given["save_workspaces"]) if given["save_workspaces"] is not None else None
         options = {name: given[name] for name in MEASURED}
-        data = loaded.profile(**options, workspaces=given["workspaces"] is not None).to_dict()
+        if options["max_memory"] is not None:
+            from cnncalc.spec.claims import size_in_bytes
+
+            options["max_memory"] = size_in_bytes("--max-memory", options["max_memory"])
+        data = loaded.profile(**options, workspaces=given["save_workspaces"] is not None).to_dict()
         if given["save"] is not None:
             write_file(given["save"], json.write(data))
-        if given["workspaces"] is not None:
-            write_file(given["workspaces"], json.write(_table(data, known, given["workspaces"])))
+        if given["save_workspaces"] is not None:
+            write_file(given["save_workspaces"], json.write(_table(data, known, given["save_workspaces"])))
     emit(output, lambda _: measured.table(data, sort, top), lambda: data, inputs)
 
 

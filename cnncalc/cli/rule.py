@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import click
 
-from cnncalc.cli.options import debug_option
+from cnncalc.cli.options import RULE, debug_option
 
 
 @click.command("rule")
-@click.argument("code", required=False)
+@click.argument("code", required=False, type=RULE)
 @click.option(
-    "--format", "-f", "format_", type=click.Choice(("plain", "json")), default="plain", help="How to print it."
+    "--format", "-f", "format_", type=click.Choice(("table", "plain", "json")), default="table", help="How to print it."
 )
 @debug_option
 def command(code: str | None, format_: str) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from cnncalc.cli.options import Command, with_options
+from cnncalc.cli.options import OPTIMIZER, Command, with_options
 
 
 def running_options(command: Command) -> Command:
@@ -15,7 +15,7 @@ def running_options(command: Command) -> Command:
     options: list[Callable[[Any], Any]] = [
         click.option("--train", is_flag=True, help="Run a training step too: forward, loss, backward, optimizer."),
         click.option(
-            "--optimizer", default="none", metavar="NAME", help="none (default), sgd, momentum, adam or adamw."
+            "--optimizer", type=OPTIMIZER, default="none", help="none (default), sgd, momentum, adam or adamw."
         ),
         click.option("--weight-decay", is_flag=True, help="The optimizer uses weight decay."),
         click.option(
@@ -44,7 +44,7 @@ def running_options(command: Command) -> Command:
         ),
         click.option(
             "--workspaces", metavar="FILE",
-            help="Take the sizes of cuDNN's workspaces from this file (written by cnncalc profile --workspaces).",
+            help="Take the sizes of cuDNN's workspaces from this file (written by cnncalc profile --save-workspaces).",
         ),
     ]  # fmt: skip
     return with_options(command, options)

@@ -3,7 +3,7 @@
 from cnncalc.cli.tables import table_command
 
 
-@table_command("shapes", ("in", "out", "receptive_field", "effective_stride"), "")
+@table_command("shapes", ("in", "out", "receptive_field", "effective_stride"), "", worked=False)
 def command() -> None:
     """Sizes and receptive field, layer by layer.
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -23,13 +24,17 @@ if TYPE_CHECKING:
     from cnncalc.render.table import Options
 
 
-def table_command(name: str, columns: tuple[str, ...], main: str) -> Callable[[Callable[..., None]], click.Command]:
-    """A command that shows ``columns``; ``main`` gets the percentage and the bar. The help is the function's."""
+def table_command(
+    name: str, columns: tuple[str, ...], main: str, worked: bool = True
+) -> Callable[[Callable[..., None]], click.Command]:
+    """A command that shows ``columns``; ``main`` gets the percentage and the bar, and ``worked`` says whether they have
+    work. The help is the function's.
+    """
 
     def decorate(function: Callable[..., None]) -> click.Command:
         @click.command(name, help=function.__doc__)
         @click.argument("network", type=SpecName())
-        @network_options
+        @partial(network_options, worked=worked)
         @rows_options
         @output_options
         def command(network: str, **given: Any) -> None:

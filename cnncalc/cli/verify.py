@@ -8,8 +8,10 @@ from typing import Any
 
 import click
 
-from cnncalc.cli.options import EXPORTS, SpecName, load, output_options, spec_options, take_output
+from cnncalc.cli.options import DTYPE, EXPORTS, SpecName, load, output_options, spec_options, take_output
 from cnncalc.errors import CnncalcError, UsageError, format_errors
+
+CHECKS = ("fvcore", "values", "memory")
 
 
 @click.command("verify")
@@ -18,25 +20,21 @@ from cnncalc.errors import CnncalcError, UsageError, format_errors
 @click.option("--all", "all_", is_flag=True, help="Verify every network: those of ./specs, then those of the zoo.")
 @click.option("--with-side", is_flag=True, help="Build the side outputs (auxiliary heads) too.")
 @click.option(
-    "--fvcore/--no-fvcore",
-    default=None,
-    help="Let fvcore count too; it runs one sample on the CPU. By default for one network, if that is quick.",
+    "--check",
+    type=click.Choice(CHECKS),
+    multiple=True,
+    help="Check this however long it takes: what fvcore counts, the values of a run, or memory on fake tensors. By "
+    "default all three for one network, where that is quick.",
 )
-@click.option(
-    "--values/--no-values",
-    default=None,
-    help="Run it forward and backward on the CPU. By default for one network, if that is quick.",
-)
-@click.option(
-    "--memory/--no-memory",
-    default=None,
-    help="Compare memory, measured on fake tensors. By default for one network.",
-)
+@click.option("--skip", type=click.Choice(CHECKS), multiple=True, help="Leave this check out.")
 @click.option(
     "--batch", type=click.IntRange(1, 10**9), default=1, metavar="N", help="Number of samples for the memory figures."
 )
 @click.option(
-    "--dtype", default="float32", help="Data type for the memory figures: float64, float32, float16 or bfloat16."
+    "--dtype",
+    type=DTYPE,
+    default="float32",
+    help="Data type of the memory figures, for example float16.",
 )
 @click.option(
     "--against",
@@ -61,13 +59,14 @@ def command(networks: tuple[str, ...], **given: Any) -> int:
 
     output = take_output(given)
     _refuse(networks, given)
-    options = {name: given[name] for name in ("with_side", "fvcore", "values", "memory", "batch", "dtype")}
+    chosen = {name: True if name in given["check"] else False if name in given["skip"] else None for name in CHECKS}
+    options = {**{name: given[name] for name in ("with_side", "batch", "dtype")}, **chosen}
     broken: list[CnncalcError] = []
     found = _every(broken) if given["all_"] else [load(name, given["vars"], given["input"]) for name in networks]
     inputs = [file for network in found for file in network.document.files]
     several = given["all_"] or len(networks) > 1
     if several:
-        options.update({name: bool(given[name]) for name in ("fvcore", "values", "memory")})
+        options.update({name: bool(said) for name, said in chosen.items()})
     else:
         options["against"] = given["against"]
         inputs += [(given["against"] or "").rpartition(":")[0]]
@@ -92,6 +91,9 @@ def _refuse(networks: tuple[str, ...], given: dict[str, Any]) -> None:
         raise UsageError("--all verifies every network and takes no names")
     if given["against"] and len(networks) != 1:
         raise UsageError("--against takes one network")
+    both = [name for name in CHECKS if name in given["check"] and name in given["skip"]]
+    if both:
+        raise UsageError(f"--check {both[0]} and --skip {both[0]} contradict each other")
     if given["all_"] and (given["vars"] or given["input"]):
         raise UsageError("--all takes no --set and no --input")
 

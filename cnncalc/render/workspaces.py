@@ -19,7 +19,7 @@ def parse(text: str, file: str) -> WorkspaceTable:
     Raises:
         UsageError: it holds something else, or a convolution twice; with the position.
     """
-    hint = "cnncalc profile NETWORK --workspaces FILE.json makes one on a GPU"
+    hint = "cnncalc profile NETWORK --save-workspaces FILE.json makes one on a GPU"
     data = measured.read_data(text, file, "workspaces", "table of workspaces", hint)
     signatures = [row["signature"] for row in data["rows"]]
     twice = next((one for one in signatures if signatures.count(one) > 1), None)

@@ -27,6 +27,13 @@ NUMBER_LIMIT = 10**15
 EXPONENT_LIMIT = 64
 
 MULTIPLES = {"K": 10**3, "M": 10**6, "G": 10**9, "T": 10**12}
+#: and those that a condition on figures takes, as claims do: 2Mi, 24GB, 512KiB
+_SIZES = {
+    **MULTIPLES,
+    **{f"{letter}i": 2 ** (10 * power) for power, letter in enumerate("KMGT", 1)},
+    **{f"{letter}B": 10 ** (3 * power) for power, letter in enumerate(["", "K", "M", "G", "T"])},
+    **{f"{letter}iB": 2 ** (10 * power) for power, letter in enumerate("KMGT", 1)},
+}
 
 #: What a variable or argument can hold: a number, true or false, a word, or a list of them.
 ExprValue = Any
@@ -40,14 +47,14 @@ class Scope(Protocol):
 
 Evaluator = Callable[[Scope], ExprValue]
 
-_TOKEN = re.compile(
-    r"""[ ]*(?:
-      (?P<number>\d[\d.]*(?:[eE][+-]?\d+)?|\.\d+)(?P<multiple>[KMGT](?![\w]))?
+_TOKEN = r"""[ ]*(?:
+      (?P<number>\d[\d.]*(?:[eE][+-]?\d+)?|\.\d+)(?P<multiple>(?:MULTIPLE)(?!\w))?
     | \$(?P<name>[A-Za-z_]\w*)
     | (?P<word>[A-Za-z_]\w*)
     | (?P<operator>//|\*\*|==|!=|<=|>=|[-+*/%<>(),])
-    )""",
-    re.VERBOSE | re.ASCII,
+    )"""
+_TOKENS, _TOKENS_OF_FIGURES = (
+    re.compile(_TOKEN.replace("MULTIPLE", "|".join(known)), re.VERBOSE | re.ASCII) for known in (MULTIPLES, _SIZES)
 )
 _KEYWORDS = frozenset({"and", "or", "not", "if", "else", "true", "false"})
 
@@ -100,6 +107,7 @@ class _Parser:
     def __init__(self, text: str, bare_names: frozenset[str]) -> None:
         self.text = text
         self.bare_names = bare_names
+        self.tokens = _TOKENS_OF_FIGURES if bare_names else _TOKENS
         self.names: set[str] = set()
         self.position = 0
         self.nesting = 0
@@ -107,7 +115,7 @@ class _Parser:
         self.advance()
 
     def advance(self) -> None:
-        match = _TOKEN.match(self.text, self.position)
+        match = self.tokens.match(self.text, self.position)
         if match is None:
             rest = self.text[self.position :].lstrip(" ")
             self.start = len(self.text) - len(rest)
@@ -270,7 +278,7 @@ def _literal(token: str, multiple: str, start: int) -> Exact:
         decimal = token.lstrip("0") or "0"
         raise ExpressionError(f"a number can't start with 0: {quote(token)}", start, f"write {decimal}")
     if token.isdigit():
-        return _bounded(int(token) * MULTIPLES.get(multiple, 1), start)
+        return _bounded(int(token) * _SIZES.get(multiple, 1), start)
     if token.count(".") > 1 or token.endswith(".") or token.startswith("."):
         raise ExpressionError(f"{quote(token)} is not a number", start)
     exponent = re.search(r"[eE]([+-]?\d+)$", token)
@@ -278,7 +286,7 @@ def _literal(token: str, multiple: str, start: int) -> Exact:
         raise too_many_digits(token, start)
     from fractions import Fraction
 
-    return _bounded(whole(Fraction(token) * MULTIPLES.get(multiple, 1)), start)
+    return _bounded(whole(Fraction(token) * _SIZES.get(multiple, 1)), start)
 
 
 def _bounded(value: Exact, start: int) -> Exact:

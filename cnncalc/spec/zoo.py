@@ -122,6 +122,11 @@ def check_link(path: str, places: Sequence[str]) -> None:
             raise SpecNotFoundError(message, Location(path, 1, 1), "name the file that is meant")
 
 
+def families() -> list[str]:
+    """The folders in which specs lie, which are the families of the networks."""
+    return sorted({os.path.basename(os.path.dirname(path)) for path in names().values()})
+
+
 def find(name: str, root: Root = HERE) -> Found:
     """The spec that a user names: ``-`` for standard input, a path, or a name of the zoo.
 

@@ -140,7 +140,7 @@ def test_what_is_checked_without_arguments(cnncalc: Command, folder: Path, monke
         ),
         (["nothing/"], "nothing/:1:1: error: can't read the spec"),
         (["specs", "--jobs", "0"], "error: invalid value for '--jobs'"),
-        (["specs", "--against", "HEAD"], "error: "),
+        (["specs", "--since", "HEAD"], "error: "),
         (["-", "--watch"], "error: --watch reads files again and again"),
         (["specs", "--suggest", "--watch"], "error: --suggest prints text and ends"),
         (["specs", "--suggest", "--export", "junit=x"], "error: --suggest prints text and ends"),
@@ -335,7 +335,7 @@ def test_against_a_revision_says_what_grew(cnncalc: Command, folder: Path) -> No
     git("add", ".")
     git("commit", "-q", "-m", "first")
     plant(folder, "width: 4", "width: 5", "base")
-    out = cnncalc("check", "specs", "--against", "main").out
+    out = cnncalc("check", "specs", "--since", "main").out
     assert (
         "params is 15: 3 (25.0%) over its max of 12; heaviest: a 15 (100.0%); since main: +3 (+25.0%): a +3 [budget]"
         in out

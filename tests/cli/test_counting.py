@@ -131,9 +131,7 @@ def test_a_badge_names_the_pass(cnncalc):
     "arguments",
     [
         *[arguments for arguments, _ in COMMANDS.values()],
-        ["params", "resnet18"],
         ["memory", "resnet18"],
-        ["shapes", "resnet18"],
         ["badge", "resnet18", "macs"],
     ],
     ids=lambda arguments: arguments[0],

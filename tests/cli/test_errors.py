@@ -37,7 +37,7 @@ WRONG_CALLS = [
     (["params", "vgg16", "--export", "jsn=x"], "error: unknown format 'jsn' to export (hint: did you mean json?)"),
     (
         ["params", "vgg16", "--export", "json"],
-        "error: --export takes FORMAT=FILE, not 'json' (hint: formats: plain, json, csv, tsv, markdown)",
+        "error: --export takes FORMAT=FILE, not 'json' (hint: formats: plain, json, csv, tsv, markdown, latex, html)",
     ),
     (["params", "vgg16", "--export", "json=/"], "error: '/' is a directory, not a file to write"),
     (["compare", "vgg16"], "error: compare takes at least two networks (hint: cnncalc compare resnet50 densenet121)"),
@@ -158,7 +158,7 @@ def test_an_empty_revision_is_none(cnncalc, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     subprocess.run(["git", "init", "-q"], check=True)
     (tmp_path / "sound.yaml").write_text(SOUND)
-    assert cnncalc("check", "sound.yaml", "--against", "")[::2] == (2, "error: git has no revision ''\n")
+    assert cnncalc("check", "sound.yaml", "--since", "")[::2] == (2, "error: git has no revision ''\n")
     assert cnncalc("diff", "", "--", "sound.yaml")[::2] == (2, "error: git has no revision ''\n")
 
 

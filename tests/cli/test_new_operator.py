@@ -124,7 +124,7 @@ def test_the_schema_of_specs_has_it(spec):
 def test_claims_are_judged_on_it(cnncalc, spec, params, code):
     with open(spec, "a") as file:
         file.write(f"source: a test\nclaims: [{{params: {params}, at: lstm1, source: by hand}}]\n")
-    assert cnncalc("check", spec, "--format", "text").code == code
+    assert cnncalc("check", spec, "--format", "table").code == code
 
 
 def test_the_guide_must_have_it(spec):

@@ -11,7 +11,7 @@ for name in alexnet vgg16 resnet18 resnet50 resnet152 resnext50_32x4d wide_resne
     for batch in 1 64; do
       for mode in infer train; do
         cnncalc profile $name --device cuda --batch $batch --dtype $dtype --mode $mode --repeat 5 \
-          --workspaces "$folder/workspaces_$dtype.json" \
+          --save-workspaces "$folder/workspaces_$dtype.json" \
           --save "$folder/${name}_b${batch}_${dtype}_${mode}.json" >/dev/null || echo "left out: $name $batch $dtype $mode"
       done
     done

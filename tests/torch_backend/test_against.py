@@ -477,7 +477,7 @@ def test_a_users_file_that_ends_the_process(
 def test_the_command(tmp_path: Path, file: str, capsys: pytest.CaptureFixture[str]) -> None:
     spec = tmp_path / "small.yaml"
     spec.write_text("cnncalc: 1\nname: small\n" + BLOCK, encoding="utf-8")
-    quick = ["--no-fvcore", "--no-values"]
+    quick = ["--skip", "fvcore", "--skip", "values"]
     assert run_command(["verify", str(spec), "--against", f"{file}:Net", *quick, "-f", "json"]) == 0
     checks = json.loads(capsys.readouterr().out)["networks"][0]["checks"]
     assert [(check["quantity"], check["verdict"]) for check in checks[-2:]] == AGREES

@@ -447,7 +447,7 @@ def test_the_command_writes_and_adds_to_a_table(tiny, of_gpu, tmp_path, capsys):
     from cnncalc.render import workspaces as tables
 
     spec, file = str(tmp_path / "tiny.yaml"), tmp_path / "table.json"
-    arguments = ["profile", spec, "--repeat", "1", "--device", "cpu", "--workspaces", str(file)]
+    arguments = ["profile", spec, "--repeat", "1", "--device", "cpu", "--save-workspaces", str(file)]
     assert run([*arguments, "--batch", "1"]) == 0
     assert run([*arguments, "--batch", "1,3"]) == 0
     table = tables.parse(file.read_text("utf-8"), str(file))
@@ -468,15 +468,15 @@ def test_the_command_writes_and_adds_to_a_table(tiny, of_gpu, tmp_path, capsys):
 )
 def test_a_table_needs_a_gpu(tiny, tmp_path, capsys, device, message):
     file = tmp_path / "table.json"
-    assert run(["profile", str(tmp_path / "tiny.yaml"), "--device", device, "--workspaces", str(file)]) == 3
+    assert run(["profile", str(tmp_path / "tiny.yaml"), "--device", device, "--save-workspaces", str(file)]) == 3
     assert message in capsys.readouterr().err
     assert not file.exists()
 
 
 def test_a_table_is_of_plain_calls(tiny, of_gpu, tmp_path, capsys):
     arguments = ["profile", str(tmp_path / "tiny.yaml"), "--device", "cpu", "--compile"]
-    assert run([*arguments, "--workspaces", str(tmp_path / "table.json")]) == 2
-    assert "--workspaces can't be measured with --compile or --cuda-graph" in capsys.readouterr().err
+    assert run([*arguments, "--save-workspaces", str(tmp_path / "table.json")]) == 2
+    assert "--save-workspaces can't be measured with --compile or --cuda-graph" in capsys.readouterr().err
 
 
 # the command

@@ -461,7 +461,7 @@ def small(tmp_path: Path) -> str:
 
 
 def test_the_table_of_a_network(call: Callable[..., Result], small: str) -> None:
-    result = call(small, "--no-fvcore", "--no-values", "--no-memory")
+    result = call(small, "--skip", "fvcore", "--skip", "values", "--skip", "memory")
     version = torch.__version__
     assert (result.code, result.err) == (0, "")
     assert [line.rstrip() for line in result.out.splitlines()] == [
@@ -489,7 +489,7 @@ def test_the_table_of_a_network(call: Callable[..., Result], small: str) -> None
 
 def test_a_difference_exits_with_1(call: Callable[..., Result], small: str, monkeypatch: pytest.MonkeyPatch) -> None:
     wrong_work(monkeypatch)
-    result = call(small, "--no-fvcore", "--no-values", "--no-memory")
+    result = call(small, "--skip", "fvcore", "--skip", "values", "--skip", "memory")
     assert result.code == 1
     lines = [line.split() for line in result.out.splitlines()]
     assert ["macs", "8,857", "8,856", "FlopCounterMode", str(torch.__version__), "differs"] in lines
@@ -503,11 +503,11 @@ def test_layers_past_the_first_twenty_are_counted(
     wrong_work(monkeypatch)
     path = tmp_path / "long.yaml"
     path.write_text(HEAD + "layers: [{conv: 4, kernel: 1, repeat: 23, name: c}]\n", encoding="utf-8")
-    result = call(str(path), "--no-fvcore", "--no-values", "--no-memory")
+    result = call(str(path), "--skip", "fvcore", "--skip", "values", "--skip", "memory")
     assert "\n3 more layers differ (--format json shows all)\n" in result.out
     assert "c_20" in result.out
     assert "c_21" not in result.out
-    csv = call(str(path), "--no-fvcore", "--no-values", "--no-memory", "--format", "csv")
+    csv = call(str(path), "--skip", "fvcore", "--skip", "values", "--skip", "memory", "--format", "csv")
     assert "\nmacs,c_23,1025,1024," in csv.out.replace("\r", "")
 
 
@@ -566,7 +566,7 @@ def test_the_json_fits_its_schema(
         (["--all", "--input", "3x8x8"], "error: --all takes no --set and no --input\n"),
         (["--all", "--against", "timm:x"], "error: --against takes one network\n"),
         (["lenet5", "vgg16", "--against", "timm:x"], "error: --against takes one network\n"),
-        (["lenet5", "--export", "json"], "error: --export takes FORMAT=FILE, not 'json' (hint: formats: plain, json, csv, tsv, markdown)\n"),
+        (["lenet5", "--export", "json"], "error: --export takes FORMAT=FILE, not 'json' (hint: formats: plain, json, csv, tsv, markdown, latex, html)\n"),
     ],
 )  # fmt: skip
 def test_a_wrong_call(call: Callable[..., Result], arguments: list[str], message: str) -> None:

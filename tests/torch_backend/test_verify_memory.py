@@ -108,7 +108,7 @@ def test_what_has_no_parameters_is_not_trained() -> None:
 def test_many_layers_are_not_run_unless_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(room, "OPERATOR_LIMIT", 4)
     notes = {quantity: check.note for quantity, check in memory(network(SMALL)).items()}
-    assert notes == dict.fromkeys(NAMES, "there are 5 layers (--memory)")
+    assert notes == dict.fromkeys(NAMES, "there are 5 layers (--check memory)")
     assert [check.verdict for check in memory(network(SMALL), memory=True).values()] == [EQUAL] * 3
     assert memory(network(SMALL), memory=False) == {}
 
@@ -200,11 +200,11 @@ def test_what_a_dead_branch_packs_is_not_kept() -> None:
 
 
 def test_the_command(capsys: pytest.CaptureFixture[str]) -> None:
-    assert run(["verify", "lenet5", "--no-fvcore", "--no-values", "--batch", "3", "--dtype", "float16"]) == 0
+    assert run(["verify", "lenet5", "--skip", "fvcore", "--skip", "values", "--batch", "3", "--dtype", "float16"]) == 0
     lines = capsys.readouterr().out.splitlines()
     assert lines[1] == "input 1x32x32, memory of batch 3, float16"
     assert [line.split()[0] for line in lines if "_bytes" in line] == NAMES
-    assert run(["verify", "lenet5", "--no-fvcore", "--no-values", "--no-memory"]) == 0
+    assert run(["verify", "lenet5", "--skip", "fvcore", "--skip", "values", "--skip", "memory"]) == 0
     assert "_bytes" not in capsys.readouterr().out
 
 
@@ -216,6 +216,6 @@ def test_several_networks_count_no_memory_unless_asked(
     monkeypatch.setattr(memory_checks, "figures", lambda *given: seen.append(given[0].name) or figures(*given))
     assert run(["verify", "lenet5", "mnist_mlp"]) == 0
     assert seen == []
-    assert run(["verify", "lenet5", "mnist_mlp", "--memory"]) == 0
+    assert run(["verify", "lenet5", "mnist_mlp", "--check", "memory"]) == 0
     assert seen == ["lenet5", "mnist_mlp"]
     capsys.readouterr()

@@ -147,7 +147,8 @@ def check_workspaces(given: Settings) -> None:
     cudnn_workspaces.needs_gpu(find_device(given.device))
     if given.compile or given.cuda_graph:
         raise UsageError(
-            "--workspaces can't be measured with --compile or --cuda-graph", hint="leave out --compile and --cuda-graph"
+            "--save-workspaces can't be measured with --compile or --cuda-graph",
+            hint="leave out --compile and --cuda-graph",
         )
 
 

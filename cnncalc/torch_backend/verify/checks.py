@@ -287,7 +287,9 @@ class _Run:
         """What autograd keeps, and the most bytes alive at once; no byte may be off."""
         if not asked and len(self.nodes) > OPERATOR_LIMIT:
             for quantity, peer in memory_checks.QUANTITIES.items():
-                self.add(quantity, None, None, None, peer, NOT_RUN, f"there are {len(self.nodes):,} layers (--memory)")
+                self.add(
+                    quantity, None, None, None, peer, NOT_RUN, f"there are {len(self.nodes):,} layers (--check memory)"
+                )
             return
         for figure in memory_checks.figures(self.graph, batch, dtype, self.with_side, REFUSALS):
             if figure.refused is not None:
