@@ -77,7 +77,7 @@ class Spec:
             UsageError: a variable that the spec does not have, or sizes that are no input.
         """
         spec = self.document
-        given = document.assigned({} if vars is None else vars, spec.vars)
+        given = document.assigned({} if vars is None else vars, spec)
         try:
             return Network(spec, *expand(spec, given, input), given, input)
         except SpecError as error:

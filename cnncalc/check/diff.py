@@ -179,13 +179,13 @@ def read(place: str | Found, assumed: Assumed, root: Root = HERE) -> Version:
     if spec.is_library:
         return Version(name, file, "library", None, (), files)
     try:
-        given = document.assigned(assumed.vars, spec.vars)
+        given = document.assigned(assumed.vars, spec)
+        try:
+            graph, _ = expand(spec, given, assumed.input)
+        except SpecError as error:
+            return Version(name, file, "broken", None, tuple(spec_findings(error, name, file)), files)
     except UsageError as error:
         raise UsageError(error.message, Location(file, 1, 1), error.advice) from None
-    try:
-        graph, _ = expand(spec, given, assumed.input)
-    except SpecError as error:
-        return Version(name, file, "broken", None, tuple(spec_findings(error, name, file)), files)
     counted = Assumptions(assumed.batch, assumed.dtype, *assumed[4:])
     return Version(name, file, "network", Report(graph, counted), (), files)
 

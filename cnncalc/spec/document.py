@@ -537,8 +537,8 @@ def _called(item: YamlNode) -> str:
     return item.text if isinstance(item, Scalar) else ""
 
 
-def assigned(values: Mapping[str, object], variables: Mapping[str, YamlNode]) -> dict[str, YamlNode]:
-    """The nodes of values for some of a spec's ``variables``: texts as YAML has them, or data.
+def assigned(values: Mapping[str, object], spec: SpecDocument) -> dict[str, YamlNode]:
+    """The nodes of values for some of the variables of a spec: texts as YAML has them, or data.
 
     Raises:
         UsageError: no such variable.
@@ -548,9 +548,9 @@ def assigned(values: Mapping[str, object], variables: Mapping[str, YamlNode]) ->
         raise UsageError(f"vars is a mapping of variables to values, not {quote(values)}")
     nodes = {}
     for name, value in values.items():
-        if name not in variables:
-            hint = suggest(name, variables) or f"it has {', '.join(variables) or 'no variables'}"
-            raise UsageError(f"the spec has no variable {quote(name)}", None, hint)
+        if name not in spec.vars:
+            hint = suggest(name, spec.vars) or f"it has {', '.join(spec.vars) or 'no variables'}"
+            raise UsageError(f"{spec.name} has no variable {quote(name)}", None, hint)
         if isinstance(value, str):
             text = value.encode("utf-8", "surrogatepass")
             nodes[name] = reader.read_node(text, f"--set {name}")

@@ -200,7 +200,7 @@ class _Expander:
         values = self.variables[document.parts[0].source]
         bare = _Scope(None, values, "", [], None)  # type: ignore[arg-type]  # sizes read variables alone
         own = {stated.name: stated.typed(bare) for stated in document.inputs}
-        shapes = own if input is None else replaced(own, input)
+        shapes = own if input is None else replaced(document.name, own, input)
         self.builder = builder = GraphBuilder(document.rules)
         scope = _Scope(builder, dict(values), "", [0], None)
         for stated in document.inputs:

@@ -58,7 +58,7 @@ def unreadable(text: str, start: int) -> ExpressionError:
 def unknown_word(word: str, called: bool, functions: Collection[str], bare_names: Collection[str]) -> str | None:
     """A hint for a word that the language lacks; ``called`` tells that a parenthesis follows."""
     if bare_names:
-        return suggest(word, bare_names)
+        return suggest(word, bare_names) or f"one of: {', '.join(sorted(bare_names))}"
     if word in functions:
         return f"write {word}(...)"
     if word.lower() in _SPELLINGS:

@@ -185,8 +185,8 @@ def _shown(value: object) -> str:
     return quote(value) if isinstance(value, str) else quote(repr(value)[:80])
 
 
-def replaced(own: Mapping[str, ValueShape], given: object) -> dict[str, ValueShape]:
-    """The inputs of a spec with what was given in their place.
+def replaced(network: str, own: Mapping[str, ValueShape], given: object) -> dict[str, ValueShape]:
+    """The inputs of a ``network`` with what was given in their place.
 
     Raises:
         UsageError: an input that the spec does not have, or sizes that are not one of its shape.
@@ -196,16 +196,16 @@ def replaced(own: Mapping[str, ValueShape], given: object) -> dict[str, ValueSha
         if name is None and len(own) > 1:
             shown = format_shape(sizes)
             example = f"for example {next(iter(own))}={shown}"
-            raise UsageError(f"input {shown} needs a name: the spec has {listing(list(own))}", hint=example)
+            raise UsageError(f"input {shown} needs a name: {network} has {listing(list(own))}", hint=example)
         key = next(iter(own)) if name is None else name
         if key not in own:
             hint = suggest(key, own)
-            raise UsageError(f"the spec has no input {quote(key)}", hint=hint)
-        inputs[key] = in_place_of(own[key], sizes)
+            raise UsageError(f"{network} has no input {quote(key)}", hint=hint)
+        inputs[key] = in_place_of(network, own[key], sizes)
     return inputs
 
 
-def in_place_of(own: ValueShape, sizes: tuple[int, ...]) -> ValueShape:
+def in_place_of(network: str, own: ValueShape, sizes: tuple[int, ...]) -> ValueShape:
     """``sizes`` for an input of the shape ``own``: all of it, or without the channels (features), which then stay.
 
     Raises:
@@ -226,7 +226,7 @@ def in_place_of(own: ValueShape, sizes: tuple[int, ...]) -> ValueShape:
         return own.like(own[0], *sizes)
     elif own.layout == "map" and len(sizes) == 1:
         return own.like(own[0], *sizes * (len(own) - 1))
-    raise UsageError(f"input {shown} can't replace the spec's {format_shape(own)}", hint=_forms(own))
+    raise UsageError(f"input {shown} can't replace {format_shape(own)} of {network}", hint=_forms(own))
 
 
 def misread(own: Sequence[int], sizes: Sequence[int]) -> tuple[str, str] | None:

@@ -215,7 +215,7 @@ def test_a_convention_of_which_no_line_speaks_is_a_note(cnncalc):
         (["resnet50", "stage1.block_2.add1.shortcut"], "'stage1.block_2.add1.shortcut' has no layers of its own: it is 'stage1.block_1.relu1' as it comes"),
         (["net.yaml", "fc", "--batch", "0"], "invalid value for '--batch': 0 is not in the range 1<=x<=1000000000 (hint: cnncalc explain --help)"),
         (["net.yaml", "fc", "--dtype", "float31"], "unknown data type 'float31' (hint: did you mean float32, float16, bfloat16 or float64?)"),
-        (["net.yaml", "fc", "--set", "outs=3"], "the spec has no variable 'outs' (hint: did you mean out?)"),
+        (["net.yaml", "fc", "--set", "outs=3"], "net has no variable 'outs' (hint: did you mean out?)"),
     ],
 )  # fmt: skip
 def test_wrong_calls(cnncalc, arguments, message):

@@ -75,12 +75,12 @@ def test_layouts_are_a_column(cnncalc, two):
 @pytest.mark.parametrize(
     ("given", "message"),
     [
-        (["16"], "input 16 needs a name: the spec has image and text (hint: for example image=16)"),
-        (["16x12", "text=9"], "input 16x12 needs a name: the spec has image and text (hint: for example image=16x12)"),
+        (["16"], "input 16 needs a name: two has image and text (hint: for example image=16)"),
+        (["16x12", "text=9"], "input 16x12 needs a name: two has image and text (hint: for example image=16x12)"),
         (["image=3x16"],
          "input 3x16 may begin with the 3 channels (hint: give every size: 3x16x16, or 3x3x16)"),
-        (["text=9x6x2"], "input 9x6x2 can't replace the spec's 7x5 (hint: give 7 for the number of tokens, or 7x5)"),
-        (["left=3"], "the spec has no input 'left' (hint: one of: image, text)"),
+        (["text=9x6x2"], "input 9x6x2 can't replace 7x5 of two (hint: give 7 for the number of tokens, or 7x5)"),
+        (["left=3"], "two has no input 'left' (hint: one of: image, text)"),
     ],
 )  # fmt: skip
 def test_sizes_that_could_be_misread(cnncalc, two, given, message):

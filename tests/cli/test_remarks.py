@@ -139,6 +139,16 @@ def test_patches_of_a_transformer_leave_pixels(cnncalc):
     assert "unread" not in cnncalc("shapes", "vit_b_16").out
 
 
+def test_a_single_layer_says_it(cnncalc):
+    """The exercise of the lectures: 3x3 at stride 3 on 7x7 does not fit."""
+    out = cnncalc("layer", "conv", "8", "--kernel", "3", "--stride", "3", "--input", "1x7x7").out
+    assert out.endswith("\nconv1: 3x3 stride 3 on 7x7 leaves 1 row and 1 column unread\n")
+    assert "unread" not in cnncalc("layer", "conv", "8", "--kernel", "3", "--stride", "2", "--input", "1x7x7").out
+    line = "\nconv: 3x3 stride 3 on 7x7 leaves 1 row and 1 column unread\n"
+    for words in (("shapes",), ("summary",), ("explain",)):
+        assert line in cnncalc(*words, "window_7x7_stride3").out
+
+
 def test_side_outputs_are_spoken_of_where_they_are_counted():
     text = (
         "cnncalc: 1\ninput: [3, 7, 7]\nlayers: [{conv: 3, kernel: 1, name: a}, relu]\n"

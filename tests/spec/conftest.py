@@ -18,7 +18,7 @@ from cnncalc.spec.zoo import Found
 def build(found: Found, variables: Mapping[str, str] | None = None, input: Sequence[int] | None = None) -> Network:
     """The network, loaded, expanded and measured."""
     spec = document.load(found)
-    given = document.assigned(variables or {}, spec.vars)
+    given = document.assigned(variables or {}, spec)
     network = Network(spec, *expand(spec, given, input))
     network.analyze()
     return network

@@ -792,8 +792,8 @@ def test_not_found(folder: Folder, name: str, line: str) -> None:
 
 #: --set, and the message for BASE
 ASSIGNMENTS = [
-    ("widht=3", "error: the spec has no variable 'widht' (hint: did you mean width?)"),
-    ("zzz=3", "error: the spec has no variable 'zzz' (hint: one of: width)"),
+    ("widht=3", "error: net.yaml has no variable 'widht' (hint: did you mean width?)"),
+    ("zzz=3", "error: net.yaml has no variable 'zzz' (hint: one of: width)"),
     ("width=]", "--set width:1:1: error: wrong indentation or brackets"),
     ("width=", "--set width:1:1: error: the file is empty (hint: cnncalc new NAME writes a first spec)"),
     ("width=1/0", "--set width:1:2: error: division by zero: 1 / 0"),
@@ -815,11 +815,11 @@ INPUTS = [
     ("4x4", {}, "net.yaml:4:10: error: conv 'c': the window does not fit: (4 + 2*0 - 5)/1 + 1 = 0; --input 4x4 replaces the spec's 3x8x8"),
     ("8x8x3", {}, "error: input 8x8x3 has the channels last (hint: channels come first, did you mean 3x8x8?)"),
     ("1x3x8x8", {}, "error: input 1x3x8x8 has a batch axis (hint: no batch axis: 3x8x8, and --batch 1)"),
-    ("1x2x8x8", {}, "error: input 1x2x8x8 can't replace the spec's 3x8x8 (hint: give 8x8 for the sizes alone, or 3x8x8; the channels come first)"),
+    ("1x2x8x8", {}, "error: input 1x2x8x8 can't replace 3x8x8 of net (hint: give 8x8 for the sizes alone, or 3x8x8; the channels come first)"),
     ("3x8x8,", {}, "error: a size of the input must be a whole number from 1 to 2147483647, not ''"),
     ("axb", {}, "error: a size of the input must be a whole number from 1 to 2147483647, not 'a'"),
     ("0", {}, "error: a size of the input must be a whole number from 1 to 2147483647, not '0'"),
-    ("x=8", {}, "error: the spec has no input 'x' (hint: one of: input)"),
+    ("x=8", {}, "error: net has no input 'x' (hint: one of: input)"),
     # what the spec's own input does not help is said as ever
     ("3x9x9", {"width": "x"}, "net.yaml:4:17: error: out must be a whole number, not 'x'"),
 ]  # fmt: skip

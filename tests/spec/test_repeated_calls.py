@@ -127,7 +127,7 @@ def test_a_spec_expands_to_the_same_again() -> None:
     """What an expansion leaves with the document changes no other, whatever the variables and the input are."""
     spec = document.load(zoo.find("resnet50"))
     first = described(expand.expand(spec)[0])
-    given = document.assigned({"width_factor": 2, "classes": 10}, spec.vars)
+    given = document.assigned({"width_factor": 2, "classes": 10}, spec)
     other = described(expand.expand(spec, given, (3, 64, 64))[0])
     assert described(expand.expand(spec)[0]) == first
     assert other == described(expand.expand(document.load(zoo.find("resnet50")), given, (3, 64, 64))[0])
