@@ -138,15 +138,15 @@ def _as_functions(keywords: str, **weights: int) -> dict[str, dict[str, int]]:
     return {f"{keyword} as function": weights for keyword in keywords.split()}
 
 
-#: what a library writes otherwise than as PyTorch's modules: every operator of that kind, or those of ``GATES`` that
-#: make the factor of a product (squeeze-and-excite)
+#: what a library writes otherwise than as PyTorch's modules: every operator of that kind, or those of ``SOME`` that
+#: make the factor of a product (squeeze-and-excite) or read a map with channels last
 WAYS: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
     {
         "torchvision": (),
         "timm": ("attention with linear layers", "window_attention with linear layers", "global_avgpool as mean"),
     }
 )
-GATES: Final = frozenset({"global_avgpool as mean"})
+SOME: Final = frozenset({"global_avgpool as mean"})
 #: what some of a library's files write so, and others as PyTorch's modules
 EITHER: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
     {"torchvision": (), "timm": ("bn with activation", "layernorm as own class", "gelu as function")}

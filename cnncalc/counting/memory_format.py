@@ -15,7 +15,7 @@ def variants(graph: Graph) -> dict[int, str]:
 
     The tokens of a map lie as the map does, which has channels first; a copy of them does not.
     """
-    last, found = _channels_last(graph)
+    last, found = channels_last(graph)
     if not any(one.op.memory_format == "transposed" for one in graph.signatures):
         return found
     transposed = [False] * len(graph.nodes)
@@ -30,7 +30,7 @@ def variants(graph: Graph) -> dict[int, str]:
     return found
 
 
-def _channels_last(graph: Graph) -> tuple[list[bool], dict[int, str]]:
+def channels_last(graph: Graph) -> tuple[list[bool], dict[int, str]]:
     """Whether each node's value is a map with channels last, and by index what is written otherwise for it.
 
     Channels are last from a layer norm or window attention of a map on, through what works value by value, and a sum

@@ -8,7 +8,7 @@ from types import MappingProxyType
 from typing import NamedTuple
 
 from cnncalc.counting import memory_format
-from cnncalc.counting.conventions import BY_ARGUMENTS, EITHER, GATES, VARIANTS, WAYS, Convention, Weights
+from cnncalc.counting.conventions import BY_ARGUMENTS, EITHER, SOME, VARIANTS, WAYS, Convention, Weights
 from cnncalc.graph.graph import LIBRARIES, Graph, Input, Signature
 from cnncalc.values import ValueShape, Work, elements
 
@@ -253,11 +253,14 @@ def _variants(graph: Graph) -> dict[int, str]:
 def _written(graph: Graph) -> dict[int, str]:
     """Those that the program writes so: what its library does everywhere, then what the program does."""
     program = graph.program
-    gates = _gates(graph) if GATES.intersection(WAYS[program.library]) else set()
+    some: set[int] = set()
+    if SOME.intersection(WAYS[program.library]):
+        last, _ = memory_format.channels_last(graph)
+        some = _gates(graph) | {node.index for node in graph.nodes if any(last[index] for index in node.inputs)}
     found: dict[int, str] = {}
     for way in WAYS[program.library]:
         same = [node.index for node in graph.nodes if node.op.name == way.split()[0]]
-        found |= dict.fromkeys([index for index in same if way not in GATES or index in gates], way)
+        found |= dict.fromkeys([index for index in same if way not in SOME or index in some], way)
     for way, indices in program.of(graph.nodes).items():
         found |= dict.fromkeys(indices, way)
     return found
