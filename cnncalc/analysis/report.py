@@ -145,8 +145,14 @@ class Row:
 
     def to_dict(self) -> dict[str, Any]:
         """The row as JSON data."""
-        figures = [column.name for column in COLUMNS.values() if column.in_rows]
-        return {name: plain(self[name]) for name in (*IDENTITY, *figures, *ORIGIN)}
+        return _rows(self._columns, [self.index])[0]
+
+
+def _rows(columns: Mapping[str, Sequence[Any]], indices: Sequence[int]) -> list[dict[str, Any]]:
+    """Rows as JSON data, column by column, which is quick."""
+    names = (*IDENTITY, *(column.name for column in COLUMNS.values() if column.in_rows), *ORIGIN)
+    values = [[plain(columns[name][index]) for index in indices] for name in names]
+    return [dict(zip(names, row, strict=True)) for row in zip(*values, strict=True)]
 
 
 class Totals(Mapping[str, Any]):
@@ -334,11 +340,8 @@ class Report:
             "assumptions": plain(self.assumptions),
             "totals": plain(self.totals),
             "uncounted": list(self.uncounted),
-            "layers": [row.to_dict() for row in self.layers],
-            "side": [
-                {**plain(side), "layers": [Row(self.columns, index).to_dict() for index in side["layers"]]}
-                for side in self.side
-            ],
+            "layers": _rows(self.columns, self.counted),
+            "side": [{**plain(side), "layers": _rows(self.columns, side["layers"])} for side in self.side],
             "claims": [dict(claim) for claim in self.claims],
             "diagnostics": list(self.diagnostics),
         }

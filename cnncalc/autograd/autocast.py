@@ -77,7 +77,7 @@ class Autocast(Recorder):
         if x.itemsize == itemsize:
             return x
         before = x.itemsize
-        out = self.new(x.shape, x.scales, itemsize, computed(x.shape, [(x.shape, x.strides)]))
+        out = self.new(x.shape, x.scales, itemsize, computed(x.shape, (x.shape, x.strides)))
         return self.record(out, [x], lambda grad, needs: [self.cast(grad, before)])
 
     def _unpack(self, node: GradNode) -> list[Storage]:

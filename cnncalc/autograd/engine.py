@@ -43,10 +43,10 @@ class Recorder(Lifetimes):
 
     ``storages`` has the :class:`Size` of each, ``origins`` the phase and the layer in which it was taken, and ``saved``
     by number those that a node keeps, each with the phases and layers of such nodes. ``marks`` has the number of events
-    at which each layer begins, its phase and its index: where :attr:`phase` or :attr:`layer` is set. ``calls`` are
-    those of libraries that may take memory for themselves. ``records`` says whether gradients are recorded, as in
-    PyTorch's grad mode. ``adds_in_place`` is how PyTorch sums the gradients of a tensor with several readers: into the
-    first where it can. Under a dispatch mode, as trackers are, it never does.
+    at which each layer begins, its phase and its index: where :attr:`phase` or :attr:`layer` is set; one for the start.
+    ``calls`` are those of libraries that may take memory for themselves. ``records`` says whether gradients are
+    recorded, as in PyTorch's grad mode. ``adds_in_place`` is how PyTorch sums the gradients of a tensor with several
+    readers: into the first where it can. Under a dispatch mode, as trackers are, it never does.
     """
 
     def __init__(self, batch: int, itemsize: int, adds_in_place: bool = True) -> None:
@@ -64,6 +64,9 @@ class Recorder(Lifetimes):
         self._order = 0
         self._phase = ""
         self._layer = 0
+        self._origin = ("", 0)
+        #: sizes by shape, bytes of a value, and whether they go with the batch: a network has few
+        self._sizes: dict[tuple[Shape, int, bool], Size] = {}
 
     @property
     def phase(self) -> str:
@@ -86,7 +89,10 @@ class Recorder(Lifetimes):
         self._mark()
 
     def _mark(self) -> None:
-        self.marks.append((len(self.events), self._phase, self._layer))
+        self._origin = (self._phase, self._layer)
+        if self._phase == "start" and self.marks:
+            self.marks.pop()  # before the run all is one
+        self.marks.append((len(self.events), *self._origin))
 
     def new(
         self, shape: Shape, scales: bool = True, itemsize: int | None = None, strides: Strides | None = None
@@ -100,9 +106,12 @@ class Recorder(Lifetimes):
         if self._checkpoint is not None:
             self._checkpoint.make(storage)
         size = itemsize or self.itemsize
-        taken = prod(shape) * size
-        self.storages.append(Size(0, taken // self.batch) if scales else Size(taken, 0))
-        self.origins.append((self._phase, self._layer))
+        known = self._sizes.get((shape, size, scales))
+        if known is None:
+            taken = prod(shape) * size
+            known = self._sizes[shape, size, scales] = Size(0, taken // self.batch) if scales else Size(taken, 0)
+        self.storages.append(known)
+        self.origins.append(self._origin)
         self.events.append(storage.number)
         return self.own(Tensor(shape, contiguous(shape) if strides is None else strides, storage, size, scales))
 
@@ -168,7 +177,7 @@ class Recorder(Lifetimes):
             position = within.pack(outs, inputs, storages)
             return PackedNode(self._order, self.layer, backward, inputs, within, position)
         for storage in storages:
-            self.saved.setdefault(storage.number, []).append((self._phase, self._layer))
+            self.saved.setdefault(storage.number, []).append(self._origin)
         if within is not None:
             within.keep(storages)
         return GradNode(self._order, self.layer, backward, inputs, storages)
@@ -186,7 +195,7 @@ class Recorder(Lifetimes):
         within.leave()
         if within.packed:
             for tensor in inputs:
-                self.saved.setdefault(tensor.storage.number, []).append((self._phase, self._layer))
+                self.saved.setdefault(tensor.storage.number, []).append(self._origin)
         return outputs
 
     def _unpack(self, node: GradNode) -> list[Storage]:
@@ -211,7 +220,7 @@ class Recorder(Lifetimes):
             return
         first = root.edge.node
         _count_arrivals(first)
-        lies = computed(root.shape, [(root.shape, root.strides)])
+        lies = computed(root.shape, (root.shape, root.strides))
         start = self.new(root.shape, root.scales, root.itemsize, lies)
         first.grads[root.edge.output] = self.retain(start)
         ready: list[tuple[float, int, GradNode]] = [(-first.order, 0, first)]
@@ -269,7 +278,7 @@ class Recorder(Lifetimes):
             grads[edge.output], results[index] = grad, None
         elif not (self.adds_in_place and _is_sole(first)):
             operands = [(tensor.shape, tensor.strides) for tensor in (first, grad)]
-            grads[edge.output] = self.new(grad.shape, grad.scales, grad.itemsize, computed(grad.shape, operands))
+            grads[edge.output] = self.new(grad.shape, grad.scales, grad.itemsize, computed(grad.shape, *operands))
             self.release(first)
 
     def _accumulate(self, leaf: Leaf) -> None:

@@ -139,8 +139,7 @@ class Lifetimes:
         """A node is done: what it saved goes."""
         node.leave()
         self.free(node.saved)
-        node.saved = []
-        node.edges = []
+        node.saved = node.edges = ()
 
 
 def scoped(function: Callable[Concatenate[Owner, Given], Tensor]) -> Callable[Concatenate[Owner, Given], Tensor]:

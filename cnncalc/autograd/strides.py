@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 from math import prod
 
 from cnncalc.values import Shape
+
+#: a network has few shapes, and asks the same of them for every layer
+_kept = lru_cache(1 << 12)
 
 #: how far apart neighbours along each axis lie in the storage, counted in values
 Strides = tuple[int, ...]
 
 
+@_kept
 def contiguous(shape: Shape) -> Strides:
     """Strides of values in row order."""
     strides = []
@@ -31,6 +36,7 @@ def ordered(shape: Shape, axes: Sequence[int]) -> Strides:
     return tuple(strides)
 
 
+@_kept
 def is_contiguous(shape: Shape, strides: Strides) -> bool:
     """Whether values lie in row order; an axis of one value may have any stride."""
     step = 1
@@ -42,6 +48,7 @@ def is_contiguous(shape: Shape, strides: Strides) -> bool:
     return True
 
 
+@_kept
 def is_dense(shape: Shape, strides: Strides) -> bool:
     """Whether values fill their place without gaps or overlaps, in some order of the axes."""
     step = 1
@@ -52,6 +59,7 @@ def is_dense(shape: Shape, strides: Strides) -> bool:
     return True
 
 
+@_kept
 def is_channels_last(shape: Shape, strides: Strides) -> bool:
     """Whether PyTorch takes a tensor for a map with the channels of a pixel side by side.
 
@@ -69,14 +77,16 @@ def is_channels_last(shape: Shape, strides: Strides) -> bool:
     return True
 
 
-def preferred(shape: Shape, like: Sequence[tuple[Shape, Strides]]) -> Strides:
+@_kept
+def preferred(shape: Shape, *like: tuple[Shape, Strides]) -> Strides:
     """Strides of a new map of the layout that all of ``like`` have (``suggest_memory_format``)."""
     if len(shape) in (4, 5) and all(is_channels_last(*one) for one in like):
         return ordered(shape, (0, *range(2, len(shape)), 1))
     return contiguous(shape)
 
 
-def computed(shape: Shape, operands: Sequence[tuple[Shape, Strides]]) -> Strides:
+@_kept
+def computed(shape: Shape, *operands: tuple[Shape, Strides]) -> Strides:
     """Strides of what is computed value by value from operands that broadcast to ``shape``.
 
     TensorIterator (aten/src/ATen/TensorIterator.cpp) keeps a layout that all operands share; otherwise it sorts the

@@ -31,7 +31,7 @@ class TensorOps(ViewOps):
         rank = max(len(x.shape) for x in xs)
         shapes = [(1,) * (rank - len(x.shape)) + x.shape for x in xs]
         shape = tuple(map(max, zip(*shapes, strict=True)))
-        strides = computed(shape, [(x.shape, x.strides) for x in xs])
+        strides = computed(shape, *[(x.shape, x.strides) for x in xs])
         return self.new(shape, any(x.scales for x in xs), itemsize or max(x.itemsize for x in xs), strides)
 
     def add(self, x: Tensor, y: Tensor) -> Tensor:

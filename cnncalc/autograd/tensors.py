@@ -80,9 +80,9 @@ class GradNode:
         self.order = order
         self.layer = layer
         self.backward = backward
-        self.edges = [tensor.edge for tensor in inputs]
-        self.sizes = [(tensor.shape, tensor.scales, tensor.itemsize) for tensor in inputs]
-        self.saved = list(saved)
+        self.edges: Sequence[Edge | None] = [tensor.edge for tensor in inputs]
+        self.sizes: Sequence[tuple[Shape, bool, int]] = [(x.shape, x.scales, x.itemsize) for x in inputs]
+        self.saved: Sequence[Storage] = saved
         self.grads: list[Tensor | None] = [None]
         self.waiting = 0
         self.references = 0
@@ -109,7 +109,12 @@ class Leaf(GradNode):
     __slots__ = ("grad",)
 
     def __init__(self) -> None:
-        super().__init__(inf, 0, done, (), ())
+        self.order = inf
+        self.layer = 0
+        self.backward = done
+        self.edges = self.sizes = self.saved = ()
+        self.grads = [None]
+        self.waiting = self.references = 0
         self.grad: Tensor | None = None
 
 

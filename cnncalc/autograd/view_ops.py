@@ -39,11 +39,11 @@ class ViewOps(Autocast):
 
     def like(self, x: Tensor | Metadata, itemsize: int | None = None) -> Tensor:
         """A new tensor of the same shape, which lies as ``x`` does where that has no gaps."""
-        return self.new(x.shape, x.scales, itemsize or x.itemsize, computed(x.shape, [(x.shape, x.strides)]))
+        return self.new(x.shape, x.scales, itemsize or x.itemsize, computed(x.shape, (x.shape, x.strides)))
 
     def alike(self, shape: Shape, x: Tensor | Metadata, itemsize: int | None = None) -> Tensor:
         """A new tensor of a shape, with the channels of a pixel side by side where those of the map ``x`` are."""
-        return self.new(shape, x.scales, itemsize or x.itemsize, preferred(shape, [(x.shape, x.strides)]))
+        return self.new(shape, x.scales, itemsize or x.itemsize, preferred(shape, (x.shape, x.strides)))
 
     def gradients(self, *values: Tensor, calls: Sequence[str] = ()) -> Backward:
         """A backward pass that makes a gradient as large as each tensor, in this order, and needs nothing else.
@@ -56,7 +56,7 @@ class ViewOps(Autocast):
         named = [*calls, *("" for _ in values[len(calls) :])]
 
         def made(size: tuple[Shape, bool, int], what: str) -> Tensor:
-            found = self.new(*size, preferred(size[0], [(first.shape, first.strides)]))
+            found = self.new(*size, preferred(size[0], (first.shape, first.strides)))
             if what:
                 self.library_call(what)
             return found
@@ -231,7 +231,7 @@ class ViewOps(Autocast):
         if self.device == "cpu":
             xs = self.promoted(*xs)
         whole = cut(xs[0].shape, axis, (sum(x.shape[axis] for x in xs),))
-        lies = preferred(whole, [(x.shape, x.strides) for x in xs])
+        lies = preferred(whole, *[(x.shape, x.strides) for x in xs])
         out = self.new(whole, any(x.scales for x in xs), max(x.itemsize for x in xs), lies)
         shapes = [x.shape for x in xs]
 
@@ -247,7 +247,7 @@ class ViewOps(Autocast):
         sides = [0] * (len(x.shape) - len(sides)) + sides[::-1]
         shape = tuple(size + side for size, side in zip(x.shape, sides, strict=True))
         lies = [(x.shape, x.strides)]
-        strides = preferred(shape, lies) if any(side > 0 for side in padding) else computed(shape, lies)
+        strides = preferred(shape, *lies) if any(side > 0 for side in padding) else computed(shape, *lies)
         out = self.new(shape, x.scales, x.itemsize, strides)
         return self.record(out, [x], lambda grad, needs: [self.pad(grad, [-side for side in padding])])
 

@@ -81,7 +81,7 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
         signal.signal(signal.SIGPIPE, signal.SIG_DFL)
     stopped: list[int] = []
     _end_on_signals(stopped)
-    gc.set_threshold(50_000, 20, 100)  # graphs are large and hold few cycles: looking for them more often costs a tenth
+    gc.set_threshold(1_000_000, 20, 100)  # graphs are large and hold few cycles: looking for them costs a quarter
     sys.stdout = sys.stdout or _Closed()
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, TextIOWrapper):

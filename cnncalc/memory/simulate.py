@@ -37,6 +37,7 @@ STORAGE_CATEGORIES: Mapping[str, str] = {
     "optimizer": "the optimizer's state",
     "update": "what the optimizer's step takes and gives back",
 }
+_NONE: Mapping[str, Tensor] = MappingProxyType({})
 #: and by the phase in which they are taken, where nothing else says it
 _OTHERWISE = {
     "forward": "activations",
@@ -112,8 +113,9 @@ class Trace(NamedTuple):
 
     def timeline(self, batch: int) -> list[int]:
         """Bytes alive after each event."""
-        sizes = [size.at(batch) for size in self.sizes]
-        return list(accumulate(sizes[event] if event >= 0 else -sizes[~event] for event in self.events))
+        bytes_of = {size: size.at(batch) for size in set(self.sizes)}
+        sizes = [bytes_of[size] for size in self.sizes]
+        return list(accumulate([sizes[event] if event >= 0 else -sizes[~event] for event in self.events]))
 
     def peak(self, batch: int) -> int:
         """The most bytes alive at once."""
@@ -191,8 +193,9 @@ class _Simulation:
         self.settings = settings
         self.tape = tape
         self.categories: dict[int, str] = {}
-        self.weights: dict[int, dict[str, Tensor]] = {}
-        self.buffers: dict[int, dict[str, Tensor]] = {}
+        self.weights: dict[int, Mapping[str, Tensor]] = {}
+        self.buffers: dict[int, Mapping[str, Tensor]] = {}
+        self.placed = [(one.weights, one.op.buffers(*one.inputs)) for one in graph.signatures]
         self.nodes = graph.counted(settings.with_side)
         self.ends = graph.ends(settings.with_side)
         self.order = graph.operators(settings.with_side) if order is None else [graph.nodes[index] for index in order]
@@ -264,14 +267,17 @@ class _Simulation:
             return
         tape = self.tape
         tape.layer = node.index
-        signature = self.graph.signatures[node.signature]
-        self.weights[node.index] = {
-            name: self._mark(tape.parameter(shape), "parameters") for name, shape in signature.weights.items()
-        }
-        self.buffers[node.index] = {
-            name: self._mark(tape.new(shape, False, WHOLE if name in WHOLE_BUFFERS else None), "buffers")
-            for name, shape in node.op.buffers(*signature.inputs).items()
-        }
+        weights, buffers = self.placed[node.signature]
+        self.weights[node.index] = self.buffers[node.index] = _NONE
+        if weights:
+            self.weights[node.index] = {
+                name: self._mark(tape.parameter(shape), "parameters") for name, shape in weights.items()
+            }
+        if buffers:
+            self.buffers[node.index] = {
+                name: self._mark(tape.new(shape, False, WHOLE if name in WHOLE_BUFFERS else None), "buffers")
+                for name, shape in buffers.items()
+            }
 
     def _targets(self) -> list[Tensor]:
         """For every output, a class for each place."""
@@ -319,21 +325,23 @@ class _Simulation:
         """Runs layers; a value is let go after its last use."""
         tape = self.tape
         for node in nodes:
-            inputs = list(node.inputs)
+            inputs: Sequence[int] = node.inputs
             first = self.replaced[node.index]
-            if first is not None:
-                inputs.remove(first)
-                inputs.insert(0, first)
+            if first is not None and first != inputs[0]:
+                rest = list(inputs)
+                rest.remove(first)
+                inputs = [first, *rest]
             tape.in_place = first is not None
             tape.layer = node.index
             tape.inputs = [self.graph.nodes[index].shape for index in inputs]
             tape.output = node.shape
             tape.weights = self.weights[node.index]
             tape.buffers = self.buffers[node.index]
-            tape.begin(values[index] for index in inputs)
+            given = [values[index] for index in inputs]
+            tape.begin(given)
             taken = len(tape.storages)
             try:
-                values[node.index] = tape.run(node.op.run, tape, *[values[index] for index in inputs])
+                values[node.index] = tape.run(node.op.run, tape, *given)
             except Recomputed as stop:
                 if stop.ran or len(tape.storages) > taken:
                     self.recomputed.append(node.index)

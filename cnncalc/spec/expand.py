@@ -28,10 +28,9 @@ from cnncalc.spec.document import Memo, SpecDocument, included, load
 from cnncalc.spec.expressions import ExprValue as Value
 from cnncalc.spec.expressions import describe
 from cnncalc.spec.inputs import ONLY, replaced, variables_of
+from cnncalc.spec.least import CALL_LIMIT, STEP_LIMIT, Least
 from cnncalc.spec.reader import Source, YamlNode
 
-CALL_LIMIT = 48
-STEP_LIMIT = 200_000
 SCOPE_LIMIT = 160
 CHAIN_LIMIT = 64
 PATH_LIMIT = 20_000_000
@@ -209,6 +208,7 @@ class _Expander:
                 scope.names[stated.name] = (stated.name, index, stated.node)
                 scope.values.update(variables_of(stated.name, shapes[stated.name]))
         scope.values.update(variables_of("in", builder.nodes[0].shape))
+        Least(scope.values).check([*document.layers, *(layer for side in document.sides for layer in side.layers)])
         self.run(document.layers, scope)
         last = scope.history[-1]
         for side in document.sides:

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+import cnncalc
 from cnncalc.errors import CnncalcError, LimitError, format_error
 from cnncalc.network import Network
 from cnncalc.spec import document, reader
@@ -190,8 +191,8 @@ BOMBS: dict[str, tuple[str, str]] = {
     "a billion layers": (repeats(1000, 1000, 1000), "expansion steps|layers"),
     "a billion times nothing": (repeats(1000, 1000, 1000, inside="{relu: [], when: false}"), "expansion steps"),
     "a billion empty groups": (repeats(10**9, inside=""), "expansion steps"),
-    "2^60 calls": (calls(TWICE), "more than 48 nested block calls: ... -> B44 -> B45 -> B46 -> B47 -> B48"),
-    "2^40 calls": (calls(TWICE, 40), "expansion steps|characters"),
+    "2^60 calls": (calls(TWICE), "expansion steps"),
+    "2^40 calls": (calls(TWICE, 40), "more than 100,000 layers"),
     "2^40 calls of nothing": (calls(TWICE, 40, ""), "expansion steps|characters"),
     "a block that calls itself": (INPUT + "blocks: {B: {layers: [B]}}\nlayers: [B]\n", "more than 48 nested block calls"),
     "a block that calls itself twice": (
@@ -263,3 +264,49 @@ def test_no_recursion_escapes_near_the_end_of_the_stack() -> None:
     for levels in (0, 200, 400, 600, 700, 800):
         deeper(levels)
     assert answers <= {"blocks and joins are nested too deep"}
+
+
+DOUBLING = "".join(f"  A{n}: {{layers: [A{n - 1}, A{n - 1}]}}\n" for n in range(1, 41))
+#: what is past a limit by multiplication, and the message
+AT_ONCE = [
+    ("layers:\n  - {repeat: 1000, layers: [{repeat: 1000, layers: [{relu: [], repeat: 1000}]}]}", "4:53: more than 100,000 layers"),
+    (f"blocks:\n  A0: {{layers: [relu]}}\n{DOUBLING}layers: [A40]", "22:18: more than 100,000 layers"),
+    ("vars: {n: 1000}\nlayers:\n  - {repeat: $n, layers: [{repeat: $n, layers: [{relu: [], repeat: $n + 1}]}]}", "5:49: more than 100,000 layers"),
+    ("layers: [{repeat: 400, layers: [{stages: {w: [1, 2, 3]}, each: [{relu: [], repeat: 100}]}]}]", "3:65: more than 100,000 layers"),
+    ("layers: [{repeat: 400, layers: [{add: {a: [{relu: [], repeat: 200}], b: [{relu: [], repeat: 200}]}}]}]", "3:33: more than 100,000 layers"),
+    ("layers: [relu]\nside: {s: {from: relu1, layers: [{repeat: 1000, layers: [{relu: [], repeat: 1000}]}]}}", "4:58: more than 100,000 layers"),
+    ("blocks: {A: {layers: [{relu: [], repeat: 400}]}}\nlayers: [{A: [], repeat: 400}]", "3:23: more than 100,000 layers"),
+    ("layers: [{repeat: 1000, layers: [{repeat: 1000, layers: []}]}]", "3:34: more than 200,000 expansion steps"),
+    ("layers: [{relu: [], repeat: 60000}, {relu: [], repeat: 60000}]", "3:37: more than 100,000 layers"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("text", "message"), AT_ONCE)
+def test_a_product_is_refused_before_any_layer_is_made(
+    text: str, message: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def made(*_: object) -> None:
+        raise AssertionError("a layer was made")
+
+    monkeypatch.setattr("cnncalc.graph.builder.GraphBuilder.add", made)
+    with pytest.raises(LimitError) as caught:
+        cnncalc.load(f"cnncalc: 1\ninput: [3, 8, 8]\n{text}\n")
+    assert str(caught.value) == f"<text>:{message.replace(': ', ': error: ', 1)}"
+
+
+#: what may be less than it seems, with the number of its layers
+LESS = [
+    ("vars: {n: 0}\nlayers: [{repeat: 100, layers: [{repeat: 100, layers: [{relu: [], repeat: $n}]}]}, relu]", 1),
+    ("layers: [{repeat: 1000, when: false, layers: [{relu: [], repeat: 1000}]}, relu]", 1),
+    ("layers: [{repeat: 3, layers: [{when: $i > 2, layers: [{relu: [], repeat: 50000}]}]}]", 50_000),
+    ("layers: [{repeat: 300, layers: [{relu: [], repeat: $i}]}]", 300 * 301 // 2),
+    ("blocks: {A: {args: [n], layers: [{relu: [], repeat: $n}]}}\nvars: {n: 90000}\nlayers: [{A: [1], repeat: 9}]", 9),
+    ("blocks: {A: {args: [n], layers: [relu, {when: $n > 1, A: [$n - 1]}]}}\nlayers: [{A: [9]}]", 9),
+    ("layers: [{stages: {n: [2, 3]}, each: [{relu: [], repeat: $n}]}]\nvars: {n: 90000}", 5),
+    ("layers: [{relu: [], repeat: 100000}]", 100_000),
+]
+
+
+@pytest.mark.parametrize(("text", "layers"), LESS)
+def test_nothing_else_is_refused(text: str, layers: int) -> None:
+    assert len(cnncalc.load(f"cnncalc: 1\ninput: [3, 8, 8]\n{text}\n").graph.operators()) == layers
