@@ -204,7 +204,10 @@ class GraphBuilder:
 
     def _check_shared(self, ours: Signature, other: Node, path: str, place: Place) -> None:
         theirs = self._signatures[other.signature]
-        if type(ours.op) is not type(theirs.op) or ours.weights != theirs.weights:
+        if type(ours.op) is not type(theirs.op):
+            law = f"weights are shared by layers of one operator, but '{other.path}' is {theirs.op.name}"
+            raise SpecError(f"{ours.op.name} '{path}': {law}", place.location)
+        if ours.weights != theirs.weights:
             law = f"its weights ({_named(ours)}) differ from those of '{other.path}' ({_named(theirs)})"
             raise SpecError(f"{ours.op.name} '{path}': {law}", place.location)
 

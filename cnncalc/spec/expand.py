@@ -428,7 +428,9 @@ class _Expander:
     def unknown_name(self, name: str, node: YamlNode, scope: _Scope) -> SpecError:
         visible = ["prev"]
         message = f"no earlier layer is named {quote(name)}"
-        head = name.partition(".")[0]
+        head, _, rest = name.partition(".")
+        if head in ("prev", "prev2", "input"):
+            return node.error(message, f"{head} is a value alone: name the layer, and write NAME.{rest}")
         around: _Scope | None = scope
         while around is not None:
             for layer in around.layers:

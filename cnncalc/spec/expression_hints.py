@@ -8,7 +8,16 @@ from collections.abc import Collection
 from cnncalc.errors import ExpressionError, quote, suggest
 
 #: characters that other languages have, and what this one has for them
-_INSTEAD = {"^": "**", "=": "==", "&": "and", "|": "or", "!": "not"}
+_INSTEAD = {
+    "^": "write **",
+    "=": "write ==",
+    "&": "write and",
+    "|": "write or",
+    "!": "write not",
+    "[": "lists are for stages, which take a value for each; elsewhere a value has a variable of its own",
+    '"': 'quotes go around the whole item: "inner=max(32, $w)"',
+    "'": "quotes go around the whole item: 'inner=max(32, $w)'",
+}
 _SPELLINGS = frozenset({"true", "false", "yes", "no", "on", "off"})
 #: numbers as other languages write them; none is an expression
 _ODD_NUMBER = r"[+-]?0[xob]\w*|[+][\d.]+|[+-]?\d+_[\d_]*|\d+(:\d+)+|[+-]?\.(inf|nan)|-?\.\d+|-?\d+\."
@@ -45,7 +54,7 @@ def unreadable(text: str, start: int) -> ExpressionError:
     hint = None
     if character.isascii():
         shown = quote(character)
-        hint = f"write {_INSTEAD[character]}" if character in _INSTEAD else None
+        hint = _INSTEAD.get(character)
     else:
         from unicodedata import digit
 

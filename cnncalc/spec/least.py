@@ -35,7 +35,7 @@ class Least:
         return self._variables[name]
 
     def check(self, layers: Sequence[Layer]) -> None:
-        """Refuses layers that take too many rows or steps; points at the innermost layer that does.
+        """Refuses layers that take too many rows or steps; points at the innermost that does, or its repeats.
 
         Raises:
             LimitError: more than 100,000 rows or 200,000 steps.
@@ -44,7 +44,8 @@ class Least:
         for which, limit, what in ((0, LAYER_LIMIT, "layers"), (1, STEP_LIMIT, "expansion steps")):
             if sum(count[which] for count in counts) > limit:
                 place = self._innermost(layers, which, limit)
-                raise LimitError(f"more than {limit:,} {what}", place.location)
+                node = place.repeat.node if place.repeat else place.node
+                raise LimitError(f"more than {limit:,} {what}", node.location)
 
     def _innermost(self, layers: Sequence[Layer], which: int, limit: int) -> Layer:
         """The innermost layer that is past a limit by itself; without one, the layer at which all together are."""

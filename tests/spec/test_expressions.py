@@ -84,7 +84,7 @@ ERRORS = [
     ("().__class__", 1, "unexpected ')' in the expression '().__class__'", None),
     ("__import__('os')", 0, "unknown word '__import__' in an expression", None),
     ("$w.x", 2, "'.' is not allowed in the expression '$w.x'", None),
-    ("a[0]", 1, "'[' is not allowed in the expression 'a[0]'", None),
+    ("a[0]", 1, "'[' is not allowed in the expression 'a[0]'", "lists are for stages, which take a value for each; elsewhere a value has a variable of its own"),
     ("lambda: 1", 6, "':' is not allowed in the expression 'lambda: 1'", None),
     ("10^10", 2, "'^' is not allowed in the expression '10^10'", "write **"),
     ("1 = 1", 2, "'=' is not allowed in the expression '1 = 1'", "write =="),

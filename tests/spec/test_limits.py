@@ -103,7 +103,7 @@ LIMITS = [
     (lambda n: f"a: {'x' * n}\n", 10_000, read, "net.yaml:1:4: error: the text is too long: 10,001 characters, at most 10,000"),
     (lambda n: f"{'k' * n}: 1\n", 128, read, "net.yaml:1:1: error: the key is too long: 129 characters, at most 128"),
     (of_calls, 48, grow, "net.yaml:3:40: error: more than 48 nested block calls: ... -> B -> B -> B -> B -> B"),
-    (of_layers, 100_000, grow, "net.yaml:3:10: error: more than 100,000 layers"),
+    (of_layers, 100_000, grow, "net.yaml:3:29: error: more than 100,000 layers"),
     (of_steps, 200_000, grow, "net.yaml:3:63: error: more than 200,000 expansion steps"),
     (of_name, 128, grow, f"net.yaml:3:27: error: '{'a' * 57}...' can't be the name of a layer (hint: letters, digits, _ and -, at most 128, not starting with -)"),
     (of_word, 256, grow, "net.yaml:4:27: error: name is too long: 257 characters, at most 256"),
@@ -269,15 +269,15 @@ def test_no_recursion_escapes_near_the_end_of_the_stack() -> None:
 DOUBLING = "".join(f"  A{n}: {{layers: [A{n - 1}, A{n - 1}]}}\n" for n in range(1, 41))
 #: what is past a limit by multiplication, and the message
 AT_ONCE = [
-    ("layers:\n  - {repeat: 1000, layers: [{repeat: 1000, layers: [{relu: [], repeat: 1000}]}]}", "4:53: more than 100,000 layers"),
+    ("layers:\n  - {repeat: 1000, layers: [{repeat: 1000, layers: [{relu: [], repeat: 1000}]}]}", "4:72: more than 100,000 layers"),
     (f"blocks:\n  A0: {{layers: [relu]}}\n{DOUBLING}layers: [A40]", "22:18: more than 100,000 layers"),
-    ("vars: {n: 1000}\nlayers:\n  - {repeat: $n, layers: [{repeat: $n, layers: [{relu: [], repeat: $n + 1}]}]}", "5:49: more than 100,000 layers"),
-    ("layers: [{repeat: 400, layers: [{stages: {w: [1, 2, 3]}, each: [{relu: [], repeat: 100}]}]}]", "3:65: more than 100,000 layers"),
+    ("vars: {n: 1000}\nlayers:\n  - {repeat: $n, layers: [{repeat: $n, layers: [{relu: [], repeat: $n + 1}]}]}", "5:68: more than 100,000 layers"),
+    ("layers: [{repeat: 400, layers: [{stages: {w: [1, 2, 3]}, each: [{relu: [], repeat: 100}]}]}]", "3:84: more than 100,000 layers"),
     ("layers: [{repeat: 400, layers: [{add: {a: [{relu: [], repeat: 200}], b: [{relu: [], repeat: 200}]}}]}]", "3:33: more than 100,000 layers"),
-    ("layers: [relu]\nside: {s: {from: relu1, layers: [{repeat: 1000, layers: [{relu: [], repeat: 1000}]}]}}", "4:58: more than 100,000 layers"),
-    ("blocks: {A: {layers: [{relu: [], repeat: 400}]}}\nlayers: [{A: [], repeat: 400}]", "3:23: more than 100,000 layers"),
-    ("layers: [{repeat: 1000, layers: [{repeat: 1000, layers: []}]}]", "3:34: more than 200,000 expansion steps"),
-    ("layers: [{relu: [], repeat: 60000}, {relu: [], repeat: 60000}]", "3:37: more than 100,000 layers"),
+    ("layers: [relu]\nside: {s: {from: relu1, layers: [{repeat: 1000, layers: [{relu: [], repeat: 1000}]}]}}", "4:77: more than 100,000 layers"),
+    ("blocks: {A: {layers: [{relu: [], repeat: 400}]}}\nlayers: [{A: [], repeat: 400}]", "3:42: more than 100,000 layers"),
+    ("layers: [{repeat: 1000, layers: [{repeat: 1000, layers: []}]}]", "3:43: more than 200,000 expansion steps"),
+    ("layers: [{relu: [], repeat: 60000}, {relu: [], repeat: 60000}]", "3:56: more than 100,000 layers"),
 ]  # fmt: skip
 
 

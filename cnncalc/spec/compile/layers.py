@@ -145,6 +145,13 @@ class Compiler:
         known = [*OPS, *self.blocks, "layers", "stages", *words]
         return key.error(f"unknown {what} {quote(text)}", partial(suggest_operation, text, known))
 
+    def unknown_branch(self, branch: str, value: Scalar) -> SpecError:
+        """The error for the word of a branch: it may be the name of a layer."""
+        error = self.unknown_operation(value, "identity")
+        if error.hint is None and not BLOCK_NAME.fullmatch(value.text):
+            error.advice = f"for the value of a layer write '{branch}: {{from: {value.text}, layers: []}}'"
+        return error
+
     def check_defaults(self) -> None:
         """Notes what is wrong with the defaults, whether a layer uses them or not."""
         for name, defaults in self.defaults.items():
@@ -351,7 +358,7 @@ class Entry(NamedTuple):
             if value.text == "identity":
                 return Branch(key.text, [], when)
             if value.text not in OPS and value.text not in compiler.blocks:
-                raise compiler.unknown_operation(value, "identity")
+                raise compiler.unknown_branch(key.text, value)
         return Branch(key.text, compiler.sequence(value, self.slots), when)
 
     def stages(self, value: YamlNode) -> StagesLayer:

@@ -67,7 +67,8 @@ class Slot:
             try:
                 field.check(self.fixed())
             except ArgumentError as error:
-                raise self.node.error(error.message, error.advice) from None
+                hint = error.advice or other_word(str(self.fixed()), ())
+                raise self.node.error(error.message, hint) from None
 
 
 def at_offset(error: ExpressionError, node: YamlNode, start: int = 0) -> SpecError:

@@ -46,6 +46,40 @@ _OTHER_WORDS = {
     "valid": "write pad: 0",
     "memory": "write activation_bytes, inference_memory or training_memory",
 }  # fmt: skip
+_RECURRENT = "there are no recurrent layers yet"
+_PRODUCT = "there is no product of two values yet; mul multiplies them number by number"
+_MOVED = "there is no transposition; tokens makes a sequence of a map, feature_map a map of a sequence"
+_RESHAPED = "flatten makes a vector, tokens a sequence of a map, feature_map a map of a sequence"
+_NO_UNPOOLING = "there is no unpooling yet; upsample makes maps of the same sizes"
+_NO_NORM_OF_WEIGHTS = "there is no norm of weights yet"
+_WIDTHS = "attention has features / heads for each head; other widths and a second input are not there yet"
+_FROZEN = "there are no frozen weights yet: every weight is trained"
+_ZEROS = "padding is zeros; every other mode has the same params and macs"
+_FACTOR = "upsample takes a whole factor; a size to reach is not there yet"
+_MODES = "other interpolations are not there yet; nearest has the same sizes"
+_RMS = "pixelnorm computes it; {affine: [], bias: false} behind it is its weight"
+#: words for what the language does not have, and what is true of them
+_NOT_THERE = {
+    "lstm": _RECURRENT, "gru": _RECURRENT, "rnn": _RECURRENT, "bilstm": _RECURRENT, "lstmcell": _RECURRENT,
+    "grucell": _RECURRENT, "convlstm": _RECURRENT,
+    "embedding": "there is no embedding of ids yet: begin with its result, 'input: {tokens: 128, features: 768}'",
+    "matmul": _PRODUCT, "bmm": _PRODUCT, "mm": _PRODUCT, "einsum": _PRODUCT, "outer": _PRODUCT, "dot": _PRODUCT,
+    "transpose": _MOVED, "permute": _MOVED, "swapaxes": _MOVED, "movedim": _MOVED, "rearrange": _MOVED,
+    "reshape": _RESHAPED, "view": _RESHAPED, "unflatten": _RESHAPED,
+    "identity": "write 'layers: []' where a value is only passed on",
+    "sub": "write scale: -1 behind the value that is taken away, and add",
+    "subtract": "write scale: -1 behind the value that is taken away, and add",
+    "exp": "there is no exp", "abs": "there is no abs", "div": "there is no division; mul multiplies",
+    "maxunpool": _NO_UNPOOLING, "unpool": _NO_UNPOOLING,
+    "deformconv": "there is no deformable convolution yet",
+    "rmsnorm": _RMS, "l2norm": _RMS, "weightnorm": _NO_NORM_OF_WEIGHTS, "spectralnorm": _NO_NORM_OF_WEIGHTS,
+    "headdim": _WIDTHS, "keydim": _WIDTHS, "valuedim": _WIDTHS, "kvheads": _WIDTHS, "keyheads": _WIDTHS,
+    "crossattention": _WIDTHS,
+    "frozen": _FROZEN, "freeze": _FROZEN, "requiresgrad": _FROZEN, "trainable": _FROZEN,
+    "padmode": _ZEROS, "paddingmode": _ZEROS, "reflect": _ZEROS, "replicate": _ZEROS, "circular": _ZEROS,
+    "trilinear": _MODES, "bicubic": _MODES,
+    "interpolate": "write upsample, with a whole factor", "resize": "write upsample, with a whole factor",
+}  # fmt: skip
 
 
 def check_name(name: str, node: YamlNode, what: str = "a layer") -> None:
@@ -80,7 +114,8 @@ def other_word(text: str, known: Container[str] = OPS) -> str | None:
     if re.match(r"\w+:", text, re.ASCII):
         return NO_SPACE
     plain = re.sub(r"(?<=[a-z])[123]d$", "", text.lower().replace("_", ""))
-    word = _OTHER_WORDS.get(plain) or next((name for name in OPS if name.replace("_", "") == plain), None)
+    spelled = next((name for name in OPS if name.replace("_", "") == plain), None)
+    word = _OTHER_WORDS.get(plain) or spelled or _NOT_THERE.get(plain)
     if word is None or word == text or (word in OPS and word not in known):
         return None
     if word not in OPS:
@@ -96,6 +131,8 @@ def suggest_variable(name: str, known: frozenset[str]) -> str | None:
 
 def suggest_argument(name: str, known: Collection[str]) -> str | None:
     """A hint for an argument that the operation does not have."""
+    if name == "size" and "factor" in known:
+        return _FACTOR
     return other_word(name, ()) or suggest(name, known)
 
 
