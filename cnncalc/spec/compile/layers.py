@@ -7,7 +7,7 @@ from copy import copy
 from functools import partial
 from typing import NamedTuple
 
-from cnncalc.errors import CnncalcError, Hint, LimitError, SpecError, listing, quote
+from cnncalc.errors import CANDIDATE_LIMIT, WORD_LIMIT, CnncalcError, Hint, LimitError, SpecError, listing, quote
 from cnncalc.ops import OPS
 from cnncalc.ops.base import Op
 from cnncalc.spec.compile.forms import (
@@ -121,8 +121,12 @@ class Compiler:
         own = {name for word in found for name in self.argument_names(word)}
         comes_first = keys.index(unknown) < min(map(keys.index, found), default=len(keys))
         others = {*keys} - {unknown, *found} - own
-        meant = get_close_matches(unknown, [*OPS, *self.blocks, *own, *MODIFIERS], n=1)
-        if (comes_first or others) and not (found and own.union(MODIFIERS).intersection(meant)):
+        if not comes_first and not others:
+            return
+        meant: list[str] = []
+        if found and len(unknown) <= WORD_LIMIT:
+            meant = get_close_matches(unknown, [*OPS, *self.blocks, *own, *MODIFIERS][:CANDIDATE_LIMIT], n=1)
+        if not own.union(MODIFIERS).intersection(meant):
             raise self.unknown_operation(node.entries[unknown][0])
 
     def argument_names(self, keyword: str) -> list[str]:
