@@ -54,6 +54,8 @@ def show(name: str, columns: tuple[str, ...], main: str, given: dict[str, Any]) 
     options, output = take_network(given), take_output(given)
     network = load(name, options.vars, options.input)
     report = report_of(network, options)
+    if len({node.shape.layout for node in report.graph.nodes} - {"vector"}) < 2:  # every shape says which it is
+        columns = tuple(name for name in columns if name != "layout")
     shown = take_rows(given, with_work(columns, options.convention), main)
     emit(output, lambda data: table(report, shown(data)), report.to_dict, network.document.files)
 

@@ -67,6 +67,16 @@ def test_json_has_the_sizes_by_name(cnncalc, two):
     assert json.loads(cnncalc("summary", "lenet5", "-f", "json").out)["assumptions"]["input"] == [1, 32, 32]
 
 
+@pytest.mark.parametrize(
+    ("network", "columns"), [("vit_b_16", "in,out,layout,"), ("lenet5", "in,out,"), ("bare", "in,out,")]
+)
+def test_shapes_has_layouts_where_two_numbers_can_be_either(cnncalc, tmp_path, network, columns):
+    path = tmp_path / "bare.yaml"
+    path.write_text("cnncalc: 1\ninput: {tokens: 4, features: 3}\nlayers: [{linear: 2}, {select: 0}]\n")
+    out = cnncalc("shapes", str(path) if network == "bare" else network, "-f", "csv").out
+    assert out.startswith(f"path,op,{columns}receptive_field,effective_stride\n")
+
+
 def test_layouts_are_a_column(cnncalc, two):
     lines = cnncalc("shapes", two, "--columns", "layout,out", "-f", "csv").out.split("\n")
     assert lines[:3] == ["path,op,layout,out", "image,input,map,3x8x8", "text,input,sequence,7x5"]
