@@ -190,16 +190,16 @@ def test_what_columns_there_are_is_known_without_measuring(monkeypatch):
 
 
 def test_the_rest_says_nothing_that_does_not_add_up(command):
-    """input 1x4x4, c 2x4x4, relu 2x4x4: the last row of the rest is no sum of shapes, fields or strides."""
+    """input 1x4x4, c 2x4x4, relu 2x4x4: the last row of the rest is no sum of shapes, fields, strides or depths."""
     words = ("shapes", "./net.yaml", "--top", "1", "--columns", "out,field,stride,count,params,depth")
     out = command(*words, net="  - {relu: [], name: r}\n")[1]
     (rest,) = [line.split() for line in out.splitlines() if "more rows" in line]
-    assert rest == ["(2", "more", "rows)", "20", "100.0%", "1", "##########"]
+    assert rest == ["(2", "more", "rows)", "20", "100.0%", "##########"]
     data = command(*words, "-f", "tsv")[1].splitlines()
     assert data == [
         "path\top\tout\treceptive_field\teffective_stride\tcount\tparams\tdepth",
         "input\tinput\t1x4x4\t1x1\t1x1\t1\t0\t0",
-        "(2 more rows)\t\t\t\t\t\t20\t1",
+        "(2 more rows)\t\t\t\t\t\t20\t",
     ]
 
 
