@@ -146,7 +146,7 @@ def made(reports: Iterable[Report]) -> tuple[str, ...]:
     lines = [f"cnncalc {__version__}"]
     for report in reports:
         about = report.to_dict()["spec"]
-        lines.append(f"{about['name']}, sha256 {about['sha256']}: {', '.join(captions(report, worked=True)[1:])}")
+        lines.append(f"{report.about.label}, sha256 {about['sha256']}: {', '.join(captions(report, worked=True)[1:])}")
     return tuple(lines)
 
 

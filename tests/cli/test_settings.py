@@ -89,6 +89,17 @@ def test_a_badge_and_a_source_file_say_it(cnncalc):
     )
 
 
+@pytest.mark.parametrize(
+    ("form", "comment", "caption"), [("latex", "% ", "\\caption{"), ("html", "<!-- ", "<caption>")]
+)
+def test_tables_for_papers_and_pages_say_it(cnncalc, form, comment, caption):
+    out = cnncalc("params", "vgg16", "--set", "classes=10", "--input", "96", "-f", form).out.split("\n")
+    headed = "vgg16 (classes=10, input=3x96x96)"
+    assert out[1].startswith(f"{comment}{headed}, sha256 ")
+    headed = headed.replace("3x96x96", r"$3{\times}96{\times}96$") if form == "latex" else headed
+    assert any(f"{caption}{headed}: VGG-16 (configuration D)" in line for line in out)
+
+
 def test_a_diff_says_it_above_the_changes(cnncalc):
     out = cnncalc("diff", "vgg16", "vgg19", *SET[:2], "--input", "96x96").out.split("\n")
     assert out[:4] == ["vgg16 -> vgg19", "classes=10", "input 96x96", "convention macs"]
