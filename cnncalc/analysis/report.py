@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections import ChainMap
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import cached_property, partial
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, cast
 
 from cnncalc import __version__, rendered
 from cnncalc.analysis import Columns
@@ -328,7 +329,10 @@ class Report:
     def beside(self, columns: Mapping[str, Sequence[Any]], totals: Mapping[str, int]) -> Report:
         """The report with more columns for its tables, and their totals."""
         report = Report(self.graph, self.assumed, self.about)
-        report.__dict__.update(columns={**self.columns, **columns}, totals={**self.totals, **totals})
+        report.__dict__.update(  # what no table asks for is not computed
+            columns=ChainMap(dict(columns), cast(Any, self.columns)),
+            totals=ChainMap(dict(totals), cast(Any, self.totals)),
+        )
         return report
 
     def to_dict(self) -> dict[str, Any]:

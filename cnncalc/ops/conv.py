@@ -77,7 +77,7 @@ class _Convolution(Op):
 
     def run(self, tape: Tape, x: Tensor) -> Tensor:
         shape = self.batched(tape, x)
-        axes = self._axes(x.shape[1:])
+        axes = self._axes(x.shape[1:]) if self.pad == "same_tf" else []  # no other padding can be uneven
         if window.is_uneven(axes):
             x = tape.hold(tape.pad(x, window.torch_padding(axes)))
         return self._convolve(tape, x, shape)
