@@ -10,7 +10,7 @@ from typing import Literal
 from cnncalc.autograd.attention import AttentionOps
 from cnncalc.autograd.engine import CONVOLUTION, PRODUCT
 from cnncalc.autograd.lifetimes import scoped
-from cnncalc.autograd.strides import is_contiguous
+from cnncalc.autograd.strides import contiguous, is_contiguous, preferred
 from cnncalc.autograd.tensor_ops import WHOLE, factors
 from cnncalc.autograd.tensors import Backward, Tensor
 from cnncalc.autograd.torch_versions import Rules, rules
@@ -158,12 +158,24 @@ class Tape(AttentionOps):
 
     @scoped
     def group_norm(self, x: Tensor, groups: int) -> Tensor:
-        """Normalization over the channels of a group, and over space; a GPU makes no wider statistics than a CPU."""
-        inputs = [self.contiguous(self.raised(x, on="cuda")), *self.weights.values()]
+        """Normalization over the channels of a group, and over space; a GPU makes no wider statistics than a CPU.
+
+        A GPU takes x and the gradient in row order, a CPU in the layout of x.
+        """
+        given = self.raised(x, on="cuda")
+        on_cpu = self.device == "cpu"
+        lies = preferred(x.shape, (x.shape, given.strides)) if on_cpu else contiguous(x.shape)
+        inputs = [self.laid(given, lies), *self.weights.values()]
+        made = self.gradients(*inputs)
+
+        def backward(grad: Tensor, needs: Sequence[bool]) -> Sequence[Tensor | None]:
+            self.hold(self.laid(grad, lies))
+            return made(grad, needs)
+
         out = self.like(inputs[0])
         size = max(value.itemsize for value in inputs)
         statistics = [self.new((x.shape[0], groups), x.scales, size) for _ in range(2)]
-        return self.record(out, inputs, self.gradients(*inputs), [inputs[0], *statistics])
+        return self.record(out, inputs, backward, [inputs[0], *statistics])
 
     @scoped
     def local_response_norm(self, x: Tensor, size: int) -> Tensor:
@@ -180,6 +192,8 @@ class Tape(AttentionOps):
     @scoped
     def max_pool(self, x: Tensor, shape: Shape) -> Tensor:
         """Maxima, and where each was found."""
+        if len(shape) == 3:
+            return self.along_one_axis(x, shape, self.max_pool)
         given = self.pooled(x)
         out = self.alike(shape, given)
         found = self.new(shape, itemsize=WHOLE)
@@ -188,6 +202,8 @@ class Tape(AttentionOps):
     @scoped
     def pool(self, x: Tensor, shape: Shape) -> Tensor:
         """A mean, or a sum, of the values in each window."""
+        if len(shape) == 3:
+            return self.along_one_axis(x, shape, self.pool)
         given = self.pooled(x)
         return self.record(self.alike(shape, given), [given], self.gradients(given), [given])
 
@@ -217,8 +233,9 @@ class Tape(AttentionOps):
         With autocast a CPU takes 32 bits for all of it, a GPU for the mean.
         """
         given = self.hold(self.raised(x, on="cpu"))
-        logs = self.like(given)
-        self.record(logs, [given], self.gradients(given), [logs])
+        made = given.shape, given.scales, given.itemsize
+        logs = self.new(*made)
+        self.record(logs, [given], lambda grad, needs: [self.new(*made)], [logs])
         logs = self.raised(logs)
         out, weight = self.new((), scales=False), self.new((), scales=False)
         return self.record(out, [logs], self.gradients(logs), [logs, target, weight])

@@ -141,7 +141,12 @@ class TensorOps(ViewOps):
         widens = self.device == "cuda" and self.autocast == "float16"
         given = x if widens else self.raised(x, on="cuda")
         out = self.new(x.shape, x.scales, FULL if widens else given.itemsize)
-        return self.record(out, [given], self.gradients(given), [out])
+        shape, scales, itemsize = given.shape, given.scales, given.itemsize
+        return self.record(out, [given], lambda grad, needs: [self.new(shape, scales, itemsize)], [out])
+
+    def along_one_axis(self, x: Tensor, shape: Shape, pool: Callable[[Tensor, Shape], Tensor]) -> Tensor:
+        """A pool over one axis: a view of one over two, of which the first has one value."""
+        return self.view(pool(self.unsqueeze(x, 2), (*shape[:2], 1, *shape[2:])), shape)
 
     def mean(self, x: Tensor, axis: int, keepdim: bool = False) -> Tensor:
         """Mean along an axis, which keeps one value or vanishes."""
@@ -160,6 +165,8 @@ class TensorOps(ViewOps):
     @scoped
     def mean_of_map(self, x: Tensor) -> Tensor:
         """Mean over space, which keeps one value along each axis, and of the layout that x has."""
+        if len(x.shape) == 3:
+            return self.along_one_axis(x, (*x.shape[:2], 1), lambda two, _: self.mean_of_map(two))
         x = self.pooled(x)
         shape, scales = x.shape, x.scales
         out = self.new((*shape[:2], *(1 for _ in shape[2:])), scales, x.itemsize)

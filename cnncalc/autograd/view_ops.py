@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from cnncalc.autograd.autocast import Autocast
 from cnncalc.autograd.lifetimes import scoped
-from cnncalc.autograd.strides import Strides, computed, cut, is_contiguous, preferred, viewed
+from cnncalc.autograd.strides import Strides, computed, contiguous, cut, preferred, viewed
 from cnncalc.autograd.tensors import Backward, Tensor
 from cnncalc.values import Shape
 
@@ -135,7 +135,13 @@ class ViewOps(Autocast):
 
     def contiguous(self, x: Tensor) -> Tensor:
         """The values in row order: ``x`` itself, or a copy."""
-        return x if is_contiguous(x.shape, x.strides) else self.copy(x)
+        return self.laid(x, contiguous(x.shape))
+
+    def laid(self, x: Tensor, strides: Strides) -> Tensor:
+        """The values with these strides, which have no gaps: ``x`` itself, or a copy."""
+        if all(size == 1 or one == other for size, one, other in zip(x.shape, x.strides, strides, strict=True)):
+            return x
+        return self.record(self.new(x.shape, x.scales, x.itemsize, strides), [x], lambda grad, needs: [grad])
 
     def flatten(self, x: Tensor, first: int = 1, last: int | None = None) -> Tensor:
         """The axes from ``first`` to ``last`` as one; by default all values of a sample in one row."""

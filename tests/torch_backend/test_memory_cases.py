@@ -32,6 +32,35 @@ CASES = {
         "input: {tokens: 5, features: 6}\nlayers: [{linear: 6, bias: false, name: a}, gelu,"
         " {linear: 6, bias: false, shared: a}]"
     ),
+    "a group norm where channels lie last": (
+        "input: [4, 7, 8]\nlayers: [layernorm, {groupnorm: 2}, {conv: 3, kernel: 3}]"
+    ),
+    "a group norm whose gradient has channels last": (
+        "input: [4, 7, 8]\nlayers: [{conv: 4, kernel: 3}, {groupnorm: 2}, layernorm, {conv: 3, kernel: 3}]"
+    ),
+    "a group norm of three axes, of a part where channels lie last": (
+        "input: [4, 5, 6, 3]\nlayers: [layernorm, {slice: space, stop: 3}, {groupnorm: 2}, relu]"
+    ),
+    "a softmax where channels lie last": (
+        "input: [4, 7, 8]\nlayers: [layernorm, softmax, {groupnorm: 2}, {conv: 3, kernel: 3}]"
+    ),
+    "an output whose channels lie last": "input: [4, 7, 8]\nlayers: [{conv: 4, kernel: 3}, {groupnorm: 1}, layernorm]",
+    "in place over maxima along one axis": (
+        "input: [4, 9]\nlayers: [{conv: 6, kernel: 3}, {maxpool: 2}, relu, {conv: 2, kernel: 2}]"
+    ),
+    "in place over means along one axis": (
+        "input: [4, 9]\nlayers: [{conv: 6, kernel: 3}, {avgpool: 2}, elu, {conv: 2, kernel: 2}]"
+    ),
+    "in place over bins along one axis": (
+        "input: [4, 9]\nlayers: [{conv: 6, kernel: 3}, {adaptive_maxpool: 3}, mish, {adaptive_avgpool: 2}, relu6, flatten,"
+        " {linear: 3}]"
+    ),
+    "in place over one mean along one axis": (
+        "input: [4, 9]\nlayers: [{conv: 6, kernel: 3}, global_avgpool, hardswish, flatten, {linear: 3}]"
+    ),
+    "a pool along one axis of what lies token by token": (
+        "input: {tokens: 8, features: 6}\nlayers: [{linear: 4}, {feature_map: [[8]]}, {avgpool: 2}, relu, {conv: 2, kernel: 2}]"
+    ),
     "attention that shares weights": (
         "input: {tokens: 5, features: 8}\nlayers: [{attention: 2, name: a}, layernorm, {attention: 2, shared: a}]"
     ),

@@ -219,3 +219,17 @@ def test_several_networks_count_no_memory_unless_asked(
     assert run(["verify", "lenet5", "mnist_mlp", "--check", "memory"]) == 0
     assert seen == ["lenet5", "mnist_mlp"]
     capsys.readouterr()
+
+
+def test_a_group_norm_of_one_fake_sample_lies_otherwise() -> None:
+    """A kernel of a CPU keeps the layout; the tracker has fake tensors do so too."""
+
+    def lies(samples: int) -> tuple[int, ...]:
+        x = torch.zeros(samples, 7, 8, 4).movedim(-1, 1)
+        return torch.nn.functional.group_norm(x, 2).stride()
+
+    assert lies(1) == lies(2) == (7 * 8 * 4, 1, 8 * 4, 4)
+    with FakeTensorMode():
+        assert lies(1) != lies(2)
+        with Tracker():
+            assert lies(1) == lies(2)

@@ -48,4 +48,10 @@ LIMITS = (
         "channel shuffle in groups of one, or in one, is a view, where the kernel of a CPU copies",
         handling="the tracker copies such a view",
     ),
+    Limit(
+        "FakeTensorMode",
+        "memory",
+        "group norm of one sample whose channels lie last has strides of its own, where the kernel of a CPU keeps them",
+        handling="the tracker lays it as its input lies",
+    ),
 )
