@@ -152,7 +152,7 @@ class Row:
 def _rows(columns: Mapping[str, Sequence[Any]], indices: Sequence[int]) -> list[dict[str, Any]]:
     """Rows as JSON data, column by column, which is quick."""
     names = (*IDENTITY, *(column.name for column in COLUMNS.values() if column.in_rows), *ORIGIN)
-    values = [[plain(columns[name][index]) for index in indices] for name in names]
+    values = [[plain(column[index]) for index in indices] for column in map(columns.__getitem__, names)]
     return [dict(zip(names, row, strict=True)) for row in zip(*values, strict=True)]
 
 

@@ -145,8 +145,8 @@ def made(reports: Iterable[Report]) -> tuple[str, ...]:
     """The version of cnncalc, and each network with the digest of its spec and the assumptions."""
     lines = [f"cnncalc {__version__}"]
     for report in reports:
-        about = report.to_dict()["spec"]
-        lines.append(f"{report.about.label}, sha256 {about['sha256']}: {', '.join(captions(report, worked=True)[1:])}")
+        digest = report.spec["sha256"]
+        lines.append(f"{report.about.label}, sha256 {digest}: {', '.join(captions(report, worked=True)[1:])}")
     return tuple(lines)
 
 
