@@ -493,7 +493,9 @@ class _Expander:
     ) -> int | None:
         """The node whose weights this one uses; None for an operator that has none."""
         ours, theirs = shared
-        if not op.weights(*[self.builder.nodes[index].shape for index in inputs]):
+        shapes = [self.builder.nodes[index].shape for index in inputs]
+        fits = all(shape.layout in op.layouts for shape in shapes)  # the builder refuses what doesn't
+        if not fits or not op.weights(*shapes):
             return None
         other = theirs + path[len(ours) :]
         index = self.builder.positions.get(other)

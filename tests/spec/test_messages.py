@@ -432,6 +432,8 @@ SPECS = [
     (NET + 'layers:\n  - {conv: 3, kernel: 3, bias: false, name: a}\n  - {conv_transpose: 3, kernel: 3, bias: false, shared: a}', "5:5: conv_transpose 'conv_transpose1': weights are shared by layers of one operator, but 'a' is conv"),
     (NET + 'blocks:\n  A:\n    args: [width, inner="max(32, $w)"]\n    layers: [relu]\nlayers: [{A: [3]}]', "5:25: '\"' is not allowed in the expression '\"max(32' (hint: quotes go around the whole item: \"inner=max(32, $w)\")"),
     (NET + 'layers:\n  - {conv: 3, kernel: 1, name: a}\n  - {conv: 4, kernel: 1, shared: a}', "5:5: conv 'conv1': its weights (weight 4x3x1x1, bias 4) differ from those of 'a' (weight 3x3x1x1, bias 3)"),
+    ('cnncalc: 1\ninput: {tokens: 3, features: 4}\nlayers: [{attention: 2, name: a}, flatten, {attention: 2, shared: a}]', "3:44: attention 'attention1': takes sequences, but the input is a vector of 12"),
+    ('cnncalc: 1\ninput: {tokens: 3, features: 4}\nlayers: [{class_token: [], name: a}, flatten, {class_token: [], shared: a}]', "3:47: class_token 'class_token1': takes sequences, but the input is a vector of 16"),
     (NET + 'layers:\n  - {name: g, layers: [{conv: 3, kernel: 1}]}\n  - {conv: 3, kernel: 1, shared: g}', "5:5: conv 'conv1' shares the weights of 'g', but there is no such layer"),
     (NET + 'layers:\n  - {conv: 8, kernel: 1, name: a}\n  - {add: [a, input]}', "5:5: add 'add1': inputs must have the same shape (or 1 to broadcast), but they are 8x32x32 and 3x32x32 (hint: a convolution with kernel 1 in the shortcut gives it the other's channels, its stride the size)"),
     # in the values
