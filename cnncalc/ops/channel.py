@@ -57,6 +57,10 @@ class ChannelMean(_ChannelPool):
 class ChannelMax(_ChannelPool):
     """Maximum over the channels of each pixel.   [c, *hw] -> [1, *hw];  no parameters."""
 
+    @property
+    def saves_output(self) -> bool:
+        return True
+
     def work(self, x: ValueShape, y: Shape) -> Work:
         return Work(cmp=elements(x) - elements(y))
 
@@ -77,6 +81,10 @@ class MaxOut(Op):
     layouts = FEATURED
 
     pieces: int
+
+    @property
+    def saves_output(self) -> bool:
+        return True
 
     def shape(self, x: ValueShape) -> ValueShape:
         if x.channels % self.pieces:

@@ -367,6 +367,10 @@ class GlobalAvgPool(_GlobalPool):
 class GlobalMaxPool(_GlobalPool):
     """Maximum of each channel, or of the tokens.   [c, *hw] -> [c, 1, 1], [t, f] -> [f];  no parameters."""
 
+    @property
+    def saves_output(self) -> bool:
+        return True
+
     def _module(self) -> str:
         return "AdaptiveMaxPool"
 

@@ -61,6 +61,13 @@ CASES = {
     "a pool along one axis of what lies token by token": (
         "input: {tokens: 8, features: 6}\nlayers: [{linear: 4}, {feature_map: [[8]]}, {avgpool: 2}, relu, {conv: 2, kernel: 2}]"
     ),
+    "after the maximum of channels, which is kept": (
+        "input: [4, 6, 6]\nlayers: [{conv: 4, kernel: 3}, channel_max, relu, {conv: 2, kernel: 3}]"
+    ),
+    "after maxima of pieces, which are kept": "input: [8]\nlayers: [{linear: 8}, {maxout: 2}, elu, {linear: 3}]",
+    "after the maximum of tokens, which is kept": (
+        "input: {tokens: 5, features: 6}\nlayers: [{linear: 6}, global_maxpool, hardswish, {linear: 3}]"
+    ),
     "attention that shares weights": (
         "input: {tokens: 5, features: 8}\nlayers: [{attention: 2, name: a}, layernorm, {attention: 2, shared: a}]"
     ),

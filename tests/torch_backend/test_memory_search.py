@@ -54,11 +54,11 @@ class _Draft:
         for _ in range(12 * wanted):
             if len(self.layers) == wanted:
                 break
+            self.operators.pop(f"n{len(self.layers)}", None)  # of a layer that was not taken
             layers = [*self.layers, self._layer(network(found).graph)]
             try:
                 graph = network(self._spec(layers)).graph
             except CnncalcError:
-                self.operators.pop(f"n{len(self.layers)}", None)
                 continue
             if max(elements(node.shape) * node.count for node in graph.nodes) <= LARGEST:
                 self.layers, found = layers, self._spec(layers)
