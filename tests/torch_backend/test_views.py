@@ -48,7 +48,7 @@ def test_what_is_computed_lies_as_its_operands_do(shape: Shape) -> None:
     for x, y in product(layouts(shape), others):
         for first, second in ((x, y), (y, x)):
             operands = [(tuple(value.shape), value.stride()) for value in (first, second)]
-            assert computed(shape, operands) == (first + second).stride(), operands
+            assert computed(shape, *operands) == (first + second).stride(), operands
 
 
 @pytest.mark.parametrize("into", [(6, 20), (2, 3, 20), (6, 4, 5), (120,), (2, 3, 2, 2, 5), (1, 2, 3, 4, 5, 1), (24, 5)])
