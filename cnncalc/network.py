@@ -299,7 +299,9 @@ class Network:
         if gpu is not None and allocator is None:
             raise UsageError("--gpu needs --allocator cuda")
         report = self.analyze(batch, dtype, convention, with_side, pass_, written)
-        return peaks.measure(report, options.settings(self.graph), best_order, _gpu(allocator, gpu, workspaces))
+        replayed = _gpu(allocator, gpu, workspaces)
+        settings = options.on(self.graph, replayed.device if replayed else None).settings(self.graph)
+        return peaks.measure(report, settings, best_order, replayed)
 
     def fit(
         self,
@@ -346,10 +348,11 @@ class Network:
             train, dtype, with_side, optimizer, weight_decay, foreach, fused, amp,
             checked_words("checkpoint", checkpoint), device, inplace, torch, attention,
         )  # fmt: skip
+        device_found = None if gpu is None else devices.find(gpu)
         return fit(
             self.analyze(1 if batch is None else batch, dtype, with_side=with_side),
-            size_in_bytes("memory", memory) if gpu is None else devices.find(gpu),
-            options,
+            device_found or size_in_bytes("memory", memory),
+            options.on(self.graph, device_found),
             largest=largest,
             batch=batch,
             reserve_bytes=size_in_bytes("reserve", reserve),

@@ -154,7 +154,8 @@ def meanings(word: str) -> list[Meaning]:
     from cnncalc.check.lint import RULES
 
     plain = word.strip().lower()
-    found = [Meaning("network", f"cnncalc summary {name}") for name in zoo.names() if name.lower() == plain]
+    chosen = zoo.choose(word.strip()) if plain else None
+    found = [Meaning("network", f"cnncalc summary {chosen.name}")] if chosen else []
     if plain in terms():
         found.append(Meaning("term", terms()[plain]))
     if plain in OPS:

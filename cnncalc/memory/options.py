@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 from cnncalc.autograd.attention import KERNELS
 from cnncalc.autograd.optimizers import OPTIMIZERS
 from cnncalc.autograd.torch_versions import TESTED, VERSIONS, is_known
+from cnncalc.devices import Device
 from cnncalc.errors import UsageError, check_flag, check_word, quote
 from cnncalc.graph.graph import Graph
 from cnncalc.memory import checkpointing
@@ -31,6 +32,8 @@ FLAGS = ("train", "with_side", "weight_decay", "fused", "inplace")
 #: data types of mixed precision
 AMP = ("float16", "bfloat16")
 DEVICES = ("cpu", "cuda")
+#: the compute capability from which on there is a flash kernel
+_FLASH = (8, 0)
 
 
 class Options(NamedTuple):
@@ -93,6 +96,31 @@ class Options(NamedTuple):
             hint = "attention does; window_attention is written out, as torchvision's is"
             raise UsageError("--attention needs a layer that runs scaled_dot_product_attention", hint=hint)
         return settings
+
+    def on(self, graph: Graph, gpu: Device | None) -> Options:
+        """With the kernel of attention that a GPU has, where it has not every one.
+
+        Below compute capability 8.0 there is no flash kernel, and no efficient one of bfloat16
+        (aten/src/ATen/native/transformers/cuda/sdp_utils.cpp).
+
+        Raises:
+            UsageError: flash is asked for there.
+        """
+        if gpu is None or gpu.capability >= _FLASH or self.device != "cuda":
+            return self
+        if self.attention == "flash":
+            has = ".".join(map(str, gpu.capability))
+            raise UsageError(f"--attention flash needs a GPU of compute capability 8.0, but {gpu.name} has {has}")
+        if self.attention is not None or "flash" not in attention_kernels(graph, self.settings(graph)):
+            return self
+        for name in ("efficient", "math") if (self.amp or self.dtype) == "float16" else ("math",):
+            chosen = self._replace(attention=name)
+            try:
+                chosen.settings(graph)
+            except UsageError:  # heads that the efficient kernel does not take
+                continue
+            return chosen
+        return self
 
     def _check(self) -> None:
         for name in FLAGS:

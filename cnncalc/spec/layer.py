@@ -29,6 +29,9 @@ def one_layer(words: Sequence[str], inputs: Sequence[str]) -> Found:
         raise UsageError(f"unknown operator {quote(name)}", None, hint)
     if not inputs:
         raise UsageError(f"{name} needs an input", None, "say what it reads, for example --input 3x227x227")
+    least = OPS[name].arity[0]
+    if len(inputs) < least:
+        raise UsageError(f"{name} needs at least {least} inputs, but got {len(inputs)}", None, "give --input once more")
     values: list[str] = []
     while rest and not rest[0].startswith("--"):
         values.append(rest.pop(0))

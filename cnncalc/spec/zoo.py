@@ -184,13 +184,16 @@ def find_base(name: str, path: str | None, root: Root = HERE) -> Found:
     """The spec that another one names in ``extends`` or ``uses``; ``path`` is the file that names it.
 
     A path is relative to that file and may not leave its folder. A name is looked up beside the file, then like any
-    spec; it means another file where there is one: ``./specs/resnet18.yaml`` can extend the zoo's resnet18.
+    spec; it means another file where there is one: ``./specs/resnet18.yaml`` can extend the zoo's resnet18. What a spec
+    of the zoo names is of the zoo, whatever lies in ``./specs``.
 
     Raises:
         SpecError: it leaves the folder, is no regular file, does not exist or can't be read.
     """
     here = os.path.realpath(os.path.dirname(path or ""))
-    allowed = tuple(os.path.realpath(folder) + os.sep for folder in (here, *folders(root)))
+    packed = os.path.realpath(packaged())
+    places = [packed] if here.startswith(packed) else folders(root)
+    allowed = tuple(os.path.realpath(folder) + os.sep for folder in (here, *places))
     outside = SpecError(f"{quote(name)} is outside the folder of this spec and the zoo")
     if os.path.isabs(name) or name.startswith("~") or "\\" in name or ":" in name:
         raise outside
@@ -200,7 +203,7 @@ def find_base(name: str, path: str | None, root: Root = HERE) -> Found:
             raise outside
     else:
         siblings = [os.path.join(here, name + suffix) for suffix in SUFFIXES]
-        found = [*filter(os.path.isfile, siblings), *filter(None, (_lookup(name, [at]) for at in folders(root)))]
+        found = [*filter(os.path.isfile, siblings), *filter(None, (_lookup(name, [at]) for at in places))]
         if not found:
             raise SpecError(
                 f"no spec is named {quote(name)}",

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+import cnncalc
 from cnncalc.autograd.attention import KERNELS
 from cnncalc.errors import UsageError
 from cnncalc.spec.claims import WORDS
@@ -88,3 +89,33 @@ def test_what_each_keeps() -> None:
 
 def test_words_of_claims() -> None:
     assert WORDS["attention"] == KERNELS
+
+
+@pytest.mark.parametrize(
+    ("gpu", "words", "kernels"),
+    [
+        ("a100-40gb", {"dtype": "float16"}, ["flash"]),
+        ("t4", {"dtype": "float16"}, ["efficient"]),
+        ("t4", {"train": True, "amp": "float16"}, ["efficient"]),
+        ("v100", {"dtype": "bfloat16"}, ["math"]),
+        ("p100", {"train": True, "amp": "bfloat16"}, ["math"]),
+        ("t4", {}, ["efficient"]),
+        ("rtx2080ti", {"dtype": "float16", "attention": "math"}, ["math"]),
+    ],
+)
+def test_an_older_gpu_has_no_flash_kernel(gpu, words, kernels):
+    """Compute capability 8.0 is needed for it, and for the efficient kernel of bfloat16."""
+    network = cnncalc.load("vit_b_32")
+    assert network.fit(gpu=gpu, **words).to_dict()["settings"]["attention"] == kernels
+    data = network.memory(allocator="cuda", gpu=gpu, **words).to_dict()
+    assert data["settings"]["attention"] == kernels
+
+
+def test_flash_on_an_older_gpu_is_refused():
+    with pytest.raises(cnncalc.UsageError) as caught:
+        cnncalc.load("vit_b_32").fit(gpu="t4", dtype="float16", attention="flash")
+    assert caught.value.message == "--attention flash needs a GPU of compute capability 8.0, but t4 has 7.5"
+
+
+def test_an_older_gpu_without_attention_is_as_before():
+    assert cnncalc.load("vgg16").fit(gpu="t4", dtype="float16").to_dict()["settings"]["attention"] == []

@@ -107,3 +107,15 @@ def test_the_nearest_name_comes_first(typed, hint):
 )
 def test_distance(one, other, distance):
     assert naming._distance(one, other) == distance == naming._distance(other, one)
+
+
+def test_the_zoo_extends_the_zoo(tmp_path, monkeypatch):
+    """Whatever ./specs has by the name of a base."""
+    before = cnncalc.load("se_resnet50").analyze().totals
+    monkeypatch.chdir(tmp_path)
+    assert run(["new", "--from", "lenet5_modern", "./resnet50"]) == 0
+    Path("specs").mkdir()
+    Path("resnet50.yaml").rename("specs/resnet50.yaml")
+    assert cnncalc.load("resnet50").analyze().totals["params"] == 61_706  # LeNet-5 as taught: 156+2416+48120+10164+850
+    assert cnncalc.load("se_resnet50").analyze().totals == before
+    assert cnncalc.load("simsiam_r50").analyze().totals["params"] == 38_201_408
