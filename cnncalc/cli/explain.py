@@ -6,7 +6,16 @@ from typing import Any
 
 import click
 
-from cnncalc.cli.options import Layer, NetworkOptions, SpecName, debug_option, load, network_options, take_network
+from cnncalc.cli.options import (
+    Layer,
+    NetworkOptions,
+    SpecName,
+    debug_option,
+    load,
+    network_options,
+    page_option,
+    take_network,
+)
 from cnncalc.errors import UsageError
 
 
@@ -20,14 +29,7 @@ from cnncalc.errors import UsageError
     is_flag=True,
     help="Exit with 1 if a convention's figure is not known, or if that of --convention leaves out arithmetic.",
 )
-@click.option(
-    "--format",
-    "-f",
-    "format_",
-    type=click.Choice(("table", "plain", "markdown", "json")),
-    default="table",
-    help="How to print it. For a layer, markdown has the formulas in LaTeX.",
-)
+@page_option
 @debug_option
 @click.pass_context
 def command(ctx: click.Context, /, network: str, layer: str | None, **given: Any) -> int:

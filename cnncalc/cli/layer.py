@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import click
 
-from cnncalc.cli.options import DTYPE, debug_option, work_options
+from cnncalc.cli.options import DTYPE, debug_option, page_option, work_options
 from cnncalc.errors import SpecError, UsageError
 
 
@@ -16,14 +16,7 @@ from cnncalc.errors import SpecError, UsageError
 @click.option("--batch", type=click.IntRange(1, 10**9), default=1, metavar="N", help="Number of samples.")
 @click.option("--dtype", type=DTYPE, default="float32", help="float64, float32 (default), float16, bfloat16 or int8.")
 @work_options
-@click.option(
-    "--format",
-    "-f",
-    "format_",
-    type=click.Choice(("table", "plain", "markdown", "json")),
-    default="table",
-    help="How to print it; markdown has the formulas in LaTeX.",
-)
+@page_option
 @debug_option
 @click.pass_context
 def command(

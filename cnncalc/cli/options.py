@@ -276,6 +276,13 @@ def output_options(command: Command) -> Command:
     )  # fmt: skip
 
 
+def page_option(command: Command) -> Command:
+    """``--format`` of what is no table: pages of formulas, and what conventions count."""
+    formats = click.Choice(("table", "plain", "markdown", "json"))
+    said = "How to print it. For a layer, markdown has the formulas in LaTeX."
+    return click.option("--format", "-f", "format_", type=formats, default="table", help=said)(command)
+
+
 def debug_option(command: Command) -> Command:
     """``--debug``; the entry point looks for it itself."""
     return click.option("--debug", is_flag=True, expose_value=False, help="Show tracebacks.")(command)

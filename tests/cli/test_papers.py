@@ -9,11 +9,9 @@ from html.parser import HTMLParser
 
 import pytest
 
-import cnncalc
-from cnncalc import __version__
+from cnncalc import __version__, compare, load
 from cnncalc.render import html, latex
 from cnncalc.render.table import Heading, Table
-from tests.cli.conftest import cnncalc as command  # noqa: F401
 
 NASTY = [
     "a & b % c $ d # e_f {g} ~h ^i \\j",
@@ -94,34 +92,34 @@ def test_sizes_in_latex(text, written):
 
 
 @pytest.mark.parametrize("kind", ["latex", "html"])
-def test_a_table_says_what_it_was_made_of(command, kind):  # noqa: F811
-    out = command("params", "vgg16", "--batch", "2", "-f", kind).out
-    digest = cnncalc.load("vgg16").analyze().to_dict()["spec"]["sha256"]
+def test_a_table_says_what_it_was_made_of(cnncalc, kind):
+    out = cnncalc("params", "vgg16", "--batch", "2", "-f", kind).out
+    digest = load("vgg16").analyze().to_dict()["spec"]["sha256"]
     assert f"cnncalc {__version__}" in out
     assert f"vgg16, sha256 {digest}: input 3x224x224, batch 2, float32, convention macs" in out
     assert "138,357,544" in out
 
 
-def test_a_comparison_says_it_of_each(command):  # noqa: F811
-    out = command("compare", "vgg16", "vgg19", "-f", "latex").out
+def test_a_comparison_says_it_of_each(cnncalc):
+    out = cnncalc("compare", "vgg16", "vgg19", "-f", "latex").out
     assert [line.split(",")[0] for line in out.splitlines() if "sha256" in line] == ["% vgg16", "% vgg19"]
 
 
-def test_csv_as_the_table_is(command):  # noqa: F811
-    rows = list(csv.DictReader(io.StringIO(command("params", "vgg16", "-f", "csv", "--folded").out)))
+def test_csv_as_the_table_is(cnncalc):
+    rows = list(csv.DictReader(io.StringIO(cnncalc("params", "vgg16", "-f", "csv", "--folded").out)))
     assert [row["path"] for row in rows][8:10] == ["stage3.conv_2 ... conv_3  x2", "stage3.pool"]
     assert rows[-1] == {"path": "total", "op": "", "out": "", "params": "138357544"}
     assert sum(int(row["params"]) for row in rows[:-1]) == 138_357_544
 
 
-def test_without_it_a_column_can_be_summed(command):  # noqa: F811
-    rows = list(csv.DictReader(io.StringIO(command("params", "vgg16", "-f", "csv").out)))
+def test_without_it_a_column_can_be_summed(cnncalc):
+    rows = list(csv.DictReader(io.StringIO(cnncalc("params", "vgg16", "-f", "csv").out)))
     assert sum(int(row["params"]) for row in rows) == 138_357_544
     assert len(rows) == 40  # 13 convolutions, 3 linear layers, 15 relu, 5 pools, 2 dropouts, flatten, the input
 
 
-def test_folded_and_full_contradict(command):  # noqa: F811
-    assert command("params", "vgg16", "--folded", "--full")[:3] == (
+def test_folded_and_full_contradict(cnncalc):
+    assert cnncalc("params", "vgg16", "--folded", "--full")[:3] == (
         2,
         "",
         "error: --folded and --full contradict each other\n",
@@ -129,7 +127,7 @@ def test_folded_and_full_contradict(command):  # noqa: F811
 
 
 def test_a_notebook_shows_the_table():
-    report = cnncalc.load("lenet5").analyze()
+    report = load("lenet5").analyze()
     assert "<caption>lenet5: LeNet-5 as published" in report._repr_html_()
     assert "60,000" in report._repr_html_()
-    assert "<table>" in cnncalc.compare("vgg16", "vgg19")._repr_html_()
+    assert "<table>" in compare("vgg16", "vgg19")._repr_html_()
