@@ -52,6 +52,10 @@ def test_a_file_and_standard_input_alone_are_summaries(cnncalc, tmp_path, monkey
             "error: conv needs an input (hint: say what it reads, for example --input 3x227x227)\n",
         ),
         (
+            ["layer", "add", "--input", "3x4x4"],
+            "error: add needs at least 2 inputs, but got 1 (hint: give --input once more)\n",
+        ),
+        (
             ["layer", "conv", "3", "--kernal", "3", "--input", "3x8x8"],
             "error: conv has no argument 'kernal' (hint: did you mean kernel?)\n",
         ),
